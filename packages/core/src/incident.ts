@@ -1,0 +1,64 @@
+import type { SignalKey } from "./series.ts";
+import type { Severity } from "./severity.ts";
+import type { Evidence } from "./signal.ts";
+
+/** Why a delivery exists. Only `edit` may be replaced by a newer one before it is sent. */
+export const DELIVERY_ACTIONS = ["open", "escalate", "repeat", "edit", "resolve", "test"] as const;
+
+export type DeliveryAction = (typeof DELIVERY_ACTIONS)[number];
+
+export type IncidentState = "open" | "resolved";
+
+/** Why an incident ended: nobody sighted it, every detector is satisfied, a person, or a newer epoch. */
+export type CloseReason = "quiet" | "clear" | "manual" | "superseded";
+
+/**
+ * An incident as channels and pages see it; also the JSON stored with a delivery. Times are ISO 8601 in
+ * UTC by the database's clock. Exemplars are redacted and clipped already, but not escaped.
+ */
+export interface Incident extends SignalKey {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly epoch: number;
+  readonly severity: Severity;
+  readonly state: IncidentState;
+  readonly openedAt: string;
+  readonly lastSeenAt: string;
+  readonly resolvedAt: string | null;
+  readonly closeReason: CloseReason | null;
+  readonly occurrences: number;
+  readonly title: string;
+  readonly evidence: Evidence;
+  readonly exemplars: readonly string[];
+}
+
+/** One change of an incident on its way to one channel, as handed to that channel. */
+export interface DeliveryTask {
+  /** Unique per (fingerprint, epoch, seq, channel); the same on every attempt. */
+  readonly deliveryId: string;
+  readonly action: DeliveryAction;
+  readonly seq: number;
+  readonly incident: Incident;
+  /** Link to the incident on the operator page. */
+  readonly link: string;
+  /** What the channel returned for the first message of this incident; null when there is none yet. */
+  readonly receipt: Readonly<Record<string, string>> | null;
+  /** True when an earlier attempt ended unknown: it may have been sent, so look before sending again. */
+  readonly uncertain: boolean;
+  /** Attempts before this one. */
+  readonly attempts: number;
+}
+
+/** What an attempt's answer means. */
+export type Verdict =
+  | {
+      readonly kind: "sent";
+      /** Kept and handed back with later deliveries of the incident; null when the channel gives none. */
+      readonly receipt: Readonly<Record<string, string>> | null;
+      /** True when it may be a second copy: an unknown end could not be looked up. Counted. */
+      readonly maybeRepeat?: boolean;
+    }
+  | { readonly kind: "retry"; readonly reason: string; readonly afterMs: number | null }
+  | { readonly kind: "permanent"; readonly reason: string }
+  | { readonly kind: "reconnect"; readonly reason: string }
+  | { readonly kind: "ambiguous"; readonly reason: string };

@@ -1,0 +1,31 @@
+export { type Clock, systemClock } from "./clock.ts";
+export { BUCKET_MS, CountDeltas, STEP_MS, stepStartOf } from "./counts.ts";
+export { type ErrorCode, TracerError } from "./errors.ts";
+export {
+  type CloseReason,
+  DELIVERY_ACTIONS,
+  type DeliveryAction,
+  type DeliveryTask,
+  type Incident,
+  type IncidentState,
+  type Verdict,
+} from "./incident.ts";
+export { LEVELS, type Level, LevelIndex } from "./level.ts";
+export {
+  fingerprintOf,
+  incidentIdOf,
+  KINDS,
+  type Kind,
+  parseIncidentId,
+  type SeriesKey,
+  type SignalKey,
+} from "./series.ts";
+export {
+  CRITICAL_ERROR_SHARE_MIN,
+  CRITICAL_FATAL_SHARE_MIN,
+  errorSeverity,
+  SEVERITIES,
+  type Severity,
+  severityRank,
+} from "./severity.ts";
+export type { Evidence, EvidenceUnit, Signal } from "./signal.ts";

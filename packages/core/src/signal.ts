@@ -1,0 +1,56 @@
+import type { Kind } from "./series.ts";
+import type { Severity } from "./severity.ts";
+
+/** Unit of `observed`, `expected` and the sparkline: share of records in [0, 1], records a minute, or milliseconds. */
+export type EvidenceUnit = "share" | "records_per_minute" | "milliseconds" | "number";
+
+/**
+ * The numbers behind a decision, as shown in every alert. Plain JSON: every number is finite, and what
+ * does not exist is null. Nothing in here needs a clock to be read.
+ */
+export interface Evidence {
+  readonly unit: EvidenceUnit;
+  /** What was seen, from the onset to the last step judged. */
+  readonly observed: number;
+  /** What was expected, and the band that steady traffic stays in (about 95 %). */
+  readonly expected: number;
+  readonly expectedLow: number;
+  readonly expectedHigh: number;
+  /** observed ÷ expected; null where nothing was expected ("new, was 0"). At most 9,999. */
+  readonly ratio: number | null;
+  /** Deviation of the last 60-second bucket from the last 60 closed ones; null while fewer than 8 are known. */
+  readonly z: number | null;
+  /** Exponentially weighted mean before this bucket was learned, in `unit`; null while unknown. */
+  readonly ewma: number | null;
+  /** Natural logarithm of (this bucket + a) ÷ (the one before + a); null where there is no bucket before. */
+  readonly rateOfChange: number | null;
+  /** Accumulated log-likelihood ratio and the bar it had to pass, in nats. */
+  readonly evidence: number;
+  readonly bar: number;
+  /** Records (or expected records, for silence) that the judgement rests on since the onset. */
+  readonly sampleSize: number;
+  /** How long the baseline has been learning, in seconds. */
+  readonly baselineAgeSeconds: number;
+  /** Up to 30 values in `unit`, one per 60-second bucket, oldest first, null where nothing is known. */
+  readonly sparkline: readonly (number | null)[];
+  /** One plain sentence without the service's name: "12.4 % of records are errors, 0.6 % expected (20.7×)". */
+  readonly sentence: string;
+}
+
+/** A finding on one series that is open or has just ended. Times are event time, ms since the epoch. */
+export interface Signal {
+  /** Slot of the series in the directory. */
+  readonly slot: number;
+  readonly kind: Kind;
+  readonly part: string;
+  readonly severity: Severity;
+  /** Start of the first step of the evidence. */
+  readonly onsetMs: number;
+  /** End of the step on which it was decided that the signal is open. */
+  readonly decidedMs: number;
+  /** End of the last step judged while open. */
+  readonly lastStepMs: number;
+  /** How bad at the worst, ≥ 0, comparable over the life of one signal: an edit is due when it rises by 20 %. */
+  readonly peak: number;
+  readonly evidence: Evidence;
+}

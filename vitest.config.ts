@@ -1,0 +1,56 @@
+import { defineConfig } from "vitest/config";
+
+const ignored = ["**/node_modules/**", "**/.tracer/**"];
+
+/** One project per kind of test; the suffix of a file says what the test may use (docs/architecture.md). */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["{apps,packages}/**/src/**/*.test.ts", "*.test.ts"],
+          exclude: [...ignored, "**/*.{pg,fault,e2e,prop}.test.ts"],
+        },
+      },
+      {
+        test: {
+          name: "prop",
+          include: ["{apps,packages}/**/*.prop.test.ts"],
+          exclude: ignored,
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "pg",
+          include: ["{apps,packages}/**/*.pg.test.ts"],
+          exclude: ignored,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          globalSetup: ["packages/testkit/src/global-postgres.ts"],
+        },
+      },
+      {
+        test: {
+          name: "fault",
+          include: ["{apps,packages}/**/*.fault.test.ts"],
+          exclude: ignored,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          globalSetup: ["packages/testkit/src/global-postgres.ts"],
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["apps/processor/e2e/**/*.e2e.test.ts"],
+          exclude: ignored,
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
+          globalSetup: ["packages/testkit/src/global-postgres.ts"],
+        },
+      },
+    ],
+  },
+});

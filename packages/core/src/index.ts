@@ -11,6 +11,7 @@ export {
   type Verdict,
 } from "./incident.ts";
 export { LEVELS, type Level, LevelIndex } from "./level.ts";
+export { redact } from "./redact.ts";
 export {
   fingerprintOf,
   incidentIdOf,
@@ -29,3 +30,15 @@ export {
   severityRank,
 } from "./severity.ts";
 export type { Evidence, EvidenceUnit, Signal } from "./signal.ts";
+export {
+  clip,
+  EXEMPLAR_CHARS_MAX,
+  exemplarText,
+  flatten,
+  formatDuration,
+  formatNumber,
+  formatQuantity,
+  formatRatio,
+  NO_NUMBER,
+  sparklineText,
+} from "./text.ts";

@@ -1,0 +1,44 @@
+import type { Verdict } from "@tracer/core";
+import type { Channel } from "@tracer/notify";
+
+export interface ChannelState {
+  readonly name: string;
+  readonly kind: string;
+  readonly state: "unused" | "ok" | "failing" | "needs_reconnect";
+  /** ISO 8601, by this machine's clock. */
+  readonly lastSuccessAt: string | null;
+  /** The provider's word for it, of the last attempt that failed since the last success. */
+  readonly lastError: string | null;
+}
+
+/** How the attempts of this process ended, per channel. */
+export class ChannelStates {
+  readonly #states: Map<string, ChannelState>;
+  readonly #wallMs: () => number;
+
+  constructor(channels: readonly Channel[], wallMs: () => number) {
+    this.#wallMs = wallMs;
+    this.#states = new Map(
+      channels.map(({ name, kind }) => [
+        name,
+        { name, kind, state: "unused", lastSuccessAt: null, lastError: null },
+      ]),
+    );
+  }
+
+  settled(channel: string, verdict: Verdict): void {
+    const before = this.#states.get(channel);
+    if (before === undefined) return;
+    if (verdict.kind === "sent") {
+      const lastSuccessAt = new Date(this.#wallMs()).toISOString();
+      this.#states.set(channel, { ...before, state: "ok", lastSuccessAt, lastError: null });
+      return;
+    }
+    const state = verdict.kind === "reconnect" ? "needs_reconnect" : "failing";
+    this.#states.set(channel, { ...before, state, lastError: verdict.reason });
+  }
+
+  list(): ChannelState[] {
+    return [...this.#states.values()];
+  }
+}

@@ -1,0 +1,13 @@
+import type { WriteStream } from "node:tty";
+
+/** What a command may touch of the process it runs in. */
+export interface CommandContext {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly version: string;
+  readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>;
+  readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>;
+  /** Aborted by the first SIGTERM or SIGINT. */
+  readonly stop: AbortSignal;
+  /** True when a stream may be coloured: a terminal, and NO_COLOR is not set. */
+  readonly color: (stream: { isTTY?: boolean }) => boolean;
+}

@@ -1,0 +1,68 @@
+import { pino } from "pino";
+import pretty from "pino-pretty";
+import { readConfig } from "../config.ts";
+import { Exit } from "../exit.ts";
+import { createObserve } from "../observe.ts";
+import { startTracer } from "../tracer.ts";
+import type { CommandContext } from "./context.ts";
+
+/** Runs the service until `stop` aborts. Alerts of the `console` channel go to stdout, logs to stderr. */
+export async function start(context: CommandContext): Promise<Exit> {
+  const { environment, stdout, stderr, stop, version } = context;
+  const config = readConfig(environment);
+  const observe = createObserve(config.logLevel, logDestination(context));
+  const color = context.color(stdout);
+  const print = (text: string) => void stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  if (config.databaseUrl === null) {
+    stderr.write("Starting the embedded database …\n");
+  }
+  await using tracer = await startTracer({
+    ...{ config, version, observe, print, color },
+    showKeys: ({ ingest, admin }) => {
+      stderr.write(
+        [
+          "",
+          "Tracer listens beyond this machine and had no keys, so it made two. They are shown this once:",
+          `  ingest  ${ingest}   for whoever sends logs`,
+          `  admin   ${admin}   for you: the page, the API`,
+          "Send them as  Authorization: Bearer <key>",
+          "",
+          "",
+        ].join("\n"),
+      );
+    },
+  });
+  stdout.write(`Tracer is listening on ${tracer.url}\n`);
+  observe({
+    name: "ready",
+    url: tracer.url,
+    database: config.databaseUrl ? "postgres" : "embedded",
+  });
+  const ended = await Promise.race([stopped(stop), tracer.failed]);
+  if (ended instanceof Error) {
+    stderr.write(`${ended.message}\n`);
+    return Exit.unavailable;
+  }
+  observe({ name: "stopping", signal: String(stop.reason) });
+  return Exit.ok;
+}
+
+/** JSON lines, or something that people can read when stderr is a terminal. */
+function logDestination({ stderr, color }: CommandContext) {
+  if (!stderr.isTTY) return pino.destination({ fd: 2, sync: true });
+  return pretty({
+    destination: 2,
+    sync: true,
+    colorize: color(stderr),
+    ignore: "name",
+    hideObject: false,
+    translateTime: "SYS:HH:MM:ss",
+  });
+}
+
+function stopped(signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(null);
+    signal.addEventListener("abort", () => resolve(null), { once: true });
+  });
+}

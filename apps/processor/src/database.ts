@@ -1,0 +1,35 @@
+import { resolve } from "node:path";
+import * as store from "@tracer/store";
+import type { Config } from "./config.ts";
+import type { Observe } from "./observe.ts";
+
+export interface Database extends AsyncDisposable {
+  readonly pool: store.Pool;
+  /** Settles when the embedded server has ended without being asked; never with DATABASE_URL. */
+  readonly failed: Promise<Error>;
+}
+
+const CONNECTIONS_MAX = 10;
+
+/** Opens the database that the configuration names, or starts the embedded one, and migrates it. */
+export async function openDatabase(config: Config, observe: Observe): Promise<Database> {
+  await using stack = new AsyncDisposableStack();
+  const embedded =
+    config.databaseUrl === null
+      ? stack.use(await store.startEmbeddedPostgres({ dataDir: resolve(config.dataDir) }))
+      : null;
+  const pool = store.openPool({
+    connectionString: config.databaseUrl ?? embedded?.connectionString ?? "",
+    connectionsMax: CONNECTIONS_MAX,
+    onError: (error) => observe({ name: "database_lost", error }),
+  });
+  stack.defer(() => pool.end());
+  await store.checkServerVersion(pool);
+  await store.migrate(pool);
+  const owned = stack.move();
+  return {
+    pool,
+    failed: embedded?.exited ?? new Promise<never>(() => {}),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

@@ -1,0 +1,85 @@
+import type { Clock } from "@tracer/core";
+import type { Channel } from "@tracer/notify";
+import * as store from "@tracer/store";
+import type { ChannelStates } from "./channel-states.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { startLoop } from "./loop.ts";
+import type { Observe } from "./observe.ts";
+
+export interface DispatchingOptions {
+  readonly pool: store.Pool;
+  readonly processorId: string;
+  readonly channels: readonly Channel[];
+  readonly channelStates: ChannelStates;
+  readonly clock: Clock;
+  readonly observe: Observe;
+}
+
+export interface Dispatching extends AsyncDisposable {
+  /** Looks for due deliveries now. */
+  readonly wake: () => void;
+  /** Alerts link to pages below this URL. */
+  readonly linkTo: (url: string) => void;
+}
+
+const HEARTBEAT_MS = 1_000;
+const RESOLVE_MS = 1_000;
+const CLAIM_MS = 250;
+const LEASE_SECONDS = 30;
+/** Leases of a process that has not shown life for this long may be taken over. */
+const DEAD_AFTER_SECONDS = 5;
+/** Sends in flight may take this long when Tracer stops. */
+const DRAIN_MS = 5_000;
+const RESOLVED_AT_ONCE_MAX = 200;
+
+/** Everything that follows from rows: ending quiet incidents, sending what is due, showing life. */
+export function startDispatching(options: DispatchingOptions): Dispatching {
+  const { pool, processorId, channels, channelStates, clock, observe } = options;
+  const stack = new AsyncDisposableStack();
+  let pageUrl = "";
+  let wake = () => {};
+  const dispatcher = new Dispatcher({
+    channels,
+    claim: (limit) =>
+      store.claimDeliveries(pool, {
+        processorId,
+        limit,
+        leaseSeconds: LEASE_SECONDS,
+        deadAfterSeconds: DEAD_AFTER_SECONDS,
+      }),
+    recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
+    settle: (settled) => store.settle(pool, settled),
+    linkOf: (incidentId) => `${pageUrl}/i/${incidentId}`,
+    monotonicMs: clock.monotonicMs,
+    random: Math.random,
+    observe,
+    onSettled: (channel, verdict) => channelStates.settled(channel, verdict),
+    onFree: () => wake(),
+  });
+  stack.use(
+    startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, () =>
+      store.heartbeat(pool, processorId),
+    ),
+  );
+  const claiming = startLoop({ name: "dispatch", idleMs: CLAIM_MS, jitter: 0.2, observe }, () =>
+    dispatcher.round(),
+  );
+  wake = claiming.wake;
+  stack.defer(() => dispatcher.drain(DRAIN_MS));
+  stack.use(claiming);
+  stack.use(
+    startLoop({ name: "resolve", idleMs: RESOLVE_MS, jitter: 0.2, observe }, async () => {
+      const resolved = await store.resolveQuiet(pool, { limit: RESOLVED_AT_ONCE_MAX });
+      if (resolved.length === 0) return;
+      observe({ name: "incidents_resolved", count: resolved.length });
+      claiming.wake();
+    }),
+  );
+  return {
+    wake: claiming.wake,
+    linkTo: (url) => {
+      pageUrl = url;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}

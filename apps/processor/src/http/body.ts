@@ -1,0 +1,152 @@
+import type { IncomingMessage } from "node:http";
+import type { Transform } from "node:stream";
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+} from "node:zlib";
+import { TracerError } from "@tracer/core";
+import type { InFlightShare } from "./in-flight.ts";
+
+/** Longest body on the wire, compressed or not. */
+export const BODY_BYTES_MAX = 10 * 1024 * 1024;
+/** Longest body after inflating. */
+export const INFLATED_BYTES_MAX = 100 * 1024 * 1024;
+/** A body may always inflate to this; beyond, to at most RATIO_MAX times its compressed size. */
+const INFLATED_BYTES_FREE = 16 * 1024 * 1024;
+const RATIO_MAX = 300;
+const CHUNK_BYTES = 128 * 1024;
+/** Encodings on top of each other; nobody needs more than one. */
+const ENCODINGS_MAX = 2;
+
+/**
+ * Reads a request's body and undoes its Content-Encoding; both in bounded memory, taken from `share` as it
+ * grows. Throws BODY_TOO_LARGE, BODY_INFLATES_TOO_MUCH, BODY_CUT_OFF, ENCODING_UNKNOWN, ENCODING_INVALID
+ * or INGEST_BUSY.
+ */
+export async function readBody(request: IncomingMessage, share: InFlightShare): Promise<Buffer> {
+  const encodings = encodingsOf(request.headers["content-encoding"]);
+  let body = await readWire(request, share);
+  for (const encoding of encodings.reverse()) {
+    body = await inflate(body, encoding, share);
+  }
+  return body;
+}
+
+/** The length a request announces, 0 when it does not. Throws BODY_TOO_LARGE before a byte is read. */
+export function announcedLength(request: IncomingMessage): number {
+  const length = Number(request.headers["content-length"] ?? 0);
+  if (length > BODY_BYTES_MAX) throw tooLarge();
+  return Number.isSafeInteger(length) && length > 0 ? length : 0;
+}
+
+async function readWire(request: IncomingMessage, share: InFlightShare): Promise<Buffer> {
+  const announced = announcedLength(request);
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of request) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      length += chunk.length;
+      if (length > BODY_BYTES_MAX) throw tooLarge();
+      if (length > announced) share.grow(Math.min(chunk.length, length - announced));
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof TracerError) throw error;
+    throw new TracerError("BODY_CUT_OFF", "The connection ended before the body did.", {
+      cause: error,
+    });
+  }
+  return chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, length);
+}
+
+function encodingsOf(header: string | undefined): string[] {
+  const encodings = (header ?? "")
+    .toLowerCase()
+    .split(",")
+    .map((encoding) => encoding.trim())
+    .filter((encoding) => encoding !== "" && encoding !== "identity");
+  for (const encoding of encodings) {
+    if (encodings.length > ENCODINGS_MAX || createInflater(encoding) === null) {
+      throw new TracerError(
+        "ENCODING_UNKNOWN",
+        "Content-Encoding must be gzip, deflate, br, zstd or identity.",
+      );
+    }
+  }
+  return encodings;
+}
+
+function createInflater(encoding: string, raw = false): Transform | null {
+  switch (encoding) {
+    case "gzip":
+    case "x-gzip":
+      return createGunzip({ chunkSize: CHUNK_BYTES });
+    case "deflate":
+      return raw
+        ? createInflateRaw({ chunkSize: CHUNK_BYTES })
+        : createInflate({ chunkSize: CHUNK_BYTES });
+    case "br":
+      return createBrotliDecompress({ chunkSize: CHUNK_BYTES });
+    case "zstd":
+      return createZstdDecompress({ chunkSize: CHUNK_BYTES });
+    default:
+      return null;
+  }
+}
+
+async function inflate(body: Buffer, encoding: string, share: InFlightShare): Promise<Buffer> {
+  // Half of the clients that say "deflate" leave out the zlib header, which starts with 0x_8.
+  const raw = encoding === "deflate" && ((body[0] ?? 0) & 0x0f) !== 8;
+  const inflater = createInflater(encoding, raw);
+  if (inflater === null) throw new TracerError("ENCODING_UNKNOWN", "Unknown Content-Encoding.");
+  const bytesMax = Math.min(
+    INFLATED_BYTES_MAX,
+    Math.max(INFLATED_BYTES_FREE, body.length * RATIO_MAX),
+  );
+  const chunks: Buffer[] = [];
+  let length = 0;
+  inflater.end(body);
+  try {
+    for await (const chunk of inflater) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      length += chunk.length;
+      if (length > bytesMax) {
+        throw new TracerError(
+          "BODY_INFLATES_TOO_MUCH",
+          `The body inflates to more than ${bytesMax} bytes; send smaller batches.`,
+        );
+      }
+      share.grow(chunk.length);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof TracerError) throw error;
+    throw inflateError(error, encoding);
+  } finally {
+    inflater.destroy();
+  }
+  return Buffer.concat(chunks, length);
+}
+
+function inflateError(error: unknown, encoding: string): TracerError {
+  const message = error instanceof Error ? error.message : "";
+  if (/unexpected end/i.test(message)) {
+    return new TracerError("BODY_CUT_OFF", `The ${encoding} body ends in the middle.`, {
+      cause: error,
+    });
+  }
+  return new TracerError("ENCODING_INVALID", `The body is not valid ${encoding}.`, {
+    cause: error,
+  });
+}
+
+function tooLarge(): TracerError {
+  return new TracerError(
+    "BODY_TOO_LARGE",
+    `The body is larger than ${BODY_BYTES_MAX} bytes; send smaller batches, or compress them.`,
+  );
+}

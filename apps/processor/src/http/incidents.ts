@@ -1,0 +1,62 @@
+import { type Incident, parseIncidentId, TracerError } from "@tracer/core";
+import type { DeliveryRecord, IncidentPage, ListIncidentsOptions } from "@tracer/store";
+import type { FastifyPluginAsync } from "fastify";
+import { z } from "zod";
+import { parseInput } from "./input.ts";
+
+export interface IncidentRoutesOptions {
+  readonly list: (options: ListIncidentsOptions) => Promise<IncidentPage>;
+  /** Null when there is none of this id. */
+  readonly get: (
+    id: string,
+  ) => Promise<{ incident: Incident; deliveries: DeliveryRecord[] } | null>;
+  /** Ends it by hand; null when there is none, false when it had ended already. */
+  readonly resolve: (id: string) => Promise<boolean>;
+}
+
+const INCIDENTS_PER_PAGE_MAX = 200;
+
+const ListQuery = z.object({
+  state: z.enum(["open", "resolved"]).optional(),
+  service: z.string().min(1).optional(),
+  limit: z.coerce.number().int().min(1).max(INCIDENTS_PER_PAGE_MAX).default(50),
+  cursor: z.string().max(500).optional(),
+});
+const Params = z.object({ id: z.string().max(60) });
+
+/** The incidents of the caller's project; another project's are not found. */
+export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (app, options) => {
+  const find = async (id: string, project: string) => {
+    const found = parseIncidentId(id) === null ? null : await options.get(id);
+    if (found === null || found.incident.project !== project) {
+      throw new TracerError("NOT_FOUND", "There is no incident of this id.");
+    }
+    return found;
+  };
+
+  app.get("/api/v1/incidents", async (request) => {
+    const { state, service, limit, cursor } = parseInput(ListQuery, request.query);
+    const { incidents, nextCursor } = await options.list({
+      project: request.caller.project,
+      limit,
+      ...(state === undefined ? {} : { state }),
+      ...(service === undefined ? {} : { service }),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    return { incidents, nextCursor };
+  });
+
+  app.get("/api/v1/incidents/:id", async (request) => {
+    const { id } = parseInput(Params, request.params);
+    const { incident, deliveries } = await find(id, request.caller.project);
+    return { ...incident, deliveries };
+  });
+
+  app.post("/api/v1/incidents/:id/resolve", { config: { scope: "admin" } }, async (request) => {
+    const { id } = parseInput(Params, request.params);
+    await find(id, request.caller.project);
+    await options.resolve(id);
+    const { incident, deliveries } = await find(id, request.caller.project);
+    return { ...incident, deliveries };
+  });
+};

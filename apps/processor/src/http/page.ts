@@ -1,0 +1,63 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import fastifyStatic from "@fastify/static";
+import type { FastifyPluginAsync, FastifyReply } from "fastify";
+
+const PAGE_DIR = fileURLToPath(new URL("../../../console/public/", import.meta.url));
+
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+export interface PageRoutesOptions {
+  readonly version: string;
+}
+
+/** The operator page at `/` and `/i/<incident>`, its files under `/assets/`. */
+export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { version }) => {
+  const html = await readFile(`${PAGE_DIR}index.html`, "utf8");
+  const page = { config: { scope: "read" as const, page: true } };
+  const send = (reply: FastifyReply) =>
+    reply
+      .header("content-security-policy", CONTENT_SECURITY_POLICY)
+      .header("cache-control", "no-cache")
+      .type("text/html; charset=utf-8")
+      .send(html);
+
+  app.get("/", page, async (request, reply) => {
+    if (request.headers.accept?.includes("text/html")) return send(reply);
+    return reply.header("x-elastic-product", "Elasticsearch").send(handshake(version));
+  });
+  app.get("/i/:id", page, async (_request, reply) => send(reply));
+  await app.register(fastifyStatic, {
+    root: PAGE_DIR,
+    prefix: "/assets/",
+    index: false,
+    cacheControl: true,
+    maxAge: 0,
+  });
+};
+
+/** What Elasticsearch's clients ask before they send; the version is the newest whose bulk API is spoken. */
+function handshake(version: string) {
+  return {
+    name: "tracer",
+    cluster_name: "tracer",
+    cluster_uuid: "tracer",
+    version: {
+      number: "8.19.0",
+      build_flavor: "default",
+      build_type: `tracer ${version}`,
+      minimum_wire_compatibility_version: "7.17.0",
+      minimum_index_compatibility_version: "7.0.0",
+    },
+    tagline: "You Know, for Search",
+  };
+}

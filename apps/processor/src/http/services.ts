@@ -1,0 +1,42 @@
+import { TracerError } from "@tracer/core";
+import type { FastifyPluginAsync } from "fastify";
+import { z } from "zod";
+import type { ServicesView, ServiceView } from "../services-view.ts";
+import { parseInput } from "./input.ts";
+
+export interface ServiceRoutesOptions {
+  readonly services: ServicesView;
+}
+
+const Params = z.object({ service: z.string().min(1).max(300) });
+const SeriesQuery = z.object({
+  environment: z.string().default(""),
+  from: z.coerce.date().optional(),
+  to: z.coerce.date().optional(),
+});
+
+/** The services of the caller's project, as this processor sees them. */
+export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (
+  app,
+  { services },
+) => {
+  app.get("/api/v1/services", async (request): Promise<{ services: ServiceView[] }> => {
+    return { services: services.list(request.caller.project) };
+  });
+
+  app.get("/api/v1/services/:service/series", async (request) => {
+    const { service } = parseInput(Params, request.params);
+    const { environment, from, to } = parseInput(SeriesQuery, request.query);
+    const key = { project: request.caller.project, environment, service };
+    const buckets = services.buckets(key);
+    if (buckets === null) throw new TracerError("NOT_FOUND", "There is no service of this name.");
+    const fromMs = from?.getTime() ?? Number.NEGATIVE_INFINITY;
+    const toMs = to?.getTime() ?? Number.POSITIVE_INFINITY;
+    return {
+      service,
+      environment,
+      bucketSeconds: 60,
+      buckets: buckets.filter(({ startMs }) => startMs >= fromMs && startMs < toMs),
+    };
+  });
+};

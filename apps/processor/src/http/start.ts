@@ -1,0 +1,140 @@
+import { createServer as createProbe } from "node:net";
+import { TracerError } from "@tracer/core";
+import * as store from "@tracer/store";
+import type { FastifyInstance } from "fastify";
+import type { ChannelStates } from "../channel-states.ts";
+import type { Config } from "../config.ts";
+import type { LiveEvents } from "../live-events.ts";
+import type { Observe } from "../observe.ts";
+import type { Pipeline } from "../pipeline.ts";
+import type { ServicesView } from "../services-view.ts";
+import type { Caller } from "./access.ts";
+import { channelRoutes } from "./channels.ts";
+import { eventRoutes } from "./events.ts";
+import { healthRoutes } from "./health.ts";
+import type { InFlight } from "./in-flight.ts";
+import { incidentRoutes } from "./incidents.ts";
+import { ingestRoutes } from "./ingest.ts";
+import { pageRoutes } from "./page.ts";
+import { createServer } from "./server.ts";
+import { serviceRoutes } from "./services.ts";
+
+export interface HttpOptions {
+  readonly config: Config;
+  readonly version: string;
+  /** True when keys are stored in the database. */
+  readonly keysStored: boolean;
+  readonly pool: store.Pool;
+  readonly pipeline: Pipeline;
+  readonly inFlight: InFlight;
+  readonly services: ServicesView;
+  readonly events: LiveEvents;
+  readonly channelStates: ChannelStates;
+  readonly observe: Observe;
+  readonly wakeDispatch: () => void;
+}
+
+export interface Http extends AsyncDisposable {
+  readonly url: string;
+}
+
+const READY_PROBE_MS = 1_000;
+
+/** Registers every route and listens. Throws PORT_IN_USE that names a free port. */
+export async function startHttp(options: HttpOptions): Promise<Http> {
+  const { config, pool, observe, inFlight } = options;
+  const keysExist = config.ingestKey !== null || config.adminKey !== null || options.keysStored;
+  const app = createServer({
+    observe,
+    access: {
+      ingestKey: config.ingestKey,
+      adminKey: config.adminKey,
+      keysExist,
+      publicHost: config.publicUrl === null ? null : new URL(config.publicUrl).host,
+      findKey: async (presented): Promise<Caller | null> =>
+        options.keysStored ? store.findKey(pool, presented) : null,
+    },
+  });
+  await registerRoutes(app, options, keysExist);
+  await listen(app, config);
+  return {
+    url: urlOf(app, config.host),
+    [Symbol.asyncDispose]: async () => {
+      inFlight.close();
+      await app.close();
+    },
+  };
+}
+
+async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysExist: boolean) {
+  const { pool, pipeline, inFlight, services, events, channelStates, observe, version } = options;
+  const ingest = pipeline.ingest.bind(pipeline);
+  await app.register(ingestRoutes, { ingest, inFlight, observe });
+  await app.register(healthRoutes, {
+    missing: () => missingOf(pool, inFlight),
+    version,
+    showDetails: !keysExist,
+    observe,
+  });
+  await app.register(incidentRoutes, {
+    list: (query) => store.listIncidents(pool, query),
+    get: (id) => store.getIncident(pool, id),
+    resolve: async (id) => {
+      const resolved = await store.resolveByHand(pool, id);
+      options.wakeDispatch();
+      return resolved;
+    },
+  });
+  await app.register(serviceRoutes, { services });
+  await app.register(channelRoutes, { channels: channelStates });
+  await app.register(eventRoutes, { events });
+  await app.register(pageRoutes, { version });
+}
+
+async function missingOf(pool: store.Pool, inFlight: InFlight): Promise<string[]> {
+  const missing: string[] = [];
+  if (inFlight.closed) missing.push("stopping");
+  const timeout = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error("time-out")), READY_PROBE_MS).unref();
+  });
+  try {
+    await Promise.race([store.serverTimeMs(pool), timeout]);
+  } catch {
+    missing.push("database: it does not answer; detection goes on, alerts wait for it");
+  }
+  return missing;
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
+  try {
+    await app.listen({ host: host.replace(/^\[|\]$/g, ""), port });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    if (code !== "EADDRINUSE") throw error;
+    const free = await freePort(host);
+    throw new TracerError(
+      "PORT_IN_USE",
+      `PORT ${port} on ${host} is taken by another program. Port ${free} is free: PORT=${free}`,
+      { cause: error },
+    );
+  }
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createProbe();
+    probe.once("error", reject);
+    probe.listen(0, host, () => {
+      const address = probe.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+function urlOf(app: FastifyInstance, host: string): string {
+  const address = app.server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}

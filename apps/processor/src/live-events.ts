@@ -1,0 +1,60 @@
+import type { Incident } from "@tracer/core";
+
+export interface LiveCounts {
+  readonly recordsTotal: number;
+  readonly recordsPerSecond: number;
+  readonly services: number;
+}
+
+export type LiveEvent =
+  | { readonly id: number; readonly name: "counts"; readonly data: LiveCounts }
+  | { readonly id: number; readonly name: "incident"; readonly data: Incident };
+
+type Listener = (event: LiveEvent) => void;
+
+/** What pages hear: one reading of the database serves all of them, and none is made while nobody listens. */
+export class LiveEvents {
+  readonly #listeners = new Map<Listener, string>(); // To its project.
+  readonly #seen = new Map<string, string>(); // Incident id to what it last looked like.
+  #counts: LiveCounts = { recordsTotal: 0, recordsPerSecond: 0, services: 0 };
+  #nextId = 1;
+
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
+  /** Calls `listener` at once with the counts, then with everything new of its project. Returns the way out. */
+  listen(project: string, listener: Listener): () => void {
+    this.#listeners.set(listener, project);
+    listener({ id: this.#nextId, name: "counts", data: this.#counts });
+    return () => this.#listeners.delete(listener);
+  }
+
+  counts(recordsTotal: number, services: number, elapsedSeconds: number): void {
+    const grown = recordsTotal - this.#counts.recordsTotal;
+    const recordsPerSecond = elapsedSeconds > 0 ? Math.round(grown / elapsedSeconds) : 0;
+    this.#counts = { recordsTotal, recordsPerSecond, services };
+    this.#emit({ id: this.#nextId, name: "counts", data: this.#counts }, null);
+  }
+
+  /** Tells what changed among the newest incidents since the last call. */
+  incidents(newest: readonly Incident[]): void {
+    const ids = new Set(newest.map(({ id }) => id));
+    for (const incident of newest) {
+      const looks = `${incident.state} ${incident.severity} ${incident.occurrences} ${incident.lastSeenAt}`;
+      if (this.#seen.get(incident.id) === looks) continue;
+      this.#seen.set(incident.id, looks);
+      this.#emit({ id: this.#nextId, name: "incident", data: incident }, incident.project);
+    }
+    for (const id of this.#seen.keys()) {
+      if (!ids.has(id)) this.#seen.delete(id);
+    }
+  }
+
+  #emit(event: LiveEvent, project: string | null): void {
+    this.#nextId += 1;
+    for (const [listener, own] of this.#listeners) {
+      if (project === null || project === own) listener(event);
+    }
+  }
+}

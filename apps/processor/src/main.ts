@@ -1,0 +1,108 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import { Command, CommanderError } from "commander";
+import type { CommandContext } from "./commands/context.ts";
+import { Exit } from "./exit.ts";
+
+const NODE_MINIMUM = [24, 12] as const;
+/** From the first signal to the end, whatever hangs. */
+const STOP_DEADLINE_MS = 10_000;
+
+type Run = (context: CommandContext, args: Record<string, unknown>) => Promise<Exit>;
+
+/** Commands are imported when they are used, so that none pays for another. */
+function program(run: (load: () => Promise<Run>, args: Record<string, unknown>) => Promise<void>) {
+  const tracer = new Command("tracer")
+    .description(
+      "Watches your logs and tells you, once and with the reason, that something is wrong.",
+    )
+    .version(version(), "-V, --version")
+    .showHelpAfterError("Try: tracer --help")
+    .exitOverride();
+  tracer
+    .command("start")
+    .description("run the service")
+    .action((args) => run(async () => (await import("./commands/start.ts")).start, args));
+  tracer
+    .command("demo")
+    .description("watch an incident from the first error to the resolved alert; needs no set-up")
+    .option("--exit", "end after the incident is resolved instead of keeping the page up")
+    .action((args) => run(async () => (await import("./commands/demo.ts")).demo, args));
+  tracer
+    .command("check-config")
+    .description("say what the environment means, or everything that is wrong with it")
+    .action((args) =>
+      run(async () => (await import("./commands/check-config.ts")).checkConfig, args),
+    );
+  tracer
+    .command("migrate")
+    .description("bring the database's schema up to date")
+    .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));
+  return tracer;
+}
+
+function version(): string {
+  const path = new URL("../package.json", import.meta.url);
+  const parsed: unknown = JSON.parse(readFileSync(path, "utf8"));
+  const known = typeof parsed === "object" && parsed !== null && "version" in parsed;
+  return known ? String(parsed.version) : "unknown";
+}
+
+function context(stop: AbortSignal): CommandContext {
+  const { env: environment, stdout, stderr } = process;
+  const color = (stream: { isTTY?: boolean }) =>
+    stream.isTTY === true && (environment["NO_COLOR"] ?? "") === "";
+  return { environment, version: version(), stdout, stderr, stop, color };
+}
+
+/** The first signal asks the command to stop, the second ends the process at once, and so does a deadline. */
+function stopOnSignals(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(Exit.failed);
+      stop.abort(name);
+      setTimeout(() => process.exit(Exit.failed), STOP_DEADLINE_MS).unref();
+    });
+  }
+  return stop.signal;
+}
+
+function requireNode(): void {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const [needMajor, needMinor] = NODE_MINIMUM;
+  if (major > needMajor || (major === needMajor && minor >= needMinor)) return;
+  process.stderr.write(
+    `Tracer needs Node ${NODE_MINIMUM.join(".")} or later, and this is ${process.versions.node}.\n` +
+      "Inside the checkout `npx -y pnpm@12.21.0 start` brings its own.\n",
+  );
+  process.exit(Exit.unavailable);
+}
+
+async function main(): Promise<void> {
+  requireNode();
+  enableCompileCache();
+  const { exitOf } = await import("./exit.ts");
+  const { TracerError } = await import("@tracer/core");
+  try {
+    const commands = program(async (load, args) => {
+      process.exitCode = await (await load())(context(stopOnSignals()), args);
+    });
+    await commands.parseAsync(process.argv);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? Exit.ok : Exit.usage;
+    } else if (error instanceof TracerError) {
+      process.stderr.write(`${error.code}: ${error.message}\n`);
+      process.exitCode = exitOf(error.code);
+    } else {
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+      process.exitCode = Exit.failed;
+    }
+  }
+  // Whatever is still open (a keep-alive socket, a timer) must not keep a finished command alive.
+  process.exit();
+}
+
+await main();

@@ -1,0 +1,259 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Kind } from "@tracer/core";
+import { type DestinationStream, type Logger, pino } from "pino";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** Everything that Tracer says about itself. A new event cannot be forgotten: the switch is exhaustive. */
+export type TracerEvent =
+  | { readonly name: "ready"; readonly url: string; readonly database: string }
+  | { readonly name: "stopping"; readonly signal: string }
+  | { readonly name: "config_warning"; readonly message: string }
+  | { readonly name: "channels_configured"; readonly channels: readonly string[] }
+  | {
+      readonly name: "records_counted";
+      readonly protocol: string;
+      readonly accepted: number;
+      readonly rejected: number;
+      readonly late: number;
+      readonly future: number;
+      readonly bytes: number;
+    }
+  | {
+      readonly name: "batch_refused";
+      readonly protocol: string;
+      readonly code: string;
+      readonly status: number;
+    }
+  | {
+      readonly name: "signal_opened" | "signal_resolved" | "signal_stale";
+      readonly kind: Kind;
+      readonly service: string;
+      readonly sentence: string;
+      readonly detectSeconds: number;
+    }
+  | {
+      readonly name: "reserved";
+      readonly outcome: string;
+      readonly incidentId: string;
+      readonly reserveSeconds: number;
+    }
+  | {
+      readonly name: "delivery_settled";
+      readonly channel: string;
+      readonly action: string;
+      readonly outcome: string;
+      readonly reason: string | null;
+      readonly incidentId: string;
+      readonly deliverySeconds: number;
+      readonly maybeRepeat: boolean;
+    }
+  | { readonly name: "incidents_resolved"; readonly count: number }
+  | { readonly name: "series_full"; readonly seriesMax: number }
+  | { readonly name: "loop_failed"; readonly loop: string; readonly error: unknown }
+  | { readonly name: "loop_recovered"; readonly loop: string; readonly failures: number }
+  | { readonly name: "database_lost"; readonly error: unknown }
+  | { readonly name: "request_failed"; readonly route: string; readonly error: unknown };
+
+export interface Observe {
+  (event: TracerEvent): void;
+  /** The metrics in Prometheus' text format. */
+  readonly metrics: () => Promise<string>;
+  /** Values that are read when the metrics are. */
+  readonly watch: (gauges: { series: () => number; inFlightBytes: () => number }) => void;
+  /** Sum of `tracer_records_total{result="accepted"}`. */
+  readonly recordsAccepted: () => number;
+  readonly close: () => void;
+}
+
+const LAG_RESOLUTION_MS = 10;
+
+/** The only place that knows the names of log lines and metrics. Logs are JSON lines to `destination`. */
+export function createObserve(level: string, destination: DestinationStream): Observe {
+  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  const registry = new Registry();
+  const metrics = createMetrics(registry);
+  const lag = watchEventLoop(registry);
+  let accepted = 0;
+
+  const observe = (event: TracerEvent): void => {
+    count(metrics, event);
+    write(log, event);
+    if (event.name === "records_counted") accepted += event.accepted;
+  };
+  return Object.assign(observe, {
+    metrics: () => registry.metrics(),
+    watch: (gauges: { series: () => number; inFlightBytes: () => number }) => {
+      gauge(registry, "tracer_series", "Services held by the detector.", gauges.series);
+      gauge(
+        registry,
+        "tracer_ingest_in_flight_bytes",
+        "Bytes of admitted requests not yet counted.",
+        gauges.inFlightBytes,
+      );
+    },
+    recordsAccepted: () => accepted,
+    close: () => lag.disable(),
+  });
+}
+
+type Metrics = ReturnType<typeof createMetrics>;
+
+function createMetrics(registry: Registry) {
+  const registers = [registry];
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
+    new Counter({ name, help, labelNames, registers });
+  return {
+    records: counter("tracer_records_total", "Log records by result.", ["protocol", "result"]),
+    late: counter("tracer_records_late_total", "Records older than the lateness bound.", []),
+    future: counter("tracer_records_future_total", "Records dated over 5 minutes ahead.", []),
+    bytes: counter("tracer_ingest_bytes_total", "Inflated bytes of counted batches.", ["protocol"]),
+    refused: counter("tracer_batches_refused_total", "Batches refused whole.", [
+      "protocol",
+      "code",
+    ]),
+    signals: counter("tracer_signals_total", "Signals opened by the detector.", ["kind"]),
+    stale: counter("tracer_signals_stale_total", "Signals in history; they send nothing.", [
+      "kind",
+    ]),
+    reservations: counter("tracer_reservations_total", "Sightings by outcome.", ["outcome"]),
+    deliveries: counter("tracer_deliveries_total", "Attempts by outcome.", ["channel", "outcome"]),
+    repeats: counter("tracer_deliveries_maybe_repeated_total", "Sent after an unknown end.", [
+      "channel",
+    ]),
+    failures: counter("tracer_loop_failures_total", "Failed rounds of a worker loop.", ["loop"]),
+    alertLatency: new Histogram({
+      name: "tracer_alert_latency_seconds",
+      help: "From the end of the deciding step (detect), the decision (reserve), the outbox row (deliver).",
+      labelNames: ["stage"],
+      buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 300],
+      registers,
+    }),
+  };
+}
+
+function count(metrics: Metrics, event: TracerEvent): void {
+  switch (event.name) {
+    case "records_counted":
+      metrics.records.inc({ protocol: event.protocol, result: "accepted" }, event.accepted);
+      metrics.records.inc({ protocol: event.protocol, result: "rejected" }, event.rejected);
+      metrics.late.inc(event.late);
+      metrics.future.inc(event.future);
+      return metrics.bytes.inc({ protocol: event.protocol }, event.bytes);
+    case "batch_refused":
+      return metrics.refused.inc({ protocol: event.protocol, code: event.code });
+    case "signal_opened":
+      metrics.alertLatency.observe({ stage: "detect" }, event.detectSeconds);
+      return metrics.signals.inc({ kind: event.kind });
+    case "signal_stale":
+      return metrics.stale.inc({ kind: event.kind });
+    case "reserved":
+      metrics.alertLatency.observe({ stage: "reserve" }, event.reserveSeconds);
+      return metrics.reservations.inc({ outcome: event.outcome });
+    case "delivery_settled":
+      if (event.outcome === "sent") {
+        metrics.alertLatency.observe({ stage: "deliver" }, event.deliverySeconds);
+      }
+      if (event.maybeRepeat) metrics.repeats.inc({ channel: event.channel });
+      return metrics.deliveries.inc({ channel: event.channel, outcome: event.outcome });
+    case "loop_failed":
+      return metrics.failures.inc({ loop: event.loop });
+    default:
+      return undefined; // The others are log lines only.
+  }
+}
+
+function write(log: Logger, event: TracerEvent): void {
+  switch (event.name) {
+    case "ready":
+      return log.info(event, "Tracer is ready.");
+    case "stopping":
+      return log.info(event, "Stopping: no new batches, what was admitted is finished.");
+    case "config_warning":
+      return log.warn(event, event.message);
+    case "channels_configured":
+      return log.info(event, `Alerts go to: ${event.channels.join(", ")}.`);
+    case "records_counted":
+      if (event.rejected > 0) log.debug(event, "A batch held records that could not be read.");
+      return;
+    case "batch_refused":
+      return log.debug(event, "A batch was refused whole.");
+    case "signal_opened":
+      return log.info(event, "The detector opened a signal.");
+    case "signal_resolved":
+      return log.info(event, "The detector ended a signal.");
+    case "signal_stale":
+      return log.info(event, "A signal lies in the past: recorded, nothing sent.");
+    case "reserved":
+      return log.debug(event, "A sighting was recorded.");
+    case "delivery_settled":
+      if (event.outcome === "sent") return log.info(event, "A delivery was sent.");
+      return log.warn(event, "A delivery could not be sent.");
+    case "incidents_resolved":
+      return log.info(event, "Incidents ended.");
+    case "series_full":
+      return log.warn(event, "SERIES_MAX is reached: new services are counted under (other).");
+    case "loop_failed":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "A loop failed; it goes on.",
+      );
+    case "loop_recovered":
+      return log.info(event, "A loop works again.");
+    case "database_lost":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "A database connection was lost.",
+      );
+    case "request_failed":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "A request failed inside Tracer.",
+      );
+    default:
+      return event satisfies never;
+  }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+/** Lag since the last scrape. The monitor's own resolution is part of what it measures and is taken off. */
+function watchEventLoop(registry: Registry) {
+  const histogram = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
+  histogram.enable();
+  const lagSeconds = (ns: number) =>
+    Number.isFinite(ns) ? Math.max(0, ns / 1e9 - LAG_RESOLUTION_MS / 1e3) : 0;
+  new Gauge({
+    name: "tracer_eventloop_lag_seconds",
+    help: "How late the event loop ran its timers since the last scrape.",
+    labelNames: ["quantile"],
+    registers: [registry],
+    collect() {
+      this.set({ quantile: "0.5" }, lagSeconds(histogram.percentile(50)));
+      this.set({ quantile: "0.99" }, lagSeconds(histogram.percentile(99)));
+      this.set({ quantile: "1" }, lagSeconds(histogram.max));
+      histogram.reset();
+    },
+  });
+  new Gauge({
+    name: "tracer_process_resident_memory_bytes",
+    help: "Resident memory of this process.",
+    registers: [registry],
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+  return histogram;
+}

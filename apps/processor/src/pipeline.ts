@@ -1,0 +1,164 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { CountDeltas, TracerError } from "@tracer/core";
+import type { Detector, Transition } from "@tracer/detect";
+import {
+  countBatch,
+  createLogsDecoder,
+  type DecodeReport,
+  type ExemplarRings,
+  type SeriesDirectory,
+} from "@tracer/ingest";
+import type { Announcer } from "./announcer.ts";
+import type { Observe } from "./observe.ts";
+
+/** Bytes decoded before other requests and timers get their turn; about a millisecond of work. */
+const SLICE_BYTES = 128 * 1024;
+/** Count columns kept for reuse; a batch in hand owns one. */
+const SPARE_DELTAS_MAX = 4;
+/** A column set that grew beyond this is not kept. */
+const SPARE_CELLS_MAX = 4_096;
+/** Silent services whose memory is returned in one round. */
+const RELEASE_EACH_MS = 10_000;
+
+export interface PipelineOptions {
+  readonly directory: SeriesDirectory;
+  readonly detector: Detector;
+  readonly rings: ExemplarRings;
+  readonly announcer: Announcer;
+  readonly receiptMs: () => number;
+  readonly observe: Observe;
+  /** Called when there is something to write. */
+  readonly onSignals: () => void;
+}
+
+export interface BatchOrigin {
+  readonly protocol: string;
+  readonly project: string;
+  /** Service of records that name none. */
+  readonly defaultService: string;
+}
+
+/** Records → counts → detector → signals, one batch at a time. Holds everything between ingest and store. */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #spare: CountDeltas[] = [];
+  #decoding = 0;
+  #releasedMs = Number.NEGATIVE_INFINITY;
+  #overflowSaid = false;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Decodes a whole body and counts it at once; until then nothing of it is counted. Throws a TracerError
+   * when it holds no record that can be counted.
+   */
+  async ingest(bytes: Uint8Array, origin: BatchOrigin): Promise<DecodeReport> {
+    const { directory, rings, observe } = this.#options;
+    const receiptMs = this.#options.receiptMs();
+    const deltas = this.#spare.pop() ?? new CountDeltas();
+    this.#decoding += 1;
+    try {
+      let full = false;
+      const context = {
+        directory,
+        projectId: directory.project(origin.project),
+        defaultService: origin.defaultService,
+        receiptMs,
+      };
+      const decoder = createLogsDecoder(bytes, context, (batch) => {
+        rings.add(batch, bytes);
+        if (!countBatch(batch, deltas)) full = true;
+      });
+      while (!decoder.advance(SLICE_BYTES)) await nextTurn();
+      const { report } = decoder;
+      if (decoder.fatal !== null) throw refused(decoder.fatal, report);
+      if (full) throw tooManyCells();
+      const { late } = this.#options.detector.observe(deltas, receiptMs);
+      const { accepted, rejected, future } = report;
+      const { protocol } = origin;
+      const bytesTotal = bytes.length;
+      observe({
+        name: "records_counted",
+        protocol,
+        accepted,
+        rejected,
+        late,
+        future,
+        bytes: bytesTotal,
+      });
+      this.#announce(this.#options.detector.takeTransitions());
+      return report;
+    } finally {
+      this.#decoding -= 1;
+      this.#keep(deltas);
+    }
+  }
+
+  /** Lets time pass in the detector: silence is evidence. Called about once a second. */
+  tick(): void {
+    const receiptMs = this.#options.receiptMs();
+    const { detector, announcer, onSignals } = this.#options;
+    detector.tick(receiptMs);
+    this.#announce(detector.takeTransitions());
+    announcer.sight(detector.openSignals());
+    if (announcer.pendingCount > 0) onSignals();
+    if (receiptMs - this.#releasedMs >= RELEASE_EACH_MS) {
+      this.#releasedMs = receiptMs;
+      this.#releaseIdle(receiptMs);
+    }
+  }
+
+  #announce(transitions: readonly Transition[]): void {
+    if (transitions.length === 0) return;
+    this.#options.announcer.take(transitions);
+    this.#options.onSignals();
+  }
+
+  /** A slot may be given away again only while no batch in hand refers to it. */
+  #releaseIdle(receiptMs: number): void {
+    const { detector, directory, rings, observe } = this.#options;
+    if (this.#decoding > 0) return;
+    for (const slot of detector.idleSlots(receiptMs)) {
+      detector.release(slot);
+      rings.release(slot);
+      directory.release(slot);
+    }
+    if (directory.overflowed > 0 && !this.#overflowSaid) {
+      this.#overflowSaid = true;
+      observe({ name: "series_full", seriesMax: directory.seriesMax });
+    }
+  }
+
+  #keep(deltas: CountDeltas): void {
+    if (this.#spare.length >= SPARE_DELTAS_MAX || deltas.length > SPARE_CELLS_MAX) return;
+    deltas.clear();
+    this.#spare.push(deltas);
+  }
+}
+
+function refused(
+  fatal: { code: string; message: string; offset: number },
+  report: DecodeReport,
+): TracerError {
+  const { rejected, errors } = report;
+  if (rejected > 0) {
+    const details = { accepted: 0, rejected, errors };
+    return new TracerError("RECORDS_ALL_INVALID", fatal.message, { details });
+  }
+  return new TracerError(
+    fatal.code === "BODY_EMPTY" ? "BODY_EMPTY" : "BODY_NOT_LOGS",
+    fatal.message,
+    {
+      details: { offset: fatal.offset },
+    },
+  );
+}
+
+function tooManyCells(): TracerError {
+  return new TracerError(
+    "BODY_TOO_LARGE",
+    "The batch spans too many services and times at once; send smaller batches.",
+  );
+}

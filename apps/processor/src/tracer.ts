@@ -1,0 +1,148 @@
+import { randomUUID } from "node:crypto";
+import { type Clock, systemClock } from "@tracer/core";
+import { Detector } from "@tracer/detect";
+import { ExemplarRings, SeriesDirectory } from "@tracer/ingest";
+import * as store from "@tracer/store";
+import { Announcer } from "./announcer.ts";
+import { ChannelStates } from "./channel-states.ts";
+import { createChannels } from "./channels.ts";
+import type { Config } from "./config.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { startDispatching } from "./dispatching.ts";
+import { InFlight } from "./http/in-flight.ts";
+import { startHttp } from "./http/start.ts";
+import { startLive } from "./live.ts";
+import { LiveEvents } from "./live-events.ts";
+import { startLoop } from "./loop.ts";
+import type { Observe } from "./observe.ts";
+import { Pipeline } from "./pipeline.ts";
+import { ReceiptClock } from "./receipt-clock.ts";
+import { ServicesView } from "./services-view.ts";
+
+export interface TracerOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly observe: Observe;
+  readonly clock?: Clock;
+  /** Where the `console` channel prints alerts, and whether it may colour them. */
+  readonly print: (text: string) => void;
+  readonly color: boolean;
+  /** Called once, with keys that were made because Tracer listens beyond loopback and had none. */
+  readonly showKeys: (keys: store.NewKeys) => void;
+}
+
+export interface Tracer extends AsyncDisposable {
+  /** Where it listens, such as http://127.0.0.1:4318. */
+  readonly url: string;
+  /** Settles when something that Tracer cannot do without has ended by itself. */
+  readonly failed: Promise<Error>;
+}
+
+const TICK_MS = 500;
+const CLOCK_MS = 30_000;
+
+/**
+ * The whole pipeline, top to bottom: database → clock → channels → detector → announcer → HTTP. Read
+ * upwards it is the shutdown: refuse, count what was admitted, write it, finish sends, close the database.
+ */
+export async function startTracer(options: TracerOptions): Promise<Tracer> {
+  const { config, observe, clock = systemClock } = options;
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => observe.close());
+  const database = stack.use(await openDatabase(config, observe));
+  const { pool } = database;
+  const keysStored = await makeKeys(options, database);
+  const receipt = new ReceiptClock(clock);
+  const readClock = () => receipt.refresh(() => store.serverTimeMs(pool));
+  await readClock();
+  stack.use(startLoop({ name: "clock", idleMs: CLOCK_MS, observe }, readClock));
+  const receiptMs = () => receipt.nowMs();
+
+  const { channels: configured } = config;
+  const channels = createChannels({ ...options, channels: configured });
+  stack.defer(async () => {
+    for (const channel of channels) await channel.close?.();
+  });
+  observe({ name: "channels_configured", channels: channels.map(({ name }) => name) });
+  const channelStates = new ChannelStates(channels, clock.wallMs);
+  const processorId = randomUUID();
+  const dispatching = stack.use(
+    startDispatching({ pool, processorId, channels, channelStates, clock, observe }),
+  );
+
+  const directory = new SeriesDirectory({ seriesMax: config.seriesMax });
+  const { seriesMax, latenessSeconds, staleSeconds } = config;
+  const detector = new Detector({ seriesMax, latenessSeconds, staleSeconds });
+  const rings = new ExemplarRings();
+  const announcer = createAnnouncer({
+    ...{ config, observe, clock, pool, directory, rings, receiptMs },
+    channels: channels.map(({ name }) => name),
+    onWritten: dispatching.wake,
+  });
+  const flush = () => announcer.flush();
+  const announcing = stack.use(startLoop({ name: "announce", idleMs: TICK_MS, observe }, flush));
+  const onSignals = announcing.wake;
+  const parts = { directory, detector, rings, announcer };
+  const pipeline = new Pipeline({ ...parts, receiptMs, observe, onSignals });
+  stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
+
+  const services = new ServicesView({ detector, directory });
+  const events = new LiveEvents();
+  stack.use(startLive({ clock, observe, pool, services, events }));
+  const inFlight = new InFlight();
+  observe.watch({ series: () => directory.size, inFlightBytes: () => inFlight.bytes });
+  const http = stack.use(
+    await startHttp({
+      ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
+      ...{ services, events, channelStates, wakeDispatch: dispatching.wake },
+    }),
+  );
+  dispatching.linkTo(config.publicUrl ?? http.url);
+
+  const owned = stack.move();
+  return {
+    url: http.url,
+    failed: database.failed,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** True when keys are stored. Beyond loopback Tracer never listens without one. */
+async function makeKeys(options: TracerOptions, { pool }: Database): Promise<boolean> {
+  const { config, showKeys } = options;
+  if (!config.loopback && config.ingestKey === null && config.adminKey === null) {
+    const made = await store.createKeysIfNone(pool);
+    if (made !== null) showKeys(made);
+  }
+  return store.hasKeys(pool);
+}
+
+interface AnnouncerParts {
+  readonly config: Config;
+  readonly observe: Observe;
+  readonly clock: Clock;
+  readonly pool: store.Pool;
+  readonly directory: SeriesDirectory;
+  readonly rings: ExemplarRings;
+  readonly receiptMs: () => number;
+  readonly channels: readonly string[];
+  readonly onWritten: () => void;
+}
+
+function createAnnouncer(parts: AnnouncerParts): Announcer {
+  const { config, observe, clock, pool, directory, rings, receiptMs, channels, onWritten } = parts;
+  const { holdSeconds, quietSeconds, repeatSeconds, clearSeconds, staleSeconds } = config;
+  return new Announcer({
+    staleSeconds,
+    sightSeconds: Math.min(10, quietSeconds / 3),
+    receiptMs,
+    monotonicMs: clock.monotonicMs,
+    keyOf: (slot) => directory.key(slot),
+    linesOf: (slot, sinceMs) => rings.take(slot, sinceMs),
+    sight: (sightings) =>
+      store.sight(pool, sightings, { holdSeconds, quietSeconds, repeatSeconds, channels }),
+    clear: (keys) => store.clear(pool, keys, { clearSeconds }),
+    observe,
+    onWritten,
+  });
+}

@@ -61,7 +61,8 @@ function isLowSurrogate(unit: number): boolean {
 /** Whether the code point at `index` belongs to the one before it. */
 function joinsAt(text: string, index: number): boolean {
   const here = String.fromCodePoint(text.codePointAt(index) ?? 0);
-  return /^[\p{M}\u200d\u{1f3fb}-\u{1f3ff}]$/u.test(here) || text.charCodeAt(index - 1) === 0x200d;
+  const joins = /^(?:\p{M}|\u200d|[\u{1f3fb}-\u{1f3ff}])$/u.test(here);
+  return joins || text.charCodeAt(index - 1) === 0x200d;
 }
 
 /**

@@ -1,0 +1,44 @@
+import type { DeliveryTask, Verdict } from "@tracer/core";
+
+/** A configured destination. `send` never throws and never retries by itself: the outbox does. */
+export interface Channel {
+  /** Unique among the configured channels; stored with every delivery. */
+  readonly name: string;
+  /** Which notifier speaks: console, slack-webhook, slack, composio-slack, pagerduty. */
+  readonly kind: string;
+  /**
+   * One attempt. Every end, also a defect, is a verdict. An abort of `signal` before anything went out is
+   * `retry`, later `ambiguous`. Each request has a deadline of 10 seconds.
+   */
+  send(task: DeliveryTask, signal: AbortSignal): Promise<Verdict>;
+  /** Releases what the channel holds. Sends after it are not allowed. */
+  close?(): Promise<void>;
+}
+
+/** How long things may take. Tests shorten them; the product does not. */
+export interface Timings {
+  /** Deadline of one request to a provider, in milliseconds. Default 10,000. */
+  readonly requestMs: number;
+  /** Deadline of one look at a channel's history, in milliseconds. Default 4,000. */
+  readonly lookupMs: number;
+  /** How long a message that may have been posted is given to appear in the history. Default 2,000 ms. */
+  readonly settleMs: number;
+}
+
+export const DEFAULT_TIMINGS: Timings = { requestMs: 10_000, lookupMs: 4_000, settleMs: 2_000 };
+
+export const SENT_NOTHING: Verdict = { kind: "sent", receipt: null };
+
+/** Waits; returns early, without an error, when the signal aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}

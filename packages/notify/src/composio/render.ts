@@ -1,0 +1,75 @@
+import { type DeliveryTask, flatten } from "@tracer/core";
+import { type Facts, factsOf, isoText, severityWord } from "../facts.ts";
+import { clipPieces, unlink } from "../slack/escape.ts";
+import { markerLine } from "../slack/marker.ts";
+import { isResolved, linkOf, MAYBE_REPEAT } from "../slack/render.ts";
+
+/** Slack's bound for a text of Markdown. */
+export const MARKDOWN_CHARS_MAX = 12_000;
+const LINE_CHARS_MAX = 1_000;
+const CODE_CHARS_MAX = 700;
+
+/** The card of an incident as Markdown, for a tool that takes `markdown_text`. Log text only in code spans. */
+export function renderMarkdown(
+  task: DeliveryTask,
+  { reply = false, maybeRepeat = false } = {},
+): string {
+  const facts = factsOf(task);
+  const resolved = isResolved(task);
+  const repeat = maybeRepeat ? ` (${MAYBE_REPEAT})` : "";
+  const lines = [`${facts.emoji} **${escapeMarkdown(facts.lockLine)}**${repeat}`];
+  if (reply) {
+    const lead =
+      task.action === "escalate"
+        ? `Escalated to ${severityWord(task.incident.severity)}`
+        : `Still open after ${facts.openFor}`;
+    lines.push(escapeMarkdown(lead));
+  }
+  if (!resolved) lines.push(escapeMarkdown(facts.sentence));
+  if (facts.sparkline !== "") lines.push(`\`${facts.sparkline}\` ${facts.sparklineSpan}`);
+  lines.push(...numberLines(task, facts, resolved));
+  if (!reply) lines.push(...facts.exemplars.map(codeMarkdown));
+  const link = linkOf(task);
+  if (link !== null)
+    lines.push(`[Open incident](${link.replace(/[()<>\s]/gu, encodeURIComponent)})`);
+  // A blank line before it: Markdown would else join the two lines into one paragraph.
+  return [...lines, markerLine(task)].join("\n\n");
+}
+
+function numberLines(task: DeliveryTask, facts: Facts, resolved: boolean): string[] {
+  const where = `service ${codeMarkdown(facts.service)} · environment ${codeMarkdown(facts.environment)}`;
+  const since = `since ${isoText(task.incident.openedAt)}`;
+  if (resolved) {
+    const until = isoText(task.incident.resolvedAt ?? task.incident.lastSeenAt);
+    return [`${where} · ${since} until ${until} · ${facts.closeReason}`];
+  }
+  const numbers = [
+    `ratio ${facts.ratio}`,
+    `usually ${facts.band}`,
+    `z ${facts.z}`,
+    `EWMA ${facts.ewma}`,
+    `rate of change ${facts.rateOfChange}`,
+    `from ${facts.sampleSize}`,
+  ];
+  return [escapeMarkdown(numbers.join(" · ")), `${where} · ${since} · seen ${facts.occurrences}×`];
+}
+
+/**
+ * Hostile text in Markdown: punctuation is escaped with backslashes; `<`, `>`, `@`, `&` and link beginnings are
+ * replaced by look-alikes, because what Slack makes of them behind a backslash is not written anywhere.
+ */
+export function escapeMarkdown(text: string): string {
+  return clipPieces(defuse(unlink(flatten(text))), LINE_CHARS_MAX, (point) =>
+    /[\\`*_{}[\]()#+!|~$^=]/u.test(point) ? `\\${point}` : point,
+  );
+}
+
+/** Hostile text in a code span of Markdown, where a backslash is itself. */
+export function codeMarkdown(text: string): string {
+  const inside = clipPieces(defuse(flatten(text)), CODE_CHARS_MAX, (point) => point);
+  return `\`${inside.replaceAll("`", "ˋ") || " "}\``;
+}
+
+function defuse(text: string): string {
+  return text.replaceAll("<", "‹").replaceAll(">", "›").replaceAll("@", "＠").replaceAll("&", "＆");
+}

@@ -1,0 +1,99 @@
+import { clip, type DeliveryTask, flatten, type Severity } from "@tracer/core";
+import { type Facts, factsOf, isoText } from "../facts.ts";
+
+const COLUMNS_MAX = 78;
+const LINK_CHARS_MAX = 500;
+
+type Paint = (text: string, code: string) => string;
+
+const CODES = {
+  bold: "1",
+  dim: "2",
+  green: "32",
+  severity: { critical: "1;31", error: "31", warning: "33", info: "36" } satisfies Record<
+    Severity,
+    string
+  >,
+} as const;
+
+/** The alert as a card for a terminal, shaped like the Slack message: a bar at the left, no right border. */
+export function renderConsole(task: DeliveryTask, { color = false } = {}): string {
+  const paint: Paint = color ? (text, code) => `\u001b[${code}m${text}\u001b[0m` : (text) => text;
+  const facts = factsOf(task);
+  const resolved = task.incident.state === "resolved" || task.action === "resolve";
+  const tone = resolved ? CODES.green : CODES.severity[task.incident.severity];
+  const bar = paint("┃", tone);
+  const lines = [heading(task, facts, resolved), ...body(task, facts, resolved, paint)];
+  const [first = "", ...rest] = lines;
+  const card = [paint(first, resolved ? CODES.green : `1;${tone.replace("1;", "")}`), ...rest];
+  return `\n${card.map((line) => (line === "" ? bar : `${bar} ${line}`)).join("\n")}\n\n`;
+}
+
+function heading(task: DeliveryTask, facts: Facts, resolved: boolean): string {
+  if (resolved) return `✅ RESOLVED  ${facts.headline}`;
+  const lead = LEADS[task.action];
+  return `${facts.emoji} ${lead}${facts.severity}  ${facts.headline}`;
+}
+
+const LEADS: Readonly<Record<DeliveryTask["action"], string>> = {
+  open: "",
+  edit: "",
+  resolve: "",
+  test: "TEST ",
+  escalate: "ESCALATED TO ",
+  repeat: "STILL OPEN, ",
+};
+
+function body(task: DeliveryTask, facts: Facts, resolved: boolean, paint: Paint): string[] {
+  const { incident } = task;
+  const dim = (text: string) => paint(text, CODES.dim);
+  const lines: string[] = [];
+  if (resolved) {
+    lines.push(`after ${facts.openFor}, ${facts.closeReason} · peak ${facts.peak}`);
+  } else {
+    lines.push(...wrap(facts.sentence));
+  }
+  if (facts.sparkline !== "") lines.push(`${facts.sparkline}  ${dim(facts.sparklineSpan)}`);
+  lines.push("");
+  const label = (name: string, value: string) => `${dim(name.padEnd(14))} ${value}`;
+  if (!resolved) {
+    const change = `rate of change ${facts.rateOfChange}`;
+    lines.push(label("observed", `${facts.observed}  (${facts.ratio})`));
+    lines.push(label("expected", `${facts.expected}, usually ${facts.band}`));
+    lines.push(label("deviation", `z ${facts.z} · EWMA ${facts.ewma} · ${change}`));
+    lines.push(label("evidence", `${facts.evidence}, from ${facts.sampleSize}`));
+  }
+  lines.push(label("since", isoText(incident.openedAt)));
+  if (resolved) lines.push(label("until", isoText(incident.resolvedAt ?? incident.lastSeenAt)));
+  lines.push(label("environment", facts.environment));
+  if (!resolved && facts.exemplars.length > 0) {
+    lines.push("", ...facts.exemplars.flatMap((line) => wrap(line, "› ")));
+  }
+  lines.push("", dim(`${incident.id} · ${facts.kind} · seen ${facts.occurrences}×`));
+  lines.push(clip(flatten(task.link), LINK_CHARS_MAX));
+  return lines;
+}
+
+/** Breaks a flat text at blanks; a word longer than a line is cut. */
+function wrap(text: string, lead = ""): string[] {
+  const lines: string[] = [];
+  let line = lead;
+  const indent = " ".repeat(lead.length);
+  for (const word of text.split(" ")) {
+    let rest = word;
+    const room = COLUMNS_MAX - line.length;
+    if (line.length > indent.length && rest.length + 1 > room) {
+      lines.push(line);
+      line = indent;
+    }
+    while (rest.length > COLUMNS_MAX - indent.length) {
+      const head = clip(rest, COLUMNS_MAX - indent.length).slice(0, -1);
+      if (head === "") break;
+      lines.push(indent + head);
+      rest = rest.slice(head.length);
+    }
+    const gap = line.length > indent.length && !line.endsWith(" ") ? " " : "";
+    line += gap + rest;
+  }
+  return [...lines, line];
+}

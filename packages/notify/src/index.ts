@@ -1,0 +1,11 @@
+export type { Channel, Timings } from "./channel.ts";
+export {
+  type ComposioSlackChannelOptions,
+  type ComposioSlugs,
+  composioSlackChannel,
+} from "./composio/channel.ts";
+export type { SessionStore } from "./composio/session.ts";
+export { type ConsoleChannelOptions, consoleChannel } from "./console/channel.ts";
+export { type PagerdutyChannelOptions, pagerdutyChannel } from "./pagerduty/channel.ts";
+export { type SlackChannelOptions, slackChannel } from "./slack/channel.ts";
+export { type SlackWebhookChannelOptions, slackWebhookChannel } from "./slack/webhook.ts";

@@ -1,0 +1,58 @@
+import type { Verdict } from "@tracer/core";
+import { type Channel, DEFAULT_TIMINGS, SENT_NOTHING, type Timings } from "../channel.ts";
+import { type HttpReply, request, requireHttpUrl } from "../http.ts";
+import { dedupKeyOf, renderPagerduty } from "./render.ts";
+
+export interface PagerdutyChannelOptions {
+  readonly name?: string;
+  /** Integration key of an Events API v2 integration, 32 characters. */
+  readonly routingKey: string;
+  /** Default https://events.pagerduty.com/v2/enqueue. */
+  readonly eventsUrl?: string;
+  readonly timings?: Partial<Timings>;
+}
+
+/**
+ * PagerDuty's Events API v2. Every event of an incident has the same dedup key, so a repeat is harmless;
+ * escalations and reminders are triggers too, edits are skipped.
+ */
+export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
+  const { name = "pagerduty", routingKey } = options;
+  const url = requireHttpUrl(
+    "PAGERDUTY_EVENTS_URL",
+    options.eventsUrl ?? "https://events.pagerduty.com/v2/enqueue",
+  );
+  const timings = { ...DEFAULT_TIMINGS, ...options.timings };
+  return {
+    name,
+    kind: "pagerduty",
+    async send(task, signal): Promise<Verdict> {
+      if (task.action === "edit") return SENT_NOTHING;
+      const body = JSON.stringify({ routing_key: routingKey, ...renderPagerduty(task) });
+      const reply = await request(
+        {
+          url,
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body,
+          timeoutMs: timings.requestMs,
+        },
+        signal,
+      );
+      return pagerdutyVerdict(reply, dedupKeyOf(task));
+    },
+  };
+}
+
+/** What PagerDuty's answer means. A wrong key is a 400 like any other wrong event. */
+export function pagerdutyVerdict(reply: HttpReply, dedupKey: string): Verdict {
+  if (reply.kind === "not_sent") return { kind: "retry", reason: reply.reason, afterMs: null };
+  if (reply.kind === "unknown") return { kind: "ambiguous", reason: reply.reason };
+  const { status, retryAfterMs } = reply;
+  const reason = `http_${status}`;
+  if (status >= 200 && status < 300) return { kind: "sent", receipt: { dedup_key: dedupKey } };
+  if (status === 429) return { kind: "retry", reason, afterMs: retryAfterMs };
+  if (status === 408 || status >= 500) return { kind: "ambiguous", reason };
+  if (status === 401 || status === 403) return { kind: "reconnect", reason };
+  return { kind: "permanent", reason };
+}

@@ -1,0 +1,61 @@
+import { clip, type DeliveryTask, flatten } from "@tracer/core";
+import { factsOf, isoText, severityWord } from "../facts.ts";
+import { isResolved, linkOf } from "../slack/render.ts";
+
+export const SUMMARY_CHARS_MAX = 1024;
+const SOURCE_CHARS_MAX = 255;
+
+/** The same for every event of one incident; a trigger with it updates the open alert. */
+export function dedupKeyOf(task: DeliveryTask): string {
+  return `tracer:${task.incident.fingerprint}:${task.incident.epoch}`;
+}
+
+/** The body of an event for PagerDuty's Events API v2, without the routing key. */
+export function renderPagerduty(task: DeliveryTask) {
+  const dedupKey = dedupKeyOf(task);
+  if (isResolved(task) && task.action !== "test") {
+    return { event_action: "resolve", dedup_key: dedupKey } as const;
+  }
+  const { incident } = task;
+  const facts = factsOf(task);
+  const service = clip(flatten(incident.service), SOURCE_CHARS_MAX);
+  const environment = clip(flatten(incident.environment), SOURCE_CHARS_MAX);
+  const link = linkOf(task);
+  return {
+    event_action: "trigger",
+    dedup_key: dedupKey,
+    client: "Tracer",
+    ...(link === null
+      ? {}
+      : { client_url: link, links: [{ href: link, text: "Open incident in Tracer" }] }),
+    payload: {
+      summary: clip(facts.lockLine, SUMMARY_CHARS_MAX),
+      source: clip(environment === "" ? service : `${environment}/${service}`, SOURCE_CHARS_MAX),
+      // A test must not wake anybody who is woken by severity.
+      severity: task.action === "test" ? "info" : incident.severity,
+      timestamp: isoText(incident.openedAt),
+      component: service,
+      group: clip(flatten(incident.project), SOURCE_CHARS_MAX),
+      class: facts.kind,
+      custom_details: {
+        what: facts.sentence,
+        severity: severityWord(incident.severity),
+        observed: facts.observed,
+        expected: facts.expected,
+        expected_band: facts.band,
+        ratio: facts.ratio,
+        z: facts.z,
+        ewma: facts.ewma,
+        rate_of_change: facts.rateOfChange,
+        evidence: facts.evidence,
+        sample_size: facts.sampleSize,
+        baseline_age: facts.baselineAge,
+        since: isoText(incident.openedAt),
+        occurrences: facts.occurrences,
+        recent_minutes: facts.sparkline,
+        example_lines: facts.exemplars,
+        incident_id: incident.id,
+      },
+    },
+  } as const;
+}

@@ -1,0 +1,100 @@
+import type { DeliveryTask } from "@tracer/core";
+import { z } from "zod";
+import { unixSeconds } from "../facts.ts";
+import type { SlackAnswer } from "./answer.ts";
+import type { FindOptions, FindResult, SlackReceipt } from "./deliver.ts";
+import { METADATA_EVENT } from "./identity.ts";
+import { markerOf } from "./marker.ts";
+
+/** Pages of history that one look reads, and messages a page. Beyond it the look has failed. */
+export const HISTORY_PAGES_MAX = 5;
+const HISTORY_PAGE_MESSAGES = 100;
+/** The database's clock and Slack's may differ; the match is exact, so looking further back is harmless. */
+const CLOCK_MARGIN_SECONDS = 600;
+
+export type HistoryMethod = "conversations.history" | "conversations.replies";
+export type HistoryReader = (
+  method: HistoryMethod,
+  query: Readonly<Record<string, string>>,
+) => Promise<SlackAnswer>;
+
+const Message = z.looseObject({
+  ts: z.string(),
+  text: z.string().optional(),
+  thread_ts: z.string().optional(),
+  metadata: z
+    .looseObject({
+      event_type: z.string().optional(),
+      event_payload: z.record(z.string(), z.unknown()).optional(),
+    })
+    .optional(),
+});
+const Page = z.looseObject({
+  messages: z.array(Message),
+  has_more: z.boolean().optional(),
+  response_metadata: z.looseObject({ next_cursor: z.string().optional() }).optional(),
+});
+
+type Message = z.infer<typeof Message>;
+
+export interface FindInHistoryOptions extends FindOptions {
+  /** Where to look; names do not work here, only ids do. */
+  readonly channel: string;
+  readonly read: HistoryReader;
+}
+
+/** Looks for our own message, by its metadata or else by the marker in its last line. */
+export async function findInHistory(
+  task: DeliveryTask,
+  { channel, thread, match, read }: FindInHistoryOptions,
+): Promise<FindResult> {
+  const method = thread === null ? "conversations.history" : "conversations.replies";
+  const openedAt = unixSeconds(task.incident.openedAt) ?? CLOCK_MARGIN_SECONDS;
+  const query = {
+    channel,
+    include_all_metadata: "true",
+    inclusive: "true",
+    limit: String(HISTORY_PAGE_MESSAGES),
+    oldest: String(Math.max(0, openedAt - CLOCK_MARGIN_SECONDS)),
+    ...(thread === null ? {} : { ts: thread.ts }),
+  };
+  let found: SlackReceipt | null = null;
+  let cursor = "";
+  for (let page = 0; page < HISTORY_PAGES_MAX; page += 1) {
+    const answer = await read(method, cursor === "" ? query : { ...query, cursor });
+    if (answer.kind === "failed") return unreadable(answer);
+    const read1 = Page.safeParse(answer.data);
+    if (!read1.success) return { kind: "unreadable" };
+    for (const message of read1.data.messages) {
+      if (!isOurs(message, task, match)) continue;
+      if (match === "delivery") return { kind: "found", receipt: { channel, ts: message.ts } };
+      if (found === null || Number(message.ts) < Number(found.ts)) {
+        found = { channel, ts: message.ts }; // The first message of the incident is the one to edit.
+      }
+    }
+    cursor = read1.data.response_metadata?.next_cursor ?? "";
+    if (cursor === "")
+      return found === null ? { kind: "absent" } : { kind: "found", receipt: found };
+  }
+  return found === null ? { kind: "unreadable" } : { kind: "found", receipt: found };
+}
+
+function unreadable(answer: SlackAnswer & { kind: "failed" }): FindResult {
+  // Slack is not taking calls now, so a post would fail too and a later look may succeed.
+  if (answer.verdict.kind === "retry") return { kind: "failed", verdict: answer.verdict };
+  return { kind: "unreadable" };
+}
+
+function isOurs(message: Message, task: DeliveryTask, match: FindOptions["match"]): boolean {
+  const isReply = message.thread_ts !== undefined && message.thread_ts !== message.ts;
+  if (match === "incident" && isReply) return false;
+  if (message.metadata?.event_type === METADATA_EVENT) {
+    const payload = message.metadata.event_payload ?? {};
+    return match === "delivery"
+      ? payload["delivery_id"] === task.deliveryId
+      : payload["incident_id"] === task.incident.id;
+  }
+  const marker = markerOf(message.text ?? "");
+  if (marker === null || marker.incidentId !== task.incident.id) return false;
+  return match === "incident" || marker.seq === task.seq;
+}

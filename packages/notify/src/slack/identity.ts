@@ -1,0 +1,39 @@
+import { createHash } from "node:crypto";
+import type { DeliveryTask } from "@tracer/core";
+
+/** Namespace of Tracer's UUIDs, drawn once. */
+const NAMESPACE = "6f2b1d7e-9a53-4c0e-8d41-3b7c5e90a2f6";
+
+/** UUID version 5 (SHA-1) of a name in Tracer's namespace. */
+export function uuidOf(name: string): string {
+  const hash = createHash("sha1")
+    .update(Buffer.from(NAMESPACE.replaceAll("-", ""), "hex"))
+    .update(name)
+    .digest()
+    .subarray(0, 16);
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6);
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = hash.toString("hex");
+  const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20)];
+  return `${parts.join("-")}-${hex.slice(20)}`;
+}
+
+/** The same on every attempt of a delivery: Slack may recognise a repeat by it. */
+export function clientMessageId(task: DeliveryTask, channel: string): string {
+  return uuidOf(JSON.stringify([task.incident.id, channel, task.action, task.seq]));
+}
+
+export const METADATA_EVENT = "tracer_incident";
+
+/** Hidden in the message, and how it is found again in the history. */
+export function metadataOf(task: DeliveryTask) {
+  return {
+    event_type: METADATA_EVENT,
+    event_payload: {
+      incident_id: task.incident.id,
+      delivery_id: task.deliveryId,
+      revision: task.seq,
+      status: task.incident.state,
+    },
+  };
+}

@@ -49,17 +49,30 @@ export function createApi(keyring) {
     return key === "" ? { accept } : { accept, authorization: `Bearer ${key}` };
   };
 
-  /** The JSON of one route. Throws ApiError, or what fetch throws. @param {string} path */
-  const get = async (path) => {
+  /** @param {string} path @param {string} accept @returns {Promise<Response>} */
+  const ask = async (path, accept) => {
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-    const init = {
-      headers: headers("application/json"),
-      signal,
-      cache: /** @type {const} */ ("no-store"),
-    };
-    const response = await fetch(path, init);
+    const response = await fetch(path, { headers: headers(accept), signal, cache: "no-store" });
     if (!response.ok) throw await failureOf(response);
-    return response.json();
+    return response;
+  };
+
+  /** The JSON of one route. Throws ApiError, or what fetch throws. @param {string} path */
+  const get = async (path) => (await ask(path, "application/json")).json();
+
+  /** Records received, from the metrics: for when there is no stream. */
+  const recordsTotal = async () => {
+    const text = await (await ask("/metrics", "text/plain")).text();
+    const counters = text.matchAll(/^tracer_records_total\{[^}]*result="accepted"[^}]*\} (\S+)/gm);
+    let total = 0;
+    for (const [, value] of counters) total += Number(value);
+    return total;
+  };
+
+  /** Whether senders need a key: asked without the one that the browser or this page may hold. */
+  const keysExist = async () => {
+    const response = await fetch("/api/v1/channels", { credentials: "omit", cache: "no-store" });
+    return response.status === 401;
   };
 
   /**
@@ -105,7 +118,7 @@ export function createApi(keyring) {
     return null;
   };
 
-  return { get, follow };
+  return { get, recordsTotal, keysExist, follow };
 }
 
 /** @param {Response} response */

@@ -51,8 +51,8 @@ function append(element, children) {
 
 /**
  * Keeps the children of `parent` those of the items last given, in order. An item that did not change
- * keeps its element, and with it the reader's focus and selection; a changed one keeps which of its
- * details were open.
+ * keeps its element; a changed one keeps which of its details were open and where the focus was, and waits
+ * while the reader holds some of its text selected.
  * @template Item
  * @param {Element} parent
  * @param {(item: Item) => string} keyOf unique within the list
@@ -70,17 +70,24 @@ export function keyedList(parent, keyOf, render) {
       const key = keyOf(item);
       const version = JSON.stringify(item);
       const old = shown.get(key);
-      const element = old?.version === version ? old.element : render(item);
+      const keep = old !== undefined && (old.version === version || isSelected(old.element));
+      const element = keep ? old.element : render(item);
       if (old !== undefined && old.element !== element) replace(old.element, element);
       /** @type {Element | null} */
       const place = previous === null ? parent.firstElementChild : previous.nextElementSibling;
       if (place !== element) parent.insertBefore(element, place);
-      next.set(key, { element, version });
+      next.set(key, { element, version: keep ? old.version : version });
       previous = element;
     }
     for (const [key, { element }] of shown) if (!next.has(key)) element.remove();
     shown = next;
   };
+}
+
+/** True while the reader holds text of it selected, to copy it. @param {Element} element */
+function isSelected(element) {
+  const selection = getSelection();
+  return selection !== null && !selection.isCollapsed && selection.containsNode(element, true);
 }
 
 /** @param {Element} old @param {Element} element */

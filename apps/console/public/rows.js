@@ -64,7 +64,10 @@ export function serviceRow(item) {
     el("td", { class: "num", "data-label": "records a minute" }, number(item.recordsPerMinute)),
     el(
       "td",
-      { class: item.errorsPerMinute > 0 ? "num some" : "num", "data-label": "errors a minute" },
+      {
+        class: state === "firing" || state === "watch" ? "num some" : "num",
+        "data-label": "errors a minute",
+      },
       number(item.errorsPerMinute),
     ),
     el("td", { class: "wide" }, bars(values, { label: `${service}: ${trend(values)}` })),
@@ -82,9 +85,13 @@ function trend(values) {
 const CHANNEL_SHAPES = {
   ok: ["check", "good"],
   failing: ["triangle", "critical"],
+  needs_reconnect: ["triangle", "critical"],
   disabled: ["dash", "warning"],
   unused: ["ring", "dull"],
 };
+
+/** @type {Record<string, string>} */
+const CHANNEL_WORDS = { unused: "not used yet", needs_reconnect: "needs to be connected again" };
 
 /** @param {Channel} channel */
 export function channelItem({ name, kind, state, lastSuccessAt, lastError }) {
@@ -93,7 +100,7 @@ export function channelItem({ name, kind, state, lastSuccessAt, lastError }) {
     "li",
     {},
     el("strong", {}, plain(name, NAME_CHARACTERS_MAX)),
-    badge(shape, state === "unused" ? "not used yet" : plain(state, 20), tone),
+    badge(shape, CHANNEL_WORDS[state] ?? plain(state, 20), tone),
     kind !== name && el("span", { class: "where" }, plain(kind, 40)),
     lastSuccessAt && el("span", { class: "where" }, "last delivered ", ago(lastSuccessAt)),
     lastError && state !== "ok" && el("span", { class: "failure" }, plain(lastError, 300)),

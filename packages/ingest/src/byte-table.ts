@@ -1,0 +1,176 @@
+const NAME_BYTES_SHRINK_MIN = 65_536;
+
+/**
+ * Interns (group, bytes) to dense ids, and gives ids and memory back. Names lie in one byte arena, so an
+ * id costs about 30 bytes beside its name and no object; a hit hashes and compares bytes and builds
+ * nothing. Open addressing with backward-shift deletion: no tombstones, so no slow decay.
+ */
+export class ByteTable {
+  size = 0;
+  /** One more than the largest id ever live at once. */
+  idEnd = 0;
+  readonly #seed: number;
+  #index = new Int32Array(128); // Id + 1, or 0 for free.
+  #hash = new Int32Array(64);
+  #group = new Int32Array(64); // -1 when the id is free.
+  #start = new Uint32Array(64);
+  #length = new Uint32Array(64);
+  #arena = new Uint8Array(1024);
+  #arenaUsed = 0;
+  #arenaLive = 0;
+  readonly #free: number[] = [];
+
+  constructor(seed: number) {
+    this.#seed = seed | 0;
+  }
+
+  /** The id of the name, or -1. */
+  find(group: number, bytes: Uint8Array, start: number, end: number): number {
+    const hash = this.#hashOf(group, bytes, start, end);
+    const mask = this.#index.length - 1;
+    let probe = hash & mask;
+    for (;;) {
+      const id = (this.#index[probe] ?? 0) - 1;
+      if (id < 0) return -1;
+      if (this.#hash[id] === hash && this.#matches(id, group, bytes, start, end)) return id;
+      probe = (probe + 1) & mask;
+    }
+  }
+
+  /** Adds a name that `find` did not find. `group` is at least 0. */
+  add(group: number, bytes: Uint8Array, start: number, end: number): number {
+    const id = this.#free.pop() ?? this.idEnd;
+    if (id === this.idEnd) this.idEnd += 1;
+    if (id >= this.#hash.length) this.#growColumns();
+    if ((this.size + 1) * 2 > this.#index.length) this.#reindex(this.#index.length * 2);
+    const length = end - start;
+    this.#reserve(length);
+    this.#arena.set(bytes.subarray(start, end), this.#arenaUsed);
+    this.#start[id] = this.#arenaUsed;
+    this.#length[id] = length;
+    this.#group[id] = group;
+    this.#hash[id] = this.#hashOf(group, bytes, start, end);
+    this.#arenaUsed += length;
+    this.#arenaLive += length;
+    this.size += 1;
+    this.#place(id);
+    return id;
+  }
+
+  /** Gives the id and its memory back; false when it was not live. */
+  release(id: number): boolean {
+    if (this.groupOf(id) < 0) return false;
+    this.#unplace(id);
+    this.#group[id] = -1;
+    this.#arenaLive -= this.#length[id] ?? 0;
+    this.size -= 1;
+    this.#free.push(id);
+    if (this.#arenaUsed > NAME_BYTES_SHRINK_MIN && this.#arenaLive * 4 < this.#arenaUsed) {
+      this.#moveArena(this.#arenaLive * 2);
+    }
+    return true;
+  }
+
+  /** The group of a live id, else -1. */
+  groupOf(id: number): number {
+    return id >= 0 && id < this.idEnd ? (this.#group[id] ?? -1) : -1;
+  }
+
+  /** The name of a live id. A view: copy it before the table changes. */
+  bytesOf(id: number): Uint8Array {
+    const start = this.#start[id] ?? 0;
+    return this.#arena.subarray(start, start + (this.#length[id] ?? 0));
+  }
+
+  #matches(id: number, group: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    if (this.#group[id] !== group || this.#length[id] !== length) return false;
+    const arena = this.#arena;
+    const nameStart = this.#start[id] ?? 0;
+    for (let at = 0; at < length; at += 1) {
+      if (arena[nameStart + at] !== bytes[start + at]) return false;
+    }
+    return true;
+  }
+
+  #hashOf(group: number, bytes: Uint8Array, start: number, end: number): number {
+    let hash = this.#seed ^ Math.imul(group + 1, 0x9e3779b1);
+    for (let at = start; at < end; at += 1) {
+      hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193);
+    }
+    hash ^= hash >>> 15;
+    hash = Math.imul(hash, 0x2c1b3c6d);
+    return hash ^ (hash >>> 13);
+  }
+
+  #place(id: number): void {
+    const mask = this.#index.length - 1;
+    let probe = (this.#hash[id] ?? 0) & mask;
+    while (this.#index[probe] !== 0) probe = (probe + 1) & mask;
+    this.#index[probe] = id + 1;
+  }
+
+  #unplace(id: number): void {
+    const index = this.#index;
+    const mask = index.length - 1;
+    let hole = (this.#hash[id] ?? 0) & mask;
+    while (index[hole] !== id + 1) hole = (hole + 1) & mask;
+    // What was pushed past the hole by a collision moves back into it, so that a probe never stops early.
+    let probe = (hole + 1) & mask;
+    while (index[probe] !== 0) {
+      const home = (this.#hash[(index[probe] ?? 0) - 1] ?? 0) & mask;
+      if (((probe - home) & mask) >= ((probe - hole) & mask)) {
+        index[hole] = index[probe] ?? 0;
+        hole = probe;
+      }
+      probe = (probe + 1) & mask;
+    }
+    index[hole] = 0;
+  }
+
+  #reindex(capacity: number): void {
+    const old = this.#index;
+    this.#index = new Int32Array(capacity);
+    for (const entry of old) if (entry !== 0) this.#place(entry - 1);
+  }
+
+  #growColumns(): void {
+    const capacity = this.#hash.length * 2;
+    this.#hash = grownInt32(this.#hash, capacity);
+    this.#group = grownInt32(this.#group, capacity);
+    this.#start = grownUint32(this.#start, capacity);
+    this.#length = grownUint32(this.#length, capacity);
+  }
+
+  #reserve(length: number): void {
+    if (this.#arenaUsed + length <= this.#arena.length) return;
+    this.#moveArena((this.#arenaLive + length) * 2);
+  }
+
+  /** Copies the live names, close together, into a new arena. */
+  #moveArena(capacity: number): void {
+    const from = this.#arena;
+    this.#arena = new Uint8Array(Math.max(capacity, 1024));
+    this.#arenaUsed = 0;
+    for (let id = 0; id < this.idEnd; id += 1) {
+      if (this.groupOf(id) < 0) continue;
+      const start = this.#start[id] ?? 0;
+      const length = this.#length[id] ?? 0;
+      this.#arena.set(from.subarray(start, start + length), this.#arenaUsed);
+      this.#start[id] = this.#arenaUsed;
+      this.#arenaUsed += length;
+    }
+  }
+}
+
+function grownInt32(column: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(capacity);
+  larger.set(column);
+  return larger;
+}
+
+function grownUint32(column: Uint32Array, capacity: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(capacity);
+  larger.set(column);
+  return larger;
+}

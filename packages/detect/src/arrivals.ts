@@ -1,0 +1,124 @@
+import { STEP_MS } from "@tracer/core";
+
+/** Ticks stop this long after the last record of any service: nobody can tell silence from a cut line. */
+export const TICK_FREEZE_SECONDS = 45;
+/** A `pipeline` signal needs a gap this long, and this much longer than gaps usually are. */
+const PIPELINE_SECONDS_MIN = 120;
+export const PIPELINE_GAPS_MIN = 20;
+/** …and longer than the longest gap of about the last day. */
+const PIPELINE_LONGEST_FACTOR = 2;
+const LONGEST_MEMORY_MS = 86_400_000;
+const ARRIVALS_MIN = 60;
+const LEARNING_MS_MIN = 3_600_000;
+const GAP_MEMORY_ARRIVALS = 200;
+/** After a freeze, a service not heard again yet is waited for this long before its silence counts. */
+const GRACE_SECONDS = 90;
+const FREEZES_MAX = 8;
+
+/** A stretch in which nothing arrived from anybody: missing data, not silence. Steps, half-open. */
+interface Freeze {
+  readonly fromStep: number;
+  readonly toStep: number;
+  readonly endedMs: number;
+}
+
+/** What is known about the arrival of batches, whoever they are from. Receipt times only. */
+export class Arrivals {
+  readonly #latenessMs: number;
+  readonly #freezes: Freeze[] = [];
+  #count = 0;
+  #firstMs = 0;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #gapMs = 0;
+  #longestGapMs = 0;
+  #recordsPerArrival = 0;
+  #ticked = false;
+
+  constructor(latenessMs: number) {
+    this.#latenessMs = latenessMs;
+  }
+
+  get lastMs(): number {
+    return this.#lastMs;
+  }
+
+  /** How long arrivals have been watched. */
+  get ageMs(): number {
+    return this.#count === 0 ? 0 : this.#lastMs - this.#firstMs;
+  }
+
+  /** Mean time between two batches, in milliseconds. */
+  get gapMs(): number {
+    return this.#gapMs;
+  }
+
+  get recordsPerMinute(): number {
+    return this.#gapMs > 0 ? (this.#recordsPerArrival * 60_000) / this.#gapMs : 0;
+  }
+
+  /** Receipt time up to which ticks may go: silence beyond it is everybody's. */
+  limitMs(receiptMs: number): number {
+    this.#ticked = true;
+    return Math.min(receiptMs, this.#lastMs + TICK_FREEZE_SECONDS * 1000);
+  }
+
+  isFrozen(receiptMs: number): boolean {
+    return receiptMs - this.#lastMs >= TICK_FREEZE_SECONDS * 1000;
+  }
+
+  arrive(receiptMs: number, records: number): void {
+    if (this.#count === 0) {
+      this.#firstMs = receiptMs;
+      this.#lastMs = receiptMs;
+    }
+    this.#count += 1;
+    const gapMs = Math.max(0, receiptMs - this.#lastMs);
+    if (this.#ticked && gapMs >= TICK_FREEZE_SECONDS * 1000 && this.#isUnusual(gapMs)) {
+      this.#freezes.push({
+        fromStep: stepAt(this.#lastMs + TICK_FREEZE_SECONDS * 1000 - this.#latenessMs),
+        toStep: stepAt(receiptMs),
+        endedMs: receiptMs,
+      });
+      if (this.#freezes.length > FREEZES_MAX) this.#freezes.shift();
+    }
+    const gain = Math.max(1 / this.#count, 1 / GAP_MEMORY_ARRIVALS);
+    this.#gapMs += gain * (gapMs - this.#gapMs);
+    this.#recordsPerArrival += gain * (records - this.#recordsPerArrival);
+    const kept = this.#longestGapMs * Math.exp(-gapMs / LONGEST_MEMORY_MS);
+    this.#longestGapMs = Math.max(kept, gapMs);
+    this.#lastMs = Math.max(this.#lastMs, receiptMs);
+  }
+
+  /** True when nothing came for so long, and so unusually long, that the line itself is in doubt. */
+  isPipelineSilent(receiptMs: number): boolean {
+    const gapMs = receiptMs - this.#lastMs;
+    return (
+      gapMs >= PIPELINE_SECONDS_MIN * 1000 &&
+      this.#count >= ARRIVALS_MIN &&
+      this.#lastMs - this.#firstMs >= LEARNING_MS_MIN &&
+      gapMs >= PIPELINE_GAPS_MIN * this.#gapMs &&
+      gapMs >= PIPELINE_LONGEST_FACTOR * this.#longestGapMs
+    );
+  }
+
+  /** True when an empty step of a series is missing data. `heardMs` is its last receipt. */
+  isMissing(step: number, heardMs: number, delayMs: number): boolean {
+    for (const freeze of this.#freezes) {
+      if (step < freeze.fromStep) continue;
+      if (step < freeze.toStep) return true;
+      if (heardMs >= freeze.endedMs) continue;
+      const graceSteps = Math.ceil((GRACE_SECONDS * 1000 + delayMs) / STEP_MS);
+      if (step < freeze.toStep + graceSteps) return true;
+    }
+    return false;
+  }
+
+  // Few arrivals say nothing about what is usual, and then missing is the safer reading.
+  #isUnusual(gapMs: number): boolean {
+    return this.#count <= ARRIVALS_MIN || gapMs >= PIPELINE_GAPS_MIN * this.#gapMs;
+  }
+}
+
+function stepAt(timeMs: number): number {
+  return Math.floor(timeMs / STEP_MS);
+}

@@ -1,0 +1,119 @@
+import { BUCKET_MISSING, RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
+
+/** Steps in a bucket. */
+export const BUCKET_STEPS = 6;
+/** α of the exponentially weighted mean: as much memory as the ring. */
+const EWMA_ALPHA = 2 / (RING_BUCKETS + 1);
+const COUNT_MAX = BUCKET_MISSING - 1;
+
+/** Number of the 60-second bucket, from the Unix epoch, that a step belongs to. */
+export function bucketOf(step: number): number {
+  return Math.floor(step / BUCKET_STEPS);
+}
+
+function ringIndex(slot: number, bucket: number): number {
+  return slot * RING_BUCKETS + (((bucket % RING_BUCKETS) + RING_BUCKETS) % RING_BUCKETS);
+}
+
+/** A bucket of the past, or null where nothing is known of it. */
+export interface RingBucket {
+  readonly records: number;
+  readonly errors: number;
+}
+
+/** The closed bucket `back` before the one that is being filled; 1 is the last closed one. */
+export function closedBucket(
+  columns: SeriesColumns,
+  slot: number,
+  openBucket: number,
+  back: number,
+): RingBucket | null {
+  if (back < 1 || back > columns.ringLength.at(slot)) return null;
+  const index = ringIndex(slot, openBucket - back);
+  const records = columns.ringRecords.at(index);
+  return records === BUCKET_MISSING ? null : { records, errors: columns.ringErrors.at(index) };
+}
+
+/** Adds a closed step to the bucket being filled. A missing step leaves it short. */
+export function fillBucket(
+  columns: SeriesColumns,
+  slot: number,
+  records: number,
+  errors: number,
+): void {
+  columns.bucketRecords.add(slot, records);
+  columns.bucketErrors.add(slot, errors);
+  columns.bucketSteps.set(slot, columns.bucketSteps.at(slot) + 1);
+}
+
+/** Moves the filled bucket into the ring and the weighted means, after it was judged. */
+export function closeBucket(columns: SeriesColumns, slot: number, bucket: number): void {
+  const records = columns.bucketRecords.at(slot);
+  const errors = columns.bucketErrors.at(slot);
+  // The first bucket of a series and one cut by missing data are short, and would read as a drop.
+  const whole = columns.bucketSteps.at(slot) === BUCKET_STEPS;
+  const index = ringIndex(slot, bucket);
+  columns.ringRecords.set(index, whole ? Math.min(records, COUNT_MAX) : BUCKET_MISSING);
+  columns.ringErrors.set(index, whole ? Math.min(errors, COUNT_MAX) : 0);
+  columns.ringLength.set(slot, Math.min(columns.ringLength.at(slot) + 1, RING_BUCKETS));
+  if (whole) {
+    learnEwmaRecords(columns, slot, records);
+    if (records > 0) learnEwmaShare(columns, slot, errors / records);
+  }
+  clearBucket(columns, slot);
+}
+
+export function clearBucket(columns: SeriesColumns, slot: number): void {
+  columns.bucketRecords.set(slot, 0);
+  columns.bucketErrors.set(slot, 0);
+  columns.bucketSteps.set(slot, 0);
+}
+
+/** Whole hours of nothing: the ring holds zeros, or missing buckets, and the means have run out. */
+export function skipBuckets(columns: SeriesColumns, slot: number, missing: boolean): void {
+  const first = slot * RING_BUCKETS;
+  columns.ringRecords.values.fill(missing ? BUCKET_MISSING : 0, first, first + RING_BUCKETS);
+  columns.ringErrors.values.fill(0, first, first + RING_BUCKETS);
+  columns.ringLength.set(slot, RING_BUCKETS);
+  if (!missing) {
+    columns.ewmaRecords.set(slot, 0);
+    columns.ewmaRecordsVariance.set(slot, 0);
+  }
+  clearBucket(columns, slot);
+}
+
+// δ = x − m; m += αδ; v = (1 − α)(v + αδ²), with α = 1/n while fewer than its memory are known.
+function learnEwmaRecords(columns: SeriesColumns, slot: number, records: number): void {
+  const learned = columns.ewmaRecordsLearned.at(slot) + 1;
+  columns.ewmaRecordsLearned.set(slot, learned);
+  const alpha = Math.max(EWMA_ALPHA, 1 / learned);
+  const delta = records - columns.ewmaRecords.at(slot);
+  columns.ewmaRecords.add(slot, alpha * delta);
+  const variance = columns.ewmaRecordsVariance.at(slot);
+  columns.ewmaRecordsVariance.set(slot, (1 - alpha) * (variance + alpha * delta * delta));
+}
+
+function learnEwmaShare(columns: SeriesColumns, slot: number, share: number): void {
+  const learned = columns.ewmaShareLearned.at(slot) + 1;
+  columns.ewmaShareLearned.set(slot, learned);
+  const alpha = Math.max(EWMA_ALPHA, 1 / learned);
+  const delta = share - columns.ewmaShare.at(slot);
+  columns.ewmaShare.add(slot, alpha * delta);
+  const variance = columns.ewmaShareVariance.at(slot);
+  columns.ewmaShareVariance.set(slot, (1 - alpha) * (variance + alpha * delta * delta));
+}
+
+/** Known closed buckets before the one being filled, skipping the newest `skip`: for window statistics. */
+export function knownBuckets(
+  columns: SeriesColumns,
+  slot: number,
+  openBucket: number,
+  skip = 0,
+): RingBucket[] {
+  const known: RingBucket[] = [];
+  for (let back = skip + 1; back <= RING_BUCKETS; back += 1) {
+    const bucket = closedBucket(columns, slot, openBucket, back);
+    if (bucket !== null) known.push(bucket);
+  }
+  return known;
+}

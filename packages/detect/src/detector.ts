@@ -1,0 +1,323 @@
+import assert from "node:assert/strict";
+import { type CountDeltas, type Signal, STEP_MS } from "@tracer/core";
+import { Arrivals } from "./arrivals.ts";
+import { bucketOf, clearBucket, skipBuckets } from "./buckets.ts";
+import { delayOf, learnDelay } from "./delivery-delay.ts";
+import { decayErrors } from "./error-evidence.ts";
+import { OpenSteps, type StepCounts } from "./open-steps.ts";
+import { type DetectorOptions, detectorOptions } from "./options.ts";
+import { PIPELINE_SLOT, pipelineSignal } from "./pipeline-signal.ts";
+import { Flag, SeriesColumns } from "./series-columns.ts";
+import { type BucketView, bucketViews, type Explanation, explanationOf } from "./series-view.ts";
+import { SignalBook, type Transition } from "./signal-book.ts";
+import { TickWheel } from "./tick-wheel.ts";
+import { decayVolume } from "./volume-evidence.ts";
+
+/** Records further ahead of their receipt than this are counted at receipt. */
+const FUTURE_MS_MAX = 300_000;
+/** Empty steps in a row after which a series with nothing open sleeps. More than six hours. */
+const DORMANT_STEPS = 2_200;
+/** A ring of nothing but the gap. */
+const RING_STEPS = 360;
+/** Seconds until a series is looked at again while nothing arrives from anybody. */
+const FROZEN_RETRY_SECONDS = 10;
+/** A service silent for this long gives its memory back. */
+export const IDLE_SECONDS = 172_800;
+const IDLE_SCAN_MAX = 2_000;
+
+export type SeriesState = "learning" | "ok" | "watch" | "firing" | "silent";
+
+/** `ok`: batches come. `frozen`: nothing for 45 s, ticks stand still. `silent`: its signal is open. */
+export type PipelineState = "waiting" | "ok" | "frozen" | "silent";
+
+/**
+ * Count deltas and ticks in, signals out. Pure: reads no clock, does no I/O, and the same calls give the
+ * same answers. A step of a series goes open → closed and is never reopened; it is closed by the
+ * watermark of its own series (`observe`), by silence (`tick`), or by event time (`tickTo`).
+ */
+export class Detector {
+  readonly #options: DetectorOptions;
+  readonly #latenessMs: number;
+  readonly #columns = new SeriesColumns();
+  readonly #openSteps: OpenSteps;
+  readonly #book: SignalBook;
+  readonly #arrivals: Arrivals;
+  readonly #wheel = new TickWheel();
+  readonly #counts: StepCounts = { records: 0, errors: 0, fatals: 0 };
+  // The series of the batch in hand, each once, with its extremes.
+  readonly #touched: number[] = [];
+  #batchStamp = new Uint32Array(64);
+  #batchNewestMs = new Float64Array(64);
+  #batchOldestStep = new Int32Array(64);
+  #batch = 0;
+  #receiptMs = Number.NEGATIVE_INFINITY;
+  #tickedToStep = Number.NEGATIVE_INFINITY;
+  #pipelineDecidedMs: number | null = null;
+  #idleCursor = 0;
+
+  constructor(options: Partial<DetectorOptions> = {}) {
+    this.#options = detectorOptions(options);
+    this.#latenessMs = this.#options.latenessSeconds * 1000;
+    this.#openSteps = new OpenSteps(this.#options.openStepsMax);
+    this.#arrivals = new Arrivals(this.#latenessMs);
+    this.#book = new SignalBook(this.#columns, this.#options.rules);
+  }
+
+  /**
+   * Adds a batch, then closes what the watermarks of its series allow. `receiptMs` is the event-time
+   * "now" of its receipt; in a backtest the newest event time so far. `late` counts records of closed
+   * steps, and those beyond `openStepsMax`: they change nothing.
+   */
+  observe(deltas: CountDeltas, receiptMs: number): { late: number } {
+    assert(Number.isFinite(receiptMs));
+    if (deltas.length === 0) return { late: 0 };
+    this.#receiptMs = Math.max(this.#receiptMs, receiptMs);
+    this.#batch += 1;
+    this.#touched.length = 0;
+    let late = 0;
+    let records = 0;
+    for (let cell = 0; cell < deltas.length; cell += 1) {
+      records += deltas.records[cell] ?? 0;
+      if (!this.#add(deltas, cell, receiptMs)) late += deltas.records[cell] ?? 0;
+    }
+    this.#arrivals.arrive(receiptMs, records);
+    this.#endPipeline(receiptMs);
+    for (const slot of this.#touched) this.#deliver(slot, receiptMs);
+    this.#book.sortPending();
+    return { late };
+  }
+
+  /**
+   * Live time: closes the steps of live series up to `receiptMs` − lateness − the delay of each. Call it
+   * about once a second; it visits only series that are due.
+   */
+  tick(receiptMs: number): void {
+    assert(Number.isFinite(receiptMs));
+    this.#receiptMs = Math.max(this.#receiptMs, receiptMs);
+    const limitMs = this.#arrivals.limitMs(receiptMs);
+    const second = Math.floor(receiptMs / 1000);
+    this.#wheel.turn(second, (slot) => this.#visit(slot, receiptMs, limitMs, second));
+    if (this.#pipelineDecidedMs === null && this.#arrivals.isPipelineSilent(receiptMs)) {
+      this.#pipelineDecidedMs = receiptMs;
+      const signal = pipelineSignal(this.#arrivals, receiptMs, receiptMs);
+      this.#book.push({ state: "opened", reason: "arrivals", signal });
+    }
+    this.#book.sortPending();
+  }
+
+  /** Event time for backtests: closes the steps of every series up to `eventMs` − lateness. */
+  tickTo(eventMs: number): void {
+    assert(Number.isFinite(eventMs));
+    const step = Math.floor((eventMs - this.#latenessMs) / STEP_MS);
+    if (step <= this.#tickedToStep) return;
+    this.#tickedToStep = step;
+    for (let slot = 0; slot < this.#columns.length; slot += 1) {
+      const flags = this.#columns.flags.at(slot);
+      if ((flags & Flag.known) === 0 || (flags & Flag.dormant) !== 0) continue;
+      this.#closeUpTo(slot, step);
+    }
+    this.#book.sortPending();
+  }
+
+  /** What opened, rose or ended since the last call, in order of decision. */
+  takeTransitions(): Transition[] {
+    return this.#book.take();
+  }
+
+  /** Every open signal with fresh evidence: to be sighted at every step, also while ticks are frozen. */
+  openSignals(): readonly Signal[] {
+    const signals = this.#book.openSignals();
+    if (this.#pipelineDecidedMs === null) return signals;
+    return [...signals, pipelineSignal(this.#arrivals, this.#pipelineDecidedMs, this.#receiptMs)];
+  }
+
+  /** Whether batches arrive at all, as of the last call. */
+  get pipeline(): PipelineState {
+    if (this.#pipelineDecidedMs !== null) return "silent";
+    if (!Number.isFinite(this.#arrivals.lastMs)) return "waiting";
+    return this.#arrivals.isFrozen(this.#receiptMs) ? "frozen" : "ok";
+  }
+
+  /** The newest closed 60-second buckets of a series, oldest first, and the open one. */
+  bucketsOf(slot: number, bucketsMax: number): BucketView[] {
+    if (!this.#isKnown(slot)) return [];
+    return bucketViews(this.#columns, this.#openSteps, slot, bucketsMax);
+  }
+
+  stateOf(slot: number): SeriesState {
+    if (!this.#isKnown(slot)) return "learning";
+    return this.#book.stateOf(slot, this.#columns.nextStep.at(slot));
+  }
+
+  /** Evidence and bar of every kind and part right now, whether or not anything is open. */
+  explain(slot: number): readonly Explanation[] {
+    return this.#isKnown(slot) ? explanationOf(this.#columns, slot) : [];
+  }
+
+  /**
+   * Services that have been silent for IDLE_SECONDS and have nothing open: release their slots. Looks at
+   * a bounded number of slots per call and goes on where it stopped.
+   */
+  idleSlots(receiptMs: number): number[] {
+    const idle: number[] = [];
+    const length = this.#columns.length;
+    for (let looked = 0; looked < Math.min(IDLE_SCAN_MAX, length); looked += 1) {
+      const slot = this.#idleCursor % length;
+      this.#idleCursor = slot + 1;
+      if (!this.#isKnown(slot) || this.#book.isOpen(slot)) continue;
+      if (receiptMs - this.#columns.receiptMs.at(slot) >= IDLE_SECONDS * 1000) idle.push(slot);
+    }
+    return idle;
+  }
+
+  /** Forgets a series. Its open signals end; its slot may be given to another. */
+  release(slot: number): void {
+    if (!this.#isKnown(slot)) return;
+    this.#book.endAll(slot);
+    this.#openSteps.release(slot);
+    const scheduled = this.#columns.has(slot, Flag.scheduled);
+    this.#columns.clear(slot);
+    if (scheduled) this.#columns.raise(slot, Flag.scheduled); // It still hangs in the wheel.
+  }
+
+  #isKnown(slot: number): boolean {
+    return slot >= 0 && slot < this.#columns.length && this.#columns.has(slot, Flag.known);
+  }
+
+  /** Adds one cell of a batch. False: it came too late, or there was no room. */
+  #add(deltas: CountDeltas, cell: number, receiptMs: number): boolean {
+    const slot = deltas.slot[cell] ?? 0;
+    assert(slot >= 0 && slot < this.#options.seriesMax);
+    const columns = this.#columns;
+    columns.reserve(slot);
+    let step = Math.floor((deltas.stepStartMs[cell] ?? 0) / STEP_MS);
+    if (step * STEP_MS > receiptMs + FUTURE_MS_MAX) step = Math.floor(receiptMs / STEP_MS);
+    this.#touch(slot, step, Math.min(deltas.newestMs[cell] ?? 0, receiptMs));
+    if (!columns.has(slot, Flag.known)) {
+      columns.raise(slot, Flag.known);
+      columns.firstStep.set(slot, step);
+      columns.nextStep.set(slot, step);
+      columns.newestMs.set(slot, Number.NEGATIVE_INFINITY);
+      columns.receiptMs.set(slot, Number.NEGATIVE_INFINITY);
+    }
+    if (step < columns.nextStep.at(slot)) {
+      if (columns.has(slot, Flag.started)) return false;
+      columns.firstStep.set(slot, step);
+      columns.nextStep.set(slot, step);
+    }
+    return this.#openSteps.add(
+      slot,
+      step,
+      deltas.records[cell] ?? 0,
+      deltas.errors[cell] ?? 0,
+      deltas.fatals[cell] ?? 0,
+    );
+  }
+
+  #touch(slot: number, step: number, newestMs: number): void {
+    while (slot >= this.#batchStamp.length) this.#growBatch();
+    if (this.#batchStamp[slot] !== this.#batch) {
+      this.#batchStamp[slot] = this.#batch;
+      this.#batchNewestMs[slot] = newestMs;
+      this.#batchOldestStep[slot] = step;
+      this.#touched.push(slot);
+      return;
+    }
+    if (newestMs > (this.#batchNewestMs[slot] ?? 0)) this.#batchNewestMs[slot] = newestMs;
+    if (step < (this.#batchOldestStep[slot] ?? 0)) this.#batchOldestStep[slot] = step;
+  }
+
+  #growBatch(): void {
+    const length = this.#batchStamp.length * 2;
+    const stamps = new Uint32Array(length);
+    stamps.set(this.#batchStamp);
+    this.#batchStamp = stamps;
+    const newest = new Float64Array(length);
+    newest.set(this.#batchNewestMs);
+    this.#batchNewestMs = newest;
+    const oldest = new Int32Array(length);
+    oldest.set(this.#batchOldestStep);
+    this.#batchOldestStep = oldest;
+  }
+
+  /** Takes note of a batch of one series and closes what its watermark has passed. */
+  #deliver(slot: number, receiptMs: number): void {
+    const columns = this.#columns;
+    const newestMs = this.#batchNewestMs[slot] ?? 0;
+    const oldestStepEndMs = ((this.#batchOldestStep[slot] ?? 0) + 1) * STEP_MS;
+    if (Number.isFinite(columns.receiptMs.at(slot))) {
+      learnDelay(columns, slot, { receiptMs, newestMs, oldestStepEndMs });
+    }
+    columns.newestMs.set(slot, Math.max(columns.newestMs.at(slot), newestMs));
+    columns.receiptMs.set(slot, Math.max(columns.receiptMs.at(slot), receiptMs));
+    const newest = columns.newestMs.at(slot);
+    if (receiptMs - newest <= this.#options.staleSeconds * 1000) columns.raise(slot, Flag.live);
+    columns.lower(slot, Flag.dormant);
+    this.#closeUpTo(slot, Math.floor((newest - this.#latenessMs) / STEP_MS));
+    if (columns.has(slot, Flag.live) && !columns.has(slot, Flag.scheduled)) {
+      this.#schedule(slot, Math.floor(receiptMs / 1000));
+    }
+  }
+
+  #schedule(slot: number, second: number): void {
+    this.#columns.raise(slot, Flag.scheduled);
+    const endMs = (this.#columns.nextStep.at(slot) + 1) * STEP_MS;
+    const dueMs = endMs + this.#latenessMs + delayOf(this.#columns, slot);
+    const due = Math.ceil(dueMs / 1000);
+    this.#wheel.add(slot, due > second ? due : second + FROZEN_RETRY_SECONDS);
+  }
+
+  #visit(slot: number, receiptMs: number, limitMs: number, second: number): void {
+    const columns = this.#columns;
+    columns.lower(slot, Flag.scheduled);
+    if (!columns.has(slot, Flag.known) || !columns.has(slot, Flag.live)) return;
+    const reachedMs = Math.min(receiptMs - delayOf(columns, slot), limitMs) - this.#latenessMs;
+    this.#closeUpTo(slot, Math.floor(reachedMs / STEP_MS));
+    if (!columns.has(slot, Flag.dormant)) this.#schedule(slot, second);
+  }
+
+  /** Closes the steps of a series before `end`, empty ones too. */
+  #closeUpTo(slot: number, end: number): void {
+    const columns = this.#columns;
+    if (columns.nextStep.at(slot) >= end) return;
+    columns.raise(slot, Flag.started);
+    const delayMs = delayOf(columns, slot);
+    const heardMs = columns.receiptMs.at(slot);
+    for (let step = columns.nextStep.at(slot); step < end; step = columns.nextStep.at(slot)) {
+      if (columns.emptyRun.at(slot) >= DORMANT_STEPS && !this.#book.isOpen(slot)) {
+        if (!this.#openSteps.has(slot)) {
+          columns.raise(slot, Flag.dormant);
+          if (end - step < RING_STEPS) return;
+        }
+        const earliest = Math.min(this.#openSteps.earliest(slot) ?? end, end);
+        if (earliest > step) {
+          this.#skip(slot, step, earliest);
+          continue;
+        }
+      }
+      this.#openSteps.take(slot, step, this.#counts);
+      const missing = this.#arrivals.isMissing(step, heardMs, delayMs);
+      this.#book.closeStep(slot, step, this.#counts, missing);
+      columns.nextStep.set(slot, step + 1);
+    }
+  }
+
+  /** Lets a long silence pass at once. */
+  #skip(slot: number, from: number, to: number): void {
+    decayErrors(this.#columns, slot, to - from);
+    decayVolume(this.#columns, slot, to - from);
+    if (to - from >= RING_STEPS) skipBuckets(this.#columns, slot, false);
+    // What is left of the bucket in which the silence ends is short, and closes as a missing one.
+    if (bucketOf(to) !== bucketOf(from)) clearBucket(this.#columns, slot);
+    this.#columns.nextStep.set(slot, to);
+  }
+
+  #endPipeline(receiptMs: number): void {
+    if (this.#pipelineDecidedMs === null) return;
+    const signal = pipelineSignal(this.#arrivals, this.#pipelineDecidedMs, receiptMs);
+    this.#pipelineDecidedMs = null;
+    this.#book.push({ state: "resolved", reason: "arrivals", signal });
+  }
+}
+
+export { PIPELINE_SLOT };

@@ -1,0 +1,131 @@
+import { errorDispersionOf, learnErrorDispersion, resetErrorBlock } from "./dispersion.ts";
+import type { StepCounts } from "./open-steps.ts";
+import { ERROR_TESTS, type SeriesColumns } from "./series-columns.ts";
+
+/** Nats that an `error` signal needs. */
+export const ERROR_BAR = 13;
+/** What one step may add: three steps must agree, so a blip never alerts. */
+const STEP_CAP = 0.4 * ERROR_BAR;
+const BOUND = 1.3 * ERROR_BAR;
+
+const MEMORY_STEPS = 1_080;
+const DECAY = Math.exp(-1 / MEMORY_STEPS);
+/** What is believed before the first record: 0.2 % errors, worth 20 records. */
+const PRIOR_ERRORS = 0.04;
+const PRIOR_RECORDS = 20;
+const SHARE_MIN = 1e-4;
+const SHARE_MAX = 0.999;
+/** A series is judged once it has been seen for four minutes and fifty records. */
+const WARM_STEPS = 24;
+const WARM_RECORDS = 50;
+/** Standard errors by which the expected share is taken higher than it was seen. */
+const CAUTION = 1;
+
+/** Expected share of errors, as measured, in (0, 1). */
+export function errorShareOf(columns: SeriesColumns, slot: number): number {
+  const share =
+    (columns.errorSum.at(slot) + PRIOR_ERRORS) / (columns.recordSum.at(slot) + PRIOR_RECORDS);
+  return Math.min(Math.max(share, SHARE_MIN), SHARE_MAX);
+}
+
+/** The share that evidence is measured against: the expected one and what a short past leaves open. */
+export function cautiousErrorShareOf(columns: SeriesColumns, slot: number): number {
+  const share = errorShareOf(columns, slot);
+  const records = columns.recordSum.at(slot) + PRIOR_RECORDS;
+  return Math.min(share + CAUTION * Math.sqrt((share * (1 - share)) / records), SHARE_MAX);
+}
+
+/** The share of errors that test number `test` looks for, above `share`. */
+export function errorAlternative(test: number, share: number): number {
+  if (test === 0) return Math.min(Math.max(2.5 * share, share + 0.02), (1 + share) / 2);
+  if (test === 1) return Math.min(Math.max(6 * share, share + 0.1), (3 + share) / 4);
+  return share < 0.3 ? 0.5 : share + 0.9 * (1 - share);
+}
+
+/** True once the past is long enough to be judged against. */
+export function errorIsWarm(columns: SeriesColumns, slot: number, step: number): boolean {
+  return (
+    step - columns.firstStep.at(slot) >= WARM_STEPS && columns.recordsTotal.at(slot) >= WARM_RECORDS
+  );
+}
+
+/** Adds a closed step to the evidence. Empty steps say nothing about a share. */
+export function scoreErrors(
+  columns: SeriesColumns,
+  slot: number,
+  step: number,
+  counts: StepCounts,
+): void {
+  const { records, errors, fatals } = counts;
+  if (records === 0 || !errorIsWarm(columns, slot, step)) return;
+  const first = slot * ERROR_TESTS;
+  const evidence = columns.errorEvidence;
+  if (errors === 0 && evidence.at(first) + evidence.at(first + 1) + evidence.at(first + 2) === 0) {
+    return; // Nothing to accumulate and nothing to take back.
+  }
+  const share = cautiousErrorShareOf(columns, slot);
+  const dispersion = errorDispersionOf(columns, slot);
+  for (let test = 0; test < ERROR_TESTS; test += 1) {
+    const index = first + test;
+    const before = evidence.at(index);
+    const alternative = errorAlternative(test, share);
+    const ratio = shareLogRatio(records, errors, share, alternative) / dispersion;
+    const after = Math.min(Math.max(0, before + Math.min(ratio, STEP_CAP)), BOUND);
+    evidence.set(index, after);
+    if (after === 0) continue;
+    if (before === 0) {
+      columns.errorOnset.set(index, step);
+      columns.errorSinceRecords.set(index, 0);
+      columns.errorSinceErrors.set(index, 0);
+      columns.errorSinceFatals.set(index, 0);
+    }
+    columns.errorSinceRecords.add(index, records);
+    columns.errorSinceErrors.add(index, errors);
+    columns.errorSinceFatals.add(index, fatals);
+  }
+}
+
+/** ln of how much likelier the step is at `alternative` than at `share`. */
+export function shareLogRatio(
+  records: number,
+  errors: number,
+  share: number,
+  alternative: number,
+): number {
+  return (
+    errors * Math.log(alternative / share) +
+    (records - errors) * Math.log((1 - alternative) / (1 - share))
+  );
+}
+
+/** Index into the test columns of the strongest evidence. */
+export function strongestErrorTest(columns: SeriesColumns, slot: number): number {
+  let strongest = slot * ERROR_TESTS;
+  for (let index = strongest + 1; index < (slot + 1) * ERROR_TESTS; index += 1) {
+    if (columns.errorEvidence.at(index) > columns.errorEvidence.at(strongest)) strongest = index;
+  }
+  return strongest;
+}
+
+/** Learns a closed step that was scored already. Not called while the signal is open. */
+export function learnErrors(columns: SeriesColumns, slot: number, counts: StepCounts): void {
+  const { records, errors } = counts;
+  if (records > 0 || columns.errorBlockSteps.at(slot) > 0) {
+    learnErrorDispersion(columns, slot, records, errors, errorShareOf(columns, slot));
+  }
+  columns.errorSum.set(slot, columns.errorSum.at(slot) * DECAY + errors);
+  columns.recordSum.set(slot, columns.recordSum.at(slot) * DECAY + records);
+}
+
+/** What many empty steps in a row do, at once. */
+export function decayErrors(columns: SeriesColumns, slot: number, steps: number): void {
+  const factor = Math.exp(-steps / MEMORY_STEPS);
+  columns.errorSum.set(slot, columns.errorSum.at(slot) * factor);
+  columns.recordSum.set(slot, columns.recordSum.at(slot) * factor);
+  resetErrorBlock(columns, slot);
+  clearErrorEvidence(columns, slot);
+}
+
+export function clearErrorEvidence(columns: SeriesColumns, slot: number): void {
+  columns.errorEvidence.values.fill(0, slot * ERROR_TESTS, (slot + 1) * ERROR_TESTS);
+}

@@ -1,0 +1,11 @@
+export {
+  Detector,
+  IDLE_SECONDS,
+  PIPELINE_SLOT,
+  type PipelineState,
+  type SeriesState,
+} from "./detector.ts";
+export type { Reason } from "./open-signal.ts";
+export { type DetectorOptions, RULES, type Rule } from "./options.ts";
+export type { BucketView, Explanation } from "./series-view.ts";
+export type { Transition } from "./signal-book.ts";

@@ -1,0 +1,124 @@
+import { type Severity, severityRank } from "@tracer/core";
+import { BUCKET_STEPS } from "./buckets.ts";
+import type { StepCounts } from "./open-steps.ts";
+import type { Rule } from "./options.ts";
+
+/** A signal ends by reverse evidence of this many nats, and not before it was open this long. */
+export const RETURN_BAR = 5;
+export const OPEN_STEPS_MIN = 6;
+/** After six hours a volume is the new normal, and errors of a service that fell silent are history. */
+export const ACCEPT_STEPS = 2_160;
+/** What one step may add to the reverse evidence: two steps must agree. */
+export const RETURN_STEP_CAP = 0.5 * RETURN_BAR;
+
+export type SignalPart = "" | "surge" | "drop";
+
+/** Why a signal opened or ended. */
+export type Reason =
+  | Rule // What decided, at the start; and at the end, that the same is satisfied.
+  | "accepted" // Volume only: this is the new normal.
+  | "no_records" // Errors only: nothing came any more for hours.
+  | "arrivals"; // Pipeline only.
+
+/** What is kept of a signal while it is open. One small object: few are open at a time. */
+export interface OpenSignal {
+  readonly slot: number;
+  readonly kind: "error" | "volume";
+  readonly part: SignalPart;
+  readonly rule: Rule;
+  readonly onsetStep: number;
+  readonly decidedStep: number;
+  lastStep: number;
+  severity: Severity;
+  peak: number;
+  /** Evidence when it was last judged, and the bar of its rule. */
+  evidence: number;
+  readonly bar: number;
+  /** Accumulated evidence that it is over. */
+  reverse: number;
+  /** Sums since the onset. */
+  records: number;
+  errors: number;
+  fatals: number;
+  expectedRecords: number;
+  /** The last six steps, by step modulo six. */
+  readonly recent: { records: number; errors: number; fatals: number; expected: number }[];
+}
+
+export function newOpenSignal(
+  fixed: Pick<
+    OpenSignal,
+    "slot" | "kind" | "part" | "rule" | "onsetStep" | "decidedStep" | "bar"
+  > & {
+    readonly evidence: number;
+    readonly since: StepCounts;
+    readonly expectedRecords: number;
+  },
+): OpenSignal {
+  const { since, ...rest } = fixed;
+  return {
+    ...rest,
+    lastStep: fixed.decidedStep,
+    severity: "info",
+    peak: 0,
+    reverse: 0,
+    records: since.records,
+    errors: since.errors,
+    fatals: since.fatals,
+    recent: Array.from({ length: BUCKET_STEPS }, () => ({
+      records: 0,
+      errors: 0,
+      fatals: 0,
+      expected: 0,
+    })),
+  };
+}
+
+/** Adds a closed step to an open signal. */
+export function extendSignal(
+  signal: OpenSignal,
+  step: number,
+  counts: StepCounts,
+  expected: number,
+): void {
+  signal.records += counts.records;
+  signal.errors += counts.errors;
+  signal.fatals += counts.fatals;
+  signal.expectedRecords += expected;
+  rememberStep(signal, step, counts, expected);
+}
+
+/** Keeps a step for the sums of the last minute. */
+export function rememberStep(
+  signal: OpenSignal,
+  step: number,
+  counts: StepCounts,
+  expected: number,
+): void {
+  signal.lastStep = step;
+  const recent = signal.recent[((step % BUCKET_STEPS) + BUCKET_STEPS) % BUCKET_STEPS];
+  if (recent === undefined) return;
+  recent.records = counts.records;
+  recent.errors = counts.errors;
+  recent.fatals = counts.fatals;
+  recent.expected = expected;
+}
+
+/** Sums over the last minute of an open signal. */
+export function recentOf(signal: OpenSignal): StepCounts & { expected: number } {
+  const sums = { records: 0, errors: 0, fatals: 0, expected: 0 };
+  for (const step of signal.recent) {
+    sums.records += step.records;
+    sums.errors += step.errors;
+    sums.fatals += step.fatals;
+    sums.expected += step.expected;
+  }
+  return sums;
+}
+
+/** Raises the severity, which never falls while a signal is open. True when it rose. */
+export function raiseSeverity(signal: OpenSignal, severity: Severity): boolean {
+  if (severityRank(severity) <= severityRank(signal.severity)) return false;
+  signal.severity = severity;
+  return true;
+}

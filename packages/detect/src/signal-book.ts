@@ -1,0 +1,307 @@
+import { KINDS, type Signal, STEP_MS } from "@tracer/core";
+import { BUCKET_STEPS, bucketOf, closeBucket, fillBucket } from "./buckets.ts";
+import {
+  ERROR_BAR,
+  errorIsWarm,
+  learnErrors,
+  scoreErrors,
+  strongestErrorTest,
+} from "./error-evidence.ts";
+import { continueErrorSignal, judgeErrorSeverity, openErrorSignal } from "./error-signal.ts";
+import { signalOf } from "./explain.ts";
+import {
+  newOpenSignal,
+  OPEN_STEPS_MIN,
+  type OpenSignal,
+  type Reason,
+  rememberStep,
+  type SignalPart,
+} from "./open-signal.ts";
+import type { StepCounts } from "./open-steps.ts";
+import type { Rule } from "./options.ts";
+import { ruleBar, ruleScores } from "./rules.ts";
+import { acceptedSentence, silentErrorSentence } from "./sentence.ts";
+import { Flag, type SeriesColumns } from "./series-columns.ts";
+import {
+  clearDropEvidence,
+  isDropJudged,
+  learnVolume,
+  scoreVolume,
+  strongestVolumeTest,
+  VOLUME_BAR,
+  type VolumePart,
+  volumeExpectedOf,
+} from "./volume-evidence.ts";
+import {
+  acceptNewNormal,
+  continueVolumeSignal,
+  judgeVolumeSeverity,
+  openVolumeSignal,
+} from "./volume-signal.ts";
+
+/** A signal that opened, became graver, or ended. */
+export interface Transition {
+  readonly state: "opened" | "changed" | "resolved";
+  readonly reason: Reason;
+  readonly signal: Signal;
+}
+
+interface Finding {
+  readonly rule: Rule;
+  readonly index: number;
+  readonly score: number | null;
+  readonly bar: number;
+}
+
+const KEYS = [
+  { part: "", flag: Flag.errorOpen },
+  { part: "surge", flag: Flag.surgeOpen },
+  { part: "drop", flag: Flag.dropOpen },
+] as const;
+const ANY_OPEN = Flag.errorOpen | Flag.surgeOpen | Flag.dropOpen;
+const VOLUME_OPEN = Flag.surgeOpen | Flag.dropOpen;
+/** Empty steps after which a series reads as silent on the page: a quarter of an hour. */
+const SILENT_STEPS = 90;
+/** Evidence over this share of its bar is worth watching. */
+const WATCH_SHARE = 0.5;
+
+/**
+ * Judges every closed step of every series: score first, decide, and only then learn. Holds the open
+ * signals. A signal goes closed → open → closed; `changed` is told when its severity rises meanwhile.
+ */
+export class SignalBook {
+  readonly #columns: SeriesColumns;
+  readonly #useEvidence: boolean;
+  readonly #bucketRules: Exclude<Rule, "evidence">[];
+  readonly #open = new Map<number, OpenSignal>();
+  readonly #shown = new Map<number, Signal>();
+  #pending: Transition[] = [];
+  #sorted = 0;
+
+  constructor(columns: SeriesColumns, rules: readonly Rule[]) {
+    this.#columns = columns;
+    this.#useEvidence = rules.includes("evidence");
+    this.#bucketRules = rules.filter((rule) => rule !== "evidence");
+  }
+
+  push(transition: Transition): void {
+    this.#pending.push(transition);
+  }
+
+  /** Orders what one call decided by time, so that the order within a batch cannot show. */
+  sortPending(): void {
+    if (this.#pending.length - this.#sorted > 1) {
+      const fresh = this.#pending.splice(this.#sorted);
+      this.#pending.push(...fresh.sort(byDecision));
+    }
+    this.#sorted = this.#pending.length;
+  }
+
+  take(): Transition[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#sorted = 0;
+    return pending;
+  }
+
+  isOpen(slot: number): boolean {
+    return this.#columns.has(slot, ANY_OPEN);
+  }
+
+  openSignals(): Signal[] {
+    const keys = [...this.#open.keys()].sort((left, right) => left - right);
+    return keys.flatMap((key) => {
+      const open = this.#open.get(key);
+      return open === undefined ? [] : [this.#show(key, open)];
+    });
+  }
+
+  stateOf(slot: number, nextStep: number): "learning" | "ok" | "watch" | "firing" | "silent" {
+    const columns = this.#columns;
+    if (this.isOpen(slot)) return "firing";
+    if (columns.emptyRun.at(slot) >= SILENT_STEPS) return "silent";
+    if (!errorIsWarm(columns, slot, nextStep)) return "learning";
+    const error = columns.errorEvidence.at(strongestErrorTest(columns, slot)) / ERROR_BAR;
+    const surge = columns.volumeEvidence.at(strongestVolumeTest(columns, slot, "surge"));
+    const drop = columns.volumeEvidence.at(strongestVolumeTest(columns, slot, "drop"));
+    const volume = Math.max(surge, drop) / VOLUME_BAR;
+    return Math.max(error, volume) >= WATCH_SHARE ? "watch" : "ok";
+  }
+
+  /** Ends everything that is open on a slot, because the slot is given back. */
+  endAll(slot: number): void {
+    for (const [index, { flag }] of KEYS.entries()) {
+      const open = this.#open.get(slot * KEYS.length + index);
+      if (open !== undefined) this.#end(open, index, flag, "no_records");
+    }
+  }
+
+  /** Judges and learns one closed step. `missing`: nobody's records arrived, so emptiness says nothing. */
+  closeStep(slot: number, step: number, counts: StepCounts, missing: boolean): void {
+    const columns = this.#columns;
+    const empty = counts.records === 0;
+    if (missing) clearDropEvidence(columns, slot);
+    if (!(empty && missing)) {
+      columns.emptyRun.set(slot, empty ? columns.emptyRun.at(slot) + 1 : 0);
+      scoreErrors(columns, slot, step, counts);
+      scoreVolume(columns, slot, step, counts.records, missing);
+      columns.recordsTotal.add(slot, counts.records);
+      fillBucket(columns, slot, counts.records, counts.errors);
+      this.#judgeErrors(slot, step, counts);
+      this.#judgeVolume(slot, step, counts);
+      if (!columns.has(slot, Flag.errorOpen)) learnErrors(columns, slot, counts);
+      if (!columns.has(slot, VOLUME_OPEN) && !missing) learnVolume(columns, slot, counts.records);
+    }
+    if ((step + 1) % BUCKET_STEPS !== 0) return;
+    if (columns.bucketSteps.at(slot) === BUCKET_STEPS) this.#judgeBucket(slot, step, counts);
+    closeBucket(columns, slot, bucketOf(step));
+  }
+
+  #judgeErrors(slot: number, step: number, counts: StepCounts): void {
+    const open = this.#openAt(slot, 0, Flag.errorOpen);
+    if (open === undefined) {
+      if (!this.#useEvidence) return;
+      const opened = openErrorSignal(this.#columns, slot, step, counts);
+      if (opened !== null) this.#begin(opened, 0, Flag.errorOpen);
+      return;
+    }
+    const ended = continueErrorSignal(this.#columns, open, step, counts);
+    if (ended !== null) this.#end(open, 0, Flag.errorOpen, ended);
+    else if (judgeErrorSeverity(open)) this.#changed(open);
+  }
+
+  #judgeVolume(slot: number, step: number, counts: StepCounts): void {
+    for (let index = 1; index < KEYS.length; index += 1) {
+      const part: VolumePart = index === 1 ? "surge" : "drop";
+      const flag = index === 1 ? Flag.surgeOpen : Flag.dropOpen;
+      const open = this.#openAt(slot, index, flag);
+      if (open === undefined) {
+        if (!this.#useEvidence) continue;
+        const opened = openVolumeSignal(this.#columns, slot, step, counts, part);
+        if (opened !== null) this.#begin(opened, index, flag);
+        continue;
+      }
+      const ended = continueVolumeSignal(this.#columns, open, step, counts);
+      if (ended !== null) this.#end(open, index, flag, ended);
+      else if (judgeVolumeSeverity(open)) this.#changed(open);
+      if (ended === "accepted") acceptNewNormal(this.#columns, slot, step);
+    }
+  }
+
+  /** Lets the rules that judge whole buckets speak, before the bucket is learned. */
+  #judgeBucket(slot: number, step: number, counts: StepCounts): void {
+    for (const rule of this.#bucketRules) {
+      const scores = ruleScores(this.#columns, slot, step, rule);
+      const bar = ruleBar(rule);
+      this.#applyRule(slot, step, counts, { rule, index: 0, score: scores.errors, bar });
+      if (scores.records === null) continue;
+      this.#applyRule(slot, step, counts, { rule, index: 1, score: scores.records, bar });
+      const age = step - this.#columns.firstStep.at(slot);
+      const judged = isDropJudged(this.#columns, slot, age);
+      const score = judged ? -scores.records : Math.min(0, -scores.records);
+      this.#applyRule(slot, step, counts, { rule, index: 2, score, bar });
+    }
+  }
+
+  #applyRule(slot: number, step: number, counts: StepCounts, finding: Finding): void {
+    const { rule, index, score, bar } = finding;
+    const key = KEYS[index];
+    if (key === undefined || score === null) return;
+    const open = this.#openAt(slot, index, key.flag);
+    if (open === undefined) {
+      if (score < bar) return;
+      const signal = this.#ruleSignal(slot, step, counts, finding, key.part);
+      this.#begin(signal, index, key.flag);
+      return;
+    }
+    if (open.rule !== rule) return;
+    open.evidence = Math.max(0, score);
+    const isOver = score < bar / 2 && step - open.decidedStep >= OPEN_STEPS_MIN;
+    if (isOver) this.#end(open, index, key.flag, rule);
+  }
+
+  #ruleSignal(
+    slot: number,
+    step: number,
+    counts: StepCounts,
+    finding: Finding,
+    part: SignalPart,
+  ): OpenSignal {
+    const columns = this.#columns;
+    const signal = newOpenSignal({
+      slot,
+      kind: part === "" ? "error" : "volume",
+      part,
+      rule: finding.rule,
+      onsetStep: step - BUCKET_STEPS + 1,
+      decidedStep: step,
+      evidence: finding.score ?? 0,
+      bar: finding.bar,
+      since: {
+        records: columns.bucketRecords.at(slot),
+        errors: columns.bucketErrors.at(slot),
+        fatals: 0,
+      },
+      expectedRecords: BUCKET_STEPS * volumeExpectedOf(columns, slot),
+    });
+    rememberStep(signal, step, counts, volumeExpectedOf(columns, slot));
+    if (signal.kind === "error") judgeErrorSeverity(signal);
+    else judgeVolumeSeverity(signal);
+    return signal;
+  }
+
+  #openAt(slot: number, index: number, flag: number): OpenSignal | undefined {
+    if (!this.#columns.has(slot, flag)) return undefined;
+    return this.#open.get(slot * KEYS.length + index);
+  }
+
+  #begin(open: OpenSignal, index: number, flag: number): void {
+    this.#columns.raise(open.slot, flag);
+    this.#open.set(open.slot * KEYS.length + index, open);
+    const signal = signalOf(this.#columns, open, open.lastStep);
+    this.#pending.push({ state: "opened", reason: open.rule, signal });
+  }
+
+  #changed(open: OpenSignal): void {
+    const signal = signalOf(this.#columns, open, open.lastStep);
+    this.#pending.push({ state: "changed", reason: open.rule, signal });
+  }
+
+  #end(open: OpenSignal, index: number, flag: number, reason: Reason): void {
+    const signal = signalOf(this.#columns, open, open.lastStep);
+    this.#columns.lower(open.slot, flag);
+    this.#open.delete(open.slot * KEYS.length + index);
+    this.#shown.delete(open.slot * KEYS.length + index);
+    this.#pending.push({ state: "resolved", reason, signal: withReason(signal, reason) });
+  }
+
+  // Sightings are asked for every second and change every ten.
+  #show(key: number, open: OpenSignal): Signal {
+    const shown = this.#shown.get(key);
+    const lastStepMs = (open.lastStep + 1) * STEP_MS;
+    if (shown !== undefined && shown.lastStepMs === lastStepMs) return shown;
+    const signal = signalOf(this.#columns, open, open.lastStep);
+    this.#shown.set(key, signal);
+    return signal;
+  }
+}
+
+function withReason(signal: Signal, reason: Reason): Signal {
+  if (reason !== "accepted" && reason !== "no_records") return signal;
+  const { sentence } = signal.evidence;
+  const said = reason === "accepted" ? acceptedSentence(sentence) : silentErrorSentence(sentence);
+  return { ...signal, evidence: { ...signal.evidence, sentence: said } };
+}
+
+function byDecision(left: Transition, right: Transition): number {
+  return (
+    momentOf(left) - momentOf(right) ||
+    left.signal.slot - right.signal.slot ||
+    KINDS.indexOf(left.signal.kind) - KINDS.indexOf(right.signal.kind)
+  );
+}
+
+// Opening is decided once; changes and ends belong to the last step that was judged.
+function momentOf({ state, signal }: Transition): number {
+  return state === "opened" ? signal.decidedMs : signal.lastStepMs;
+}

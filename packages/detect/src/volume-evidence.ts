@@ -1,0 +1,184 @@
+import { learnVolumeDispersion, resetVolumeBlock, volumeDispersionOf } from "./dispersion.ts";
+import { type SeriesColumns, VOLUME_TESTS } from "./series-columns.ts";
+
+/** Nats that a `volume` signal needs. */
+export const VOLUME_BAR = 14;
+const STEP_CAP = 0.4 * VOLUME_BAR;
+const BOUND = 1.3 * VOLUME_BAR;
+
+/** Multiples of the expected volume that are tested for: two surges, a partial drop, silence. */
+const RATIOS = [2, 4, 0.5, 0.05] as const;
+const LOG_RATIOS = RATIOS.map((ratio) => Math.log(ratio));
+/** The first tests of the list look for more, the others for less. */
+const SURGE_TESTS = 2;
+/** Evidence must stay over the bar this long: deploys and batches surge for minutes and are no fault. */
+const SURGE_HOLD_STEPS = 23;
+const DROP_HOLD_STEPS = 3;
+
+/** 1.4 hours. */
+const MEMORY_STEPS = 504;
+const GAIN_MIN = 1 / MEMORY_STEPS;
+/** Fewer records or less time than this, and a silence is no news. */
+const DROP_RECORDS_MIN = 60;
+const DROP_STEPS_MIN = 2_160;
+const SURGE_STEPS_MIN = 60;
+/** Standard errors of the level by which a short past widens the tests. */
+const CAUTION = 2;
+const EXPECTED_MIN = 1e-3;
+
+export type VolumePart = "surge" | "drop";
+
+/** Records expected in a step. The seam for profiles of the day and the week: everything else asks here. */
+export function volumeExpectedOf(columns: SeriesColumns, slot: number): number {
+  const level = columns.level.at(slot);
+  const trend = level - columns.levelSlow.at(slot);
+  const weight = Math.max(0, 1 - MEMORY_STEPS / (columns.levelSteps.at(slot) + 1));
+  return Math.min(Math.max(level + weight * trend, level * 0.5), level * 2);
+}
+
+/** Adds a closed step, empty or not, to the evidence. An incomplete one says nothing about a drop. */
+export function scoreVolume(
+  columns: SeriesColumns,
+  slot: number,
+  step: number,
+  records: number,
+  incomplete: boolean,
+): void {
+  const age = step - columns.firstStep.at(slot);
+  if (age < SURGE_STEPS_MIN) return;
+  const expected = volumeExpectedOf(columns, slot);
+  const dispersion = volumeDispersionOf(columns, slot, expected);
+  const seen = Math.min(columns.levelSteps.at(slot), MEMORY_STEPS);
+  const margin = CAUTION * Math.sqrt((dispersion * Math.max(expected, EXPECTED_MIN)) / seen);
+  const drop = !incomplete && isDropJudged(columns, slot, age);
+  const last = drop ? VOLUME_TESTS : SURGE_TESTS;
+  for (let test = 0; test < last; test += 1) {
+    const surge = test < SURGE_TESTS;
+    const against = surge
+      ? Math.max(expected + margin, EXPECTED_MIN)
+      : Math.max(expected - margin, 0);
+    const ratio = volumeLogRatio(records, against, test) / dispersion;
+    accumulate(columns, slot * VOLUME_TESTS + test, step, ratio, records, expected);
+  }
+}
+
+/** True once the service was busy for long enough that its absence means something. */
+export function isDropJudged(columns: SeriesColumns, slot: number, ageSteps: number): boolean {
+  return ageSteps >= DROP_STEPS_MIN && columns.recordsTotal.at(slot) >= DROP_RECORDS_MIN;
+}
+
+function volumeLogRatio(records: number, expected: number, test: number): number {
+  return records * (LOG_RATIOS[test] ?? 0) - expected * ((RATIOS[test] ?? 1) - 1);
+}
+
+function accumulate(
+  columns: SeriesColumns,
+  index: number,
+  step: number,
+  ratio: number,
+  records: number,
+  expected: number,
+): void {
+  const before = columns.volumeEvidence.at(index);
+  const after = Math.min(Math.max(0, before + Math.min(ratio, STEP_CAP)), BOUND);
+  columns.volumeEvidence.set(index, after);
+  if (after === 0) return;
+  if (before === 0) {
+    columns.volumeOnset.set(index, step);
+    columns.volumeSinceRecords.set(index, 0);
+    columns.volumeSinceExpected.set(index, 0);
+  }
+  columns.volumeSinceRecords.add(index, records);
+  columns.volumeSinceExpected.add(index, expected);
+  if (after >= VOLUME_BAR && before < VOLUME_BAR) columns.volumeCrossed.set(index, step);
+}
+
+/** The test that decides for a part at `step`, or -1: over the bar, and held there. */
+export function decidedVolumeTest(
+  columns: SeriesColumns,
+  slot: number,
+  step: number,
+  part: VolumePart,
+): number {
+  const index = strongestVolumeTest(columns, slot, part);
+  if (columns.volumeEvidence.at(index) < VOLUME_BAR) return -1;
+  const hold = part === "surge" ? SURGE_HOLD_STEPS : DROP_HOLD_STEPS;
+  return step - columns.volumeCrossed.at(index) >= hold ? index : -1;
+}
+
+export function strongestVolumeTest(
+  columns: SeriesColumns,
+  slot: number,
+  part: VolumePart,
+): number {
+  const first = slot * VOLUME_TESTS + (part === "surge" ? 0 : SURGE_TESTS);
+  return columns.volumeEvidence.at(first + 1) > columns.volumeEvidence.at(first)
+    ? first + 1
+    : first;
+}
+
+/** ln of how much likelier a step is at the expected volume than at `ratio` times it. */
+export function volumeReturnRatio(records: number, expected: number, ratio: number): number {
+  return expected * (ratio - 1) - records * Math.log(ratio);
+}
+
+/** Learns a closed step that was scored already. Not called while a volume signal is open. */
+export function learnVolume(columns: SeriesColumns, slot: number, records: number): void {
+  const steps = columns.levelSteps.at(slot);
+  if (steps > 0) learnVolumeDispersion(columns, slot, records, volumeExpectedOf(columns, slot));
+  columns.levelSteps.set(slot, steps + 1);
+  const gain = Math.max(GAIN_MIN, 1 / (steps + 1));
+  const level = columns.level.at(slot) + gain * (records - columns.level.at(slot));
+  columns.level.set(slot, level);
+  columns.levelSlow.set(
+    slot,
+    columns.levelSlow.at(slot) + gain * (level - columns.levelSlow.at(slot)),
+  );
+}
+
+/**
+ * Takes back what was learned in `steps` steps that held `records`: it was the fault, not the past.
+ * Only for a past that is longer than the fault, or the arithmetic would invent a level.
+ */
+export function unlearnVolume(
+  columns: SeriesColumns,
+  slot: number,
+  steps: number,
+  records: number,
+): void {
+  const learned = columns.levelSteps.at(slot);
+  if (steps <= 0 || steps > UNLEARN_STEPS_MAX || steps > learned / 2) return;
+  const kept =
+    learned >= MEMORY_STEPS + steps ? (1 - GAIN_MIN) ** steps : (learned - steps) / learned;
+  const level = (columns.level.at(slot) - (1 - kept) * (records / steps)) / kept;
+  columns.level.set(slot, Math.max(0, level));
+  columns.levelSlow.set(slot, Math.max(0, level));
+}
+const UNLEARN_STEPS_MAX = 120;
+
+/** Takes `level` records a step as normal from now on, and forgets how the old normal varied. */
+export function acceptVolume(columns: SeriesColumns, slot: number, level: number): void {
+  columns.level.set(slot, level);
+  columns.levelSlow.set(slot, level);
+  clearVolumeEvidence(columns, slot);
+  resetVolumeBlock(columns, slot);
+}
+
+/** What many empty steps in a row do, at once. */
+export function decayVolume(columns: SeriesColumns, slot: number, steps: number): void {
+  const factor = Math.exp(-steps / MEMORY_STEPS);
+  columns.level.set(slot, columns.level.at(slot) * factor);
+  columns.levelSlow.set(slot, columns.levelSlow.at(slot) * factor);
+  clearVolumeEvidence(columns, slot);
+  resetVolumeBlock(columns, slot);
+}
+
+export function clearVolumeEvidence(columns: SeriesColumns, slot: number): void {
+  columns.volumeEvidence.values.fill(0, slot * VOLUME_TESTS, (slot + 1) * VOLUME_TESTS);
+}
+
+/** Missing data is no silence: what looked like one so far may have been missing data too. */
+export function clearDropEvidence(columns: SeriesColumns, slot: number): void {
+  const first = slot * VOLUME_TESTS;
+  columns.volumeEvidence.values.fill(0, first + SURGE_TESTS, first + VOLUME_TESTS);
+}

@@ -1,0 +1,128 @@
+import type { Severity } from "@tracer/core";
+import { BUCKET_STEPS, bucketOf, closedBucket } from "./buckets.ts";
+import { volumeDispersionOf } from "./dispersion.ts";
+import {
+  ACCEPT_STEPS,
+  extendSignal,
+  newOpenSignal,
+  OPEN_STEPS_MIN,
+  type OpenSignal,
+  RETURN_BAR,
+  RETURN_STEP_CAP,
+  type Reason,
+  raiseSeverity,
+  recentOf,
+  rememberStep,
+} from "./open-signal.ts";
+import type { StepCounts } from "./open-steps.ts";
+import { RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
+import {
+  acceptVolume,
+  clearVolumeEvidence,
+  decidedVolumeTest,
+  strongestVolumeTest,
+  unlearnVolume,
+  VOLUME_BAR,
+  type VolumePart,
+  volumeExpectedOf,
+  volumeReturnRatio,
+} from "./volume-evidence.ts";
+
+/** Below this share of the expected volume a drop is a silence. */
+const SILENCE_RATIO = 0.05;
+const PEAK_MAX = 9_999;
+
+/** Opens a `volume` signal when the evidence is over its bar and was held there, else null. */
+export function openVolumeSignal(
+  columns: SeriesColumns,
+  slot: number,
+  step: number,
+  counts: StepCounts,
+  part: VolumePart,
+): OpenSignal | null {
+  const test = decidedVolumeTest(columns, slot, step, part);
+  if (test < 0) return null;
+  const onsetStep = columns.volumeOnset.at(test);
+  const signal = newOpenSignal({
+    slot,
+    kind: "volume",
+    part,
+    rule: "evidence",
+    onsetStep,
+    decidedStep: step,
+    evidence: columns.volumeEvidence.at(test),
+    bar: VOLUME_BAR,
+    since: { records: columns.volumeSinceRecords.at(test), errors: 0, fatals: 0 },
+    expectedRecords: columns.volumeSinceExpected.at(test),
+  });
+  unlearnVolume(columns, slot, step - onsetStep, signal.records - counts.records);
+  const expected = volumeExpectedOf(columns, slot);
+  signal.expectedRecords = expected * (step - onsetStep + 1);
+  rememberStep(signal, step, counts, expected);
+  judgeVolumeSeverity(signal);
+  return signal;
+}
+
+/** Judges a step of an open signal; the reason when it is over. The level is frozen meanwhile. */
+export function continueVolumeSignal(
+  columns: SeriesColumns,
+  signal: OpenSignal,
+  step: number,
+  counts: StepCounts,
+): Reason | null {
+  const slot = signal.slot;
+  const expected = volumeExpectedOf(columns, slot);
+  extendSignal(signal, step, counts, expected);
+  const part = partOf(signal);
+  if (step - signal.decidedStep >= ACCEPT_STEPS) return "accepted";
+  if (signal.rule !== "evidence") return null;
+  signal.evidence = columns.volumeEvidence.at(strongestVolumeTest(columns, slot, part));
+  const seen = signal.expectedRecords > 0 ? signal.records / signal.expectedRecords : 1;
+  const against =
+    part === "surge"
+      ? Math.min(Math.max(0.5 * seen, 2), 4)
+      : Math.min(Math.max(2 * seen, 0.25), 0.5);
+  const ratio =
+    volumeReturnRatio(counts.records, expected, against) /
+    volumeDispersionOf(columns, slot, expected);
+  signal.reverse = Math.max(0, signal.reverse + Math.min(ratio, RETURN_STEP_CAP));
+  if (signal.reverse < RETURN_BAR || step - signal.decidedStep < OPEN_STEPS_MIN) return null;
+  clearVolumeEvidence(columns, slot);
+  return signal.rule;
+}
+
+/** Takes the last hour as the new normal. */
+export function acceptNewNormal(columns: SeriesColumns, slot: number, step: number): void {
+  let records = 0;
+  let buckets = 0;
+  for (let back = 1; back <= RING_BUCKETS; back += 1) {
+    const bucket = closedBucket(columns, slot, bucketOf(step), back);
+    if (bucket === null) continue;
+    records += bucket.records;
+    buckets += 1;
+  }
+  const level = buckets === 0 ? columns.level.at(slot) : records / (buckets * BUCKET_STEPS);
+  acceptVolume(columns, slot, level);
+}
+
+/** Severity by the volume since the onset, or of the last minute. True when it rose. */
+export function judgeVolumeSeverity(signal: OpenSignal): boolean {
+  const recent = recentOf(signal);
+  const ratio = signal.expectedRecords > 0 ? signal.records / signal.expectedRecords : null;
+  const recentRatio = recent.expected > 0 ? recent.records / recent.expected : null;
+  if (signal.part === "surge") {
+    const peak = Math.max(ratio ?? signal.records, recentRatio ?? 0);
+    signal.peak = Math.min(Math.max(signal.peak, peak), PEAK_MAX);
+    return raiseSeverity(signal, "warning");
+  }
+  signal.peak = Math.max(signal.peak, 1 - Math.min(ratio ?? 1, recentRatio ?? 1, 1));
+  const perMinute =
+    (signal.expectedRecords / (signal.lastStep - signal.onsetStep + 1)) * BUCKET_STEPS;
+  const silent = (ratio ?? 1) <= SILENCE_RATIO || (recent.expected >= 3 && recent.records === 0);
+  const severity: Severity = silent && perMinute > 1 ? "critical" : "error";
+  return raiseSeverity(signal, severity);
+}
+
+function partOf(signal: OpenSignal): VolumePart {
+  return signal.part === "surge" ? "surge" : "drop";
+}

@@ -1,0 +1,79 @@
+import type { ComposioState } from "./composio.ts";
+import { composioError } from "./composio-errors.ts";
+import { type Answer, type RecordedRequest, textField } from "./receiver.ts";
+
+interface Account {
+  readonly id: string;
+  readonly toolkit: string;
+  readonly linkToken: string;
+  status: "INITIATED" | "ACTIVE";
+}
+
+/** Routes about connected accounts. Opening the redirect's page is what a user does to connect. */
+export function connectionRoutes(state: ComposioState) {
+  const accounts: Account[] = [];
+  const shown = (account: Account) => ({
+    id: account.id,
+    toolkit: { slug: account.toolkit },
+    status: account.status,
+    status_reason: null,
+    is_disabled: false,
+    data: {},
+    created_at: "2026-11-22T00:00:00Z",
+    updated_at: "2026-11-22T00:00:00Z",
+  });
+  return {
+    toolkits(toolkits: readonly string[]): Answer {
+      const items = toolkits.map((slug) => ({
+        slug,
+        name: slug,
+        is_no_auth: false,
+        connected_account: state.connected.has(slug)
+          ? { id: `ca_${slug}`, status: "ACTIVE" }
+          : null,
+      }));
+      return {
+        status: 200,
+        body: { items, total_pages: 1, current_page: 1, total_items: items.length },
+      };
+    },
+    link(request: RecordedRequest): Answer {
+      const number = accounts.length + 1;
+      const account: Account = {
+        id: `ca_link${number}`,
+        toolkit: textField(request.body, "toolkit"),
+        linkToken: `lt_${number}`,
+        status: "INITIATED",
+      };
+      accounts.push(account);
+      const body = {
+        link_token: account.linkToken,
+        redirect_url: `http://${request.headers["host"]}/link/${account.linkToken}`,
+        connected_account_id: account.id,
+      };
+      return { status: 201, body };
+    },
+    page(request: RecordedRequest): Answer {
+      const account = accounts.find(({ linkToken }) => request.path === `/link/${linkToken}`);
+      if (account === undefined) return { status: 404, body: "unknown link" };
+      account.status = "ACTIVE";
+      state.connected.add(account.toolkit);
+      return { status: 200, body: "connected" };
+    },
+    accounts(request: RecordedRequest): Answer {
+      const id = request.path.split("/")[4];
+      if (id === undefined) {
+        const items = accounts.map(shown);
+        return { status: 200, body: { items, total_pages: 1, current_page: 1, next_cursor: null } };
+      }
+      const account = accounts.find((one) => one.id === id);
+      if (account === undefined) return composioError("not_found");
+      if (request.method === "DELETE") {
+        accounts.splice(accounts.indexOf(account), 1);
+        state.connected.delete(account.toolkit);
+        return { status: 200, body: { success: true } };
+      }
+      return { status: 200, body: shown(account) };
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import {
+  type Answer,
+  field,
+  type Receiver,
+  type RecordedRequest,
+  startReceiver,
+} from "./receiver.ts";
+import {
+  createSlackWorkspace,
+  type SlackWorkspace,
+  type SlackWorkspaceOptions,
+} from "./slack-workspace.ts";
+
+export interface FakeSlackOptions extends SlackWorkspaceOptions {
+  /** The bot token that is accepted. Default `xoxb-test`. */
+  readonly token?: string;
+  readonly port?: number;
+}
+
+/** Slack on loopback: Web API and incoming webhook over one workspace. Routes are the methods' names, and `webhook`. */
+export interface FakeSlack extends Receiver, SlackWorkspace {
+  readonly token: string;
+  readonly apiUrl: string;
+  readonly webhookUrl: string;
+}
+
+const WEBHOOK_PATH = "/services/T0EXAMPLE/B0TRACER/tracer";
+
+export async function startFakeSlack(options: FakeSlackOptions = {}): Promise<FakeSlack> {
+  const { token = "xoxb-test" } = options;
+  const workspace = createSlackWorkspace(options);
+  const receiver = await startReceiver({
+    ...(options.port === undefined ? {} : { port: options.port }),
+    routeOf: ({ path }) =>
+      path.startsWith("/services/") ? "webhook" : path.replace(/^\/api\//u, ""),
+    handle: (request) =>
+      request.route === "webhook"
+        ? webhookAnswer(request, workspace)
+        : { status: 200, body: apiAnswer(request, workspace, token) },
+  });
+  const { url } = receiver;
+  const addresses = { token, apiUrl: `${url}/api`, webhookUrl: `${url}${WEBHOOK_PATH}` };
+  return { ...workspace, ...receiver, ...addresses };
+}
+
+function apiAnswer(request: RecordedRequest, workspace: SlackWorkspace, token: string): unknown {
+  const given = request.headers["authorization"] ?? "";
+  if (given === "") return { ok: false, error: "not_authed" };
+  if (given !== `Bearer ${token}`) return { ok: false, error: "invalid_auth" };
+  // Methods that read take their arguments from the query or a form; JSON is for those that write.
+  const isForm = request.headers["content-type"]?.startsWith("application/x-www-form-urlencoded");
+  const reads = request.route.startsWith("conversations.");
+  const body = reads && isForm !== true ? {} : (request.body ?? {});
+  return workspace.call(request.route, { ...request.query, ...body });
+}
+
+function webhookAnswer(request: RecordedRequest, workspace: SlackWorkspace): Answer {
+  if (request.path !== WEBHOOK_PATH) return { status: 404, body: "no_service" };
+  if (field(request.body, "channel") !== undefined) return { status: 400, body: "invalid_payload" };
+  const error = workspace.webhook(request.body);
+  return error === null ? { status: 200, body: "ok" } : { status: 400, body: error };
+}

@@ -62,15 +62,24 @@ export class RecordScanner {
   readonly end = new Uint32Array(ALIASES_END);
   readonly kind = new Uint8Array(ALIASES_END);
 
+  readonly #view: DataView;
   readonly #nesting = new Uint8Array(DEPTH_MAX + 1); // Opening byte at each depth.
   #limit = 0;
   #oneLine = false;
   #wrapperAllowed = false;
   #valueKind = 0;
+  #meaning = -1;
+  /** Place of the next key in the record, among the keys that may mean something. */
+  #turn = 0;
+  readonly #guessStart = new Uint32Array(GUESSES_MAX);
+  readonly #guessLength = new Uint32Array(GUESSES_MAX);
+  readonly #guessContext = new Uint8Array(GUESSES_MAX);
+  readonly #guessMeaning = new Int16Array(GUESSES_MAX);
   #outcome: ScanOutcome = "broken";
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /**
@@ -83,6 +92,7 @@ export class RecordScanner {
     this.#wrapperAllowed = wrapper;
     this.#limit = Math.min(this.bytes.length, at + RECORD_BYTES_MAX);
     this.multiLine = false;
+    this.#turn = 0;
     this.low = 0;
     this.high = 0;
     this.#outcome = "record";
@@ -136,12 +146,9 @@ export class RecordScanner {
   #member(keyStart: number, context: number, depth: number, first: boolean): number {
     const bytes = this.bytes;
     const limit = this.#limit;
-    const keyEnd = this.#stringEnd(keyStart);
+    const keyEnd = this.#keyEnd(keyStart, context);
     if (keyEnd < 0) return -1;
-    const meaning =
-      this.#valueKind === ValueKind.string
-        ? (KEY_TABLES[context]?.find(bytes, keyStart, keyEnd) ?? -1)
-        : this.#escapedKey(keyStart, keyEnd, context);
+    const meaning = this.#meaning;
     let at = keyEnd + 1;
     let byte = at < limit ? (bytes[at] ?? 0) : 0;
     if (byte <= 0x20) {
@@ -161,6 +168,53 @@ export class RecordScanner {
       return end < 0 ? -1 : end + 1;
     }
     return this.#field(at, byte, meaning, depth, first);
+  }
+
+  /**
+   * Offset of a key's closing quote, from behind its opening one, or -1; sets its meaning. Records of one
+   * body mostly repeat their keys in one order, so the key that stood in this place in the last record is
+   * tried first: that compares words instead of looking for the end and then for the name.
+   */
+  #keyEnd(keyStart: number, context: number): number {
+    const turn = this.#turn;
+    const guess = this.#guessStart[turn] ?? 0;
+    const length = this.#guessLength[turn] ?? 0; // With its closing quote; 0 for none.
+    const known = length > 0 && this.#guessContext[turn] === context;
+    this.#turn = turn + 1 < GUESSES_MAX ? turn + 1 : 0;
+    if (known && this.#same(guess, keyStart, length)) {
+      this.#meaning = this.#guessMeaning[turn] ?? -1;
+      return keyStart + length - 1;
+    }
+    return this.#newKeyEnd(keyStart, context, turn);
+  }
+
+  #same(before: number, now: number, length: number): boolean {
+    if (now + length > this.#limit) return false;
+    const view = this.#view;
+    let at = 0;
+    for (; at + 4 <= length; at += 4) {
+      if (view.getInt32(before + at, true) !== view.getInt32(now + at, true)) return false;
+    }
+    for (; at < length; at += 1) {
+      if (this.bytes[before + at] !== this.bytes[now + at]) return false;
+    }
+    return true;
+  }
+
+  #newKeyEnd(keyStart: number, context: number, turn: number): number {
+    const bytes = this.bytes;
+    const keyEnd = this.#stringEnd(keyStart);
+    if (keyEnd < 0) return -1;
+    if (this.#valueKind === ValueKind.string) {
+      this.#meaning = KEY_TABLES[context]?.find(bytes, keyStart, keyEnd) ?? -1;
+      this.#guessStart[turn] = keyStart;
+      this.#guessLength[turn] = keyEnd + 1 - keyStart;
+      this.#guessContext[turn] = context;
+      this.#guessMeaning[turn] = this.#meaning;
+    } else {
+      this.#meaning = this.#escapedKey(keyStart, keyEnd, context);
+    }
+    return keyEnd;
   }
 
   /** The value of a key that means something. */
@@ -294,33 +348,48 @@ export class RecordScanner {
 
   /** Offset of the closing quote of a string, from behind its opening one; -1 when it is not valid. */
   #stringEnd(from: number): number {
-    const bytes = this.bytes;
-    const limit = this.#limit;
+    const view = this.#view;
+    const lastWord = this.#limit - 4;
     let at = from;
-    while (at < limit) {
-      const byte = bytes[at] ?? 0;
-      if (byte === QUOTE) {
-        this.#valueKind = ValueKind.string;
-        return at;
+    while (at <= lastWord) {
+      // Four bytes at a time: of each byte, the top bit is set when it is a quote, a backslash or below
+      // 0x20. A borrow can only spoil the bits above a true one, so the lowest is exact.
+      const word = view.getInt32(at, true);
+      const quotes = word ^ 0x22222222;
+      const backslashes = word ^ 0x5c5c5c5c;
+      const ends =
+        (((quotes - 0x01010101) & ~quotes) |
+          ((backslashes - 0x01010101) & ~backslashes) |
+          ((word - 0x20202020) & ~word)) &
+        0x80808080;
+      if (ends !== 0) {
+        at += (31 - Math.clz32(ends & -ends)) >> 3;
+        break;
       }
-      if (byte === BACKSLASH || byte < 0x20) break;
-      at += 1;
+      at = (at + 4) | 0;
     }
-    return this.#escapedStringEnd(at);
+    if (at < this.#limit && this.bytes[at] === QUOTE) {
+      this.#valueKind = ValueKind.string;
+      return at;
+    }
+    return this.#longStringEnd(at);
   }
 
-  #escapedStringEnd(from: number): number {
+  /** The same, a byte at a time: with escapes, or at the end of the body. */
+  #longStringEnd(from: number): number {
     const bytes = this.bytes;
     const limit = this.#limit;
     let at = from;
+    let kind: number = ValueKind.string;
     while (at < limit) {
       const byte = bytes[at] ?? 0;
       if (byte === QUOTE) {
-        this.#valueKind = ValueKind.escaped;
+        this.#valueKind = kind;
         return at;
       }
       if (byte < 0x20) return this.#fail(at);
       if (byte === BACKSLASH) {
+        kind = ValueKind.escaped;
         const length = this.#escapeLength(at);
         if (length === 0) return this.#fail(at);
         at += length;
@@ -429,6 +498,7 @@ export class RecordScanner {
 
 const NESTED_LOW = (FieldMask.time | FieldMask.level) & ~(1 << STATUS_ALIAS);
 const ESCAPE_LETTERS: readonly number[] = [0x22, 0x5c, 0x2f, 0x62, 0x66, 0x6e, 0x72, 0x74];
+const GUESSES_MAX = 32;
 const TRUE: readonly number[] = [0x74, 0x72, 0x75, 0x65];
 const FALSE: readonly number[] = [0x66, 0x61, 0x6c, 0x73, 0x65];
 const NULL: readonly number[] = [0x6e, 0x75, 0x6c, 0x6c];

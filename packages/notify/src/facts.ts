@@ -16,7 +16,8 @@ import {
 
 /** Example lines in one message. */
 export const EXEMPLARS_MAX = 3;
-const NAME_CHARS_MAX = 120;
+/** As long as in the incident's title, so that the title is recognised as naming the service. */
+const NAME_CHARS_MAX = 80;
 const TITLE_CHARS_MAX = 200;
 const SENTENCE_CHARS_MAX = 400;
 /** e^9.2 is about 9,900: beyond it a change is only "very large". */

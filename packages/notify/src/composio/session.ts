@@ -74,7 +74,9 @@ export function composioSession(options: ComposioSessionOptions): ComposioSessio
       } catch (error) {
         return beforeSending(composioFailure(error));
       }
-      const calls = composio.getClient().toolRouter.session;
+      // Twice off: here for whatever is called, and in the options of each call.
+      const client = composio.getClient().withOptions({ maxRetries: 0, timeout: timeoutMs });
+      const calls = client.toolRouter.session;
       const once = { signal, maxRetries: 0, timeout: timeoutMs } as const;
       try {
         return { kind: "done", value: await run(calls, sessionId, once) };

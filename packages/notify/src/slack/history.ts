@@ -63,16 +63,16 @@ export async function findInHistory(
   for (let page = 0; page < HISTORY_PAGES_MAX; page += 1) {
     const answer = await read(method, cursor === "" ? query : { ...query, cursor });
     if (answer.kind === "failed") return unreadable(answer);
-    const read1 = Page.safeParse(answer.data);
-    if (!read1.success) return { kind: "unreadable" };
-    for (const message of read1.data.messages) {
+    const parsed = Page.safeParse(answer.data);
+    if (!parsed.success) return { kind: "unreadable" };
+    for (const message of parsed.data.messages) {
       if (!isOurs(message, task, match)) continue;
       if (match === "delivery") return { kind: "found", receipt: { channel, ts: message.ts } };
       if (found === null || Number(message.ts) < Number(found.ts)) {
         found = { channel, ts: message.ts }; // The first message of the incident is the one to edit.
       }
     }
-    cursor = read1.data.response_metadata?.next_cursor ?? "";
+    cursor = parsed.data.response_metadata?.next_cursor ?? "";
     if (cursor === "")
       return found === null ? { kind: "absent" } : { kind: "found", receipt: found };
   }
@@ -90,9 +90,8 @@ function isOurs(message: Message, task: DeliveryTask, match: FindOptions["match"
   if (match === "incident" && isReply) return false;
   if (message.metadata?.event_type === METADATA_EVENT) {
     const payload = message.metadata.event_payload ?? {};
-    return match === "delivery"
-      ? payload["delivery_id"] === task.deliveryId
-      : payload["incident_id"] === task.incident.id;
+    if (payload["incident_id"] !== task.incident.id) return false;
+    return match === "incident" || payload["delivery_id"] === task.deliveryId;
   }
   const marker = markerOf(message.text ?? "");
   if (marker === null || marker.incidentId !== task.incident.id) return false;

@@ -18,9 +18,13 @@ export function uuidOf(name: string): string {
   return `${parts.join("-")}-${hex.slice(20)}`;
 }
 
-/** The same on every attempt of a delivery: Slack may recognise a repeat by it. */
+/**
+ * The same on every attempt of a delivery: Slack may recognise a repeat by it. The opening time keeps apart
+ * incidents of databases that both began to count at 1.
+ */
 export function clientMessageId(task: DeliveryTask, channel: string): string {
-  return uuidOf(JSON.stringify([task.incident.id, channel, task.action, task.seq]));
+  const { id, openedAt } = task.incident;
+  return uuidOf(JSON.stringify([id, openedAt, channel, task.action, task.seq]));
 }
 
 export const METADATA_EVENT = "tracer_incident";

@@ -44,7 +44,8 @@ export interface FakeComposio extends Receiver {
   readonly apiKey: string;
   readonly executions: readonly ComposioExecution[];
   readonly proxied: readonly ComposioProxyCall[];
-  readonly sessions: ReadonlySet<string>;
+  /** Ids of all sessions ever made, oldest first. */
+  readonly sessions: readonly string[];
   /** The toolkit's connection dies: executions answer 4302. */
   disconnect(toolkit: string): void;
   connect(toolkit: string): void;
@@ -55,6 +56,7 @@ export interface FakeComposio extends Receiver {
 export interface ComposioState {
   readonly slack: SlackWorkspace;
   readonly connected: Set<string>;
+  readonly sessionsMade: string[];
   /** Session id → toolkits it may use. */
   readonly sessions: Map<string, readonly string[]>;
   readonly executions: ComposioExecution[];
@@ -66,11 +68,11 @@ export async function startFakeComposio(options: FakeComposioOptions): Promise<F
   const state: ComposioState = {
     slack,
     connected: new Set(connected),
+    sessionsMade: [],
     sessions: new Map(),
     executions: [],
     proxied: [],
   };
-  const ids = new Set<string>();
   const connections = connectionRoutes(state);
   const receiver = await startReceiver({
     ...(options.port === undefined ? {} : { port: options.port }),
@@ -78,9 +80,7 @@ export async function startFakeComposio(options: FakeComposioOptions): Promise<F
     handle(request) {
       if (request.route === "page") return connections.page(request);
       if (request.headers["x-api-key"] !== apiKey) return composioError("unauthorized");
-      const answer = answerOf(request, state, connections);
-      for (const id of state.sessions.keys()) ids.add(id);
-      return answer;
+      return answerOf(request, state, connections);
     },
   });
   return {
@@ -88,7 +88,7 @@ export async function startFakeComposio(options: FakeComposioOptions): Promise<F
     apiKey,
     executions: state.executions,
     proxied: state.proxied,
-    sessions: ids,
+    sessions: state.sessionsMade,
     disconnect: (toolkit) => void state.connected.delete(toolkit),
     connect: (toolkit) => void state.connected.add(toolkit),
     forgetSessions: () => state.sessions.clear(),
@@ -139,7 +139,8 @@ function createSession(body: unknown, state: ComposioState): Answer {
   const toolkits = Array.isArray(enabled) ? enabled.map(String) : [];
   const pinned = field(body, "connected_accounts");
   if (pinned !== undefined) return composioError("invalid_connected_account");
-  const id = `trs_${String(state.sessions.size + 1).padStart(4, "0")}`;
+  state.sessionsMade.push(`trs_${String(state.sessionsMade.length + 1).padStart(4, "0")}`);
+  const id = state.sessionsMade.at(-1) ?? "";
   state.sessions.set(id, toolkits);
   return { status: 201, body: sessionBody(id, textField(body, "user_id"), toolkits) };
 }

@@ -11,6 +11,8 @@ export interface DispatchingOptions {
   readonly processorId: string;
   readonly channels: readonly Channel[];
   readonly channelStates: ChannelStates;
+  /** Alerts link to pages below this URL; known once HTTP listens. */
+  readonly linkBase: () => string;
   readonly clock: Clock;
   readonly observe: Observe;
 }
@@ -18,8 +20,6 @@ export interface DispatchingOptions {
 export interface Dispatching extends AsyncDisposable {
   /** Looks for due deliveries now. */
   readonly wake: () => void;
-  /** Alerts link to pages below this URL. */
-  readonly linkTo: (url: string) => void;
 }
 
 const HEARTBEAT_MS = 1_000;
@@ -34,9 +34,8 @@ const RESOLVED_AT_ONCE_MAX = 200;
 
 /** Everything that follows from rows: ending quiet incidents, sending what is due, showing life. */
 export function startDispatching(options: DispatchingOptions): Dispatching {
-  const { pool, processorId, channels, channelStates, clock, observe } = options;
+  const { pool, processorId, channels, channelStates, linkBase, clock, observe } = options;
   const stack = new AsyncDisposableStack();
-  let pageUrl = "";
   let wake = () => {};
   const dispatcher = new Dispatcher({
     channels,
@@ -49,7 +48,7 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
       }),
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
-    linkOf: (incidentId) => `${pageUrl}/i/${incidentId}`,
+    linkOf: (incidentId) => `${linkBase()}/i/${incidentId}`,
     monotonicMs: clock.monotonicMs,
     random: Math.random,
     observe,
@@ -77,9 +76,6 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   );
   return {
     wake: claiming.wake,
-    linkTo: (url) => {
-      pageUrl = url;
-    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

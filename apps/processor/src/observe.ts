@@ -5,7 +5,12 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 /** Everything that Tracer says about itself. A new event cannot be forgotten: the switch is exhaustive. */
 export type TracerEvent =
-  | { readonly name: "ready"; readonly url: string; readonly database: string }
+  | {
+      readonly name: "ready";
+      readonly url: string;
+      readonly database: "embedded" | "postgres";
+      readonly processorId: string;
+    }
   | { readonly name: "stopping"; readonly signal: string }
   | { readonly name: "config_warning"; readonly message: string }
   | { readonly name: "channels_configured"; readonly channels: readonly string[] }

@@ -4,6 +4,7 @@ import type { Detector, Transition } from "@tracer/detect";
 import {
   countBatch,
   createLogsDecoder,
+  type DecodeFatal,
   type DecodeReport,
   type ExemplarRings,
   type SeriesDirectory,
@@ -68,7 +69,7 @@ export class Pipeline {
         receiptMs,
       };
       const decoder = createLogsDecoder(bytes, context, (batch) => {
-        rings.add(batch, bytes);
+        rings.collect(batch, bytes);
         if (!countBatch(batch, deltas)) full = true;
       });
       while (!decoder.advance(SLICE_BYTES)) await nextTurn();
@@ -138,22 +139,10 @@ export class Pipeline {
   }
 }
 
-function refused(
-  fatal: { code: string; message: string; offset: number },
-  report: DecodeReport,
-): TracerError {
-  const { rejected, errors } = report;
-  if (rejected > 0) {
-    const details = { accepted: 0, rejected, errors };
-    return new TracerError("RECORDS_ALL_INVALID", fatal.message, { details });
-  }
-  return new TracerError(
-    fatal.code === "BODY_EMPTY" ? "BODY_EMPTY" : "BODY_NOT_LOGS",
-    fatal.message,
-    {
-      details: { offset: fatal.offset },
-    },
-  );
+function refused({ code, message, offset }: DecodeFatal, report: DecodeReport): TracerError {
+  const { accepted, rejected, errors } = report;
+  const details = rejected > 0 ? { accepted, rejected, errors } : { offset };
+  return new TracerError(code, message, { details });
 }
 
 function tooManyCells(): TracerError {

@@ -34,11 +34,12 @@ export class ServicesView {
 
   /** At most SERVICES_LISTED_MAX services of a project: firing first, then by volume. */
   list(project: string): ServiceView[] {
-    const slots = [...this.#directory.slots()].filter(
-      (slot) => this.#directory.key(slot)?.project === project,
-    );
-    return slots
-      .flatMap((slot) => this.#view(slot))
+    const views: ServiceView[] = [];
+    for (let slot = 0; slot < this.#directory.slotEnd; slot += 1) {
+      const key = this.#directory.key(slot);
+      if (key?.project === project) views.push(this.#view(slot, key));
+    }
+    return views
       .sort((left, right) => orderOf(left) - orderOf(right) || byVolume(left, right))
       .slice(0, SERVICES_LISTED_MAX);
   }
@@ -49,23 +50,18 @@ export class ServicesView {
     return slot < 0 ? null : this.#detector.bucketsOf(slot, 60);
   }
 
-  #view(slot: number): ServiceView[] {
-    const key = this.#directory.key(slot);
-    if (key === undefined) return [];
+  #view(slot: number, key: SeriesKey): ServiceView {
     const buckets = this.#detector.bucketsOf(slot, SPARKLINE_BUCKETS);
-    const closed = buckets.filter(({ closed }) => closed);
-    const newest = closed.at(-1) ?? buckets.at(-1);
+    const newest = buckets.findLast((bucket) => bucket.closed) ?? buckets.at(-1);
     const seen = buckets.findLast(({ records }) => records > 0);
-    return [
-      {
-        ...key,
-        state: this.#detector.stateOf(slot),
-        recordsPerMinute: newest?.records ?? 0,
-        errorsPerMinute: newest?.errors ?? 0,
-        sparkline: buckets.map(({ records }) => records),
-        lastSeenAt: seen === undefined ? null : new Date(seen.startMs).toISOString(),
-      },
-    ];
+    return {
+      ...key,
+      state: this.#detector.stateOf(slot),
+      recordsPerMinute: newest?.records ?? 0,
+      errorsPerMinute: newest?.errors ?? 0,
+      sparkline: buckets.map(({ records }) => records),
+      lastSeenAt: seen === undefined ? null : new Date(seen.startMs).toISOString(),
+    };
   }
 }
 

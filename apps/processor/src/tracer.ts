@@ -1,13 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "@tracer/core";
-import { Detector } from "@tracer/detect";
-import { ExemplarRings, SeriesDirectory } from "@tracer/ingest";
 import * as store from "@tracer/store";
-import { Announcer } from "./announcer.ts";
 import { ChannelStates } from "./channel-states.ts";
 import { createChannels } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { startDetection } from "./detection.ts";
 import { startDispatching } from "./dispatching.ts";
 import { InFlight } from "./http/in-flight.ts";
 import { startHttp } from "./http/start.ts";
@@ -15,7 +13,6 @@ import { startLive } from "./live.ts";
 import { LiveEvents } from "./live-events.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
-import { Pipeline } from "./pipeline.ts";
 import { ReceiptClock } from "./receipt-clock.ts";
 import { ServicesView } from "./services-view.ts";
 
@@ -34,6 +31,8 @@ export interface TracerOptions {
 export interface Tracer extends AsyncDisposable {
   /** Where it listens, such as http://127.0.0.1:4318. */
   readonly url: string;
+  /** Of this run; leases and attempts carry it. */
+  readonly processorId: string;
   /** Settles when something that Tracer cannot do without has ended by itself. */
   readonly failed: Promise<Error>;
 }
@@ -66,29 +65,26 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   observe({ name: "channels_configured", channels: channels.map(({ name }) => name) });
   const channelStates = new ChannelStates(channels, clock.wallMs);
   const processorId = randomUUID();
+  let pageUrl = config.publicUrl ?? "";
+  const linkBase = () => pageUrl;
+  const shared = { pool, clock, observe };
   const dispatching = stack.use(
-    startDispatching({ pool, processorId, channels, channelStates, clock, observe }),
+    startDispatching({ ...shared, processorId, channels, channelStates, linkBase }),
   );
 
-  const directory = new SeriesDirectory({ seriesMax: config.seriesMax });
-  const { seriesMax, latenessSeconds, staleSeconds } = config;
-  const detector = new Detector({ seriesMax, latenessSeconds, staleSeconds });
-  const rings = new ExemplarRings();
-  const announcer = createAnnouncer({
-    ...{ config, observe, clock, pool, directory, rings, receiptMs },
-    channels: channels.map(({ name }) => name),
-    onWritten: dispatching.wake,
-  });
-  const flush = () => announcer.flush();
-  const announcing = stack.use(startLoop({ name: "announce", idleMs: TICK_MS, observe }, flush));
-  const onSignals = announcing.wake;
-  const parts = { directory, detector, rings, announcer };
-  const pipeline = new Pipeline({ ...parts, receiptMs, observe, onSignals });
+  const detection = stack.use(
+    startDetection({
+      ...shared,
+      ...{ config, receiptMs, onWritten: dispatching.wake },
+      channels: channels.map(({ name }) => name),
+    }),
+  );
+  const { pipeline, directory } = detection;
   stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
 
-  const services = new ServicesView({ detector, directory });
+  const services = new ServicesView(detection);
   const events = new LiveEvents();
-  stack.use(startLive({ clock, observe, pool, services, events }));
+  stack.use(startLive({ ...shared, services, events }));
   const inFlight = new InFlight();
   observe.watch({ series: () => directory.size, inFlightBytes: () => inFlight.bytes });
   const http = stack.use(
@@ -97,11 +93,12 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
       ...{ services, events, channelStates, wakeDispatch: dispatching.wake },
     }),
   );
-  dispatching.linkTo(config.publicUrl ?? http.url);
+  pageUrl = config.publicUrl ?? http.url;
 
   const owned = stack.move();
   return {
     url: http.url,
+    processorId,
     failed: database.failed,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -115,34 +112,4 @@ async function makeKeys(options: TracerOptions, { pool }: Database): Promise<boo
     if (made !== null) showKeys(made);
   }
   return store.hasKeys(pool);
-}
-
-interface AnnouncerParts {
-  readonly config: Config;
-  readonly observe: Observe;
-  readonly clock: Clock;
-  readonly pool: store.Pool;
-  readonly directory: SeriesDirectory;
-  readonly rings: ExemplarRings;
-  readonly receiptMs: () => number;
-  readonly channels: readonly string[];
-  readonly onWritten: () => void;
-}
-
-function createAnnouncer(parts: AnnouncerParts): Announcer {
-  const { config, observe, clock, pool, directory, rings, receiptMs, channels, onWritten } = parts;
-  const { holdSeconds, quietSeconds, repeatSeconds, clearSeconds, staleSeconds } = config;
-  return new Announcer({
-    staleSeconds,
-    sightSeconds: Math.min(10, quietSeconds / 3),
-    receiptMs,
-    monotonicMs: clock.monotonicMs,
-    keyOf: (slot) => directory.key(slot),
-    linesOf: (slot, sinceMs) => rings.take(slot, sinceMs),
-    sight: (sightings) =>
-      store.sight(pool, sightings, { holdSeconds, quietSeconds, repeatSeconds, channels }),
-    clear: (keys) => store.clear(pool, keys, { clearSeconds }),
-    observe,
-    onWritten,
-  });
 }

@@ -33,11 +33,9 @@ export async function start(context: CommandContext): Promise<Exit> {
     },
   });
   stdout.write(`Tracer is listening on ${tracer.url}\n`);
-  observe({
-    name: "ready",
-    url: tracer.url,
-    database: config.databaseUrl ? "postgres" : "embedded",
-  });
+  const { url, processorId } = tracer;
+  const database = config.databaseUrl === null ? "embedded" : "postgres";
+  observe({ name: "ready", url, database, processorId });
   const ended = await Promise.race([stopped(stop), tracer.failed]);
   if (ended instanceof Error) {
     stderr.write(`${ended.message}\n`);

@@ -1,0 +1,74 @@
+import type { Clock } from "@tracer/core";
+import { Detector } from "@tracer/detect";
+import { ExemplarRings, SeriesDirectory } from "@tracer/ingest";
+import * as store from "@tracer/store";
+import { Announcer } from "./announcer.ts";
+import type { Config } from "./config.ts";
+import { startLoop } from "./loop.ts";
+import type { Observe } from "./observe.ts";
+import { Pipeline } from "./pipeline.ts";
+
+export interface DetectionOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  /** Receipt time, ms since the epoch. */
+  readonly receiptMs: () => number;
+  readonly pool: store.Pool;
+  /** Names of the channels that an incident is announced to. */
+  readonly channels: readonly string[];
+  readonly observe: Observe;
+  /** Called after something was written that a channel may have to send. */
+  readonly onWritten: () => void;
+}
+
+export interface Detection extends AsyncDisposable {
+  readonly directory: SeriesDirectory;
+  readonly detector: Detector;
+  readonly pipeline: Pipeline;
+  readonly announcer: Announcer;
+}
+
+const FLUSH_MS = 500;
+/** An open signal is sighted at least this often. */
+const SIGHT_SECONDS_MAX = 10;
+
+/** From bytes to rows: the detector, what it needs, and the loop that writes what it finds. */
+export function startDetection(options: DetectionOptions): Detection {
+  const { config, clock, receiptMs, pool, channels, observe, onWritten } = options;
+  const { seriesMax, latenessSeconds, staleSeconds } = config;
+  const { holdSeconds, quietSeconds, repeatSeconds, clearSeconds } = config;
+  const directory = new SeriesDirectory({ seriesMax });
+  const detector = new Detector({ seriesMax, latenessSeconds, staleSeconds });
+  const rings = new ExemplarRings();
+  const announcer = new Announcer({
+    staleSeconds,
+    sightSeconds: Math.min(SIGHT_SECONDS_MAX, quietSeconds / 3),
+    receiptMs,
+    monotonicMs: clock.monotonicMs,
+    keyOf: (slot) => directory.key(slot),
+    linesOf: (slot, sinceMs) => rings.take(slot, sinceMs).map(({ text }) => text),
+    sight: (sightings) =>
+      store.sight(pool, sightings, { holdSeconds, quietSeconds, repeatSeconds, channels }),
+    clear: (keys) => store.clear(pool, keys, { clearSeconds }),
+    observe,
+    onWritten,
+  });
+  const flush = () => announcer.flush();
+  const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, flush);
+  const onSignals = announcing.wake;
+  const parts = { directory, detector, rings, announcer };
+  const pipeline = new Pipeline({ ...parts, receiptMs, observe, onSignals });
+  return {
+    directory,
+    detector,
+    pipeline,
+    announcer,
+    [Symbol.asyncDispose]: async () => {
+      await announcing[Symbol.asyncDispose]();
+      // What was admitted is written before the end, if the database is there.
+      await flush().catch((error: unknown) =>
+        observe({ name: "loop_failed", loop: "announce", error }),
+      );
+    },
+  };
+}

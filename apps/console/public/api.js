@@ -75,6 +75,11 @@ export function createApi(keyring) {
     return response.status === 401;
   };
 
+  return { get, recordsTotal, keysExist, follow: createFollower(headers) };
+}
+
+/** @param {(accept: string) => Record<string, string>} headers */
+function createFollower(headers) {
   /**
    * Follows the event stream until `stop`, opening it again whenever it breaks. `onState` hears "live" and
    * "reconnecting". Returns early, with the error, only when the API asks for a key.
@@ -84,7 +89,7 @@ export function createApi(keyring) {
    * @param {AbortSignal} options.stop
    * @returns {Promise<ApiError | null>}
    */
-  const follow = async ({ onEvent, onState, stop }) => {
+  return async ({ onEvent, onState, stop }) => {
     let lastId = "";
     let failures = 0;
     while (!stop.aborted) {
@@ -117,8 +122,6 @@ export function createApi(keyring) {
     }
     return null;
   };
-
-  return { get, recordsTotal, keysExist, follow };
 }
 
 /** @param {Response} response */

@@ -89,42 +89,21 @@ function incidentIdOf(path) {
 
 /** What all views share: the number, the state of the link, the key form. @param {{ get: () => string }} keyring */
 function createView(keyring) {
-  const count = byId("count");
   const form = byId("key-form");
   const input = /** @type {HTMLInputElement} */ (byId("key"));
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  let shown = Number.NaN;
-  let frame = 0;
+  const ticker = createTicker(byId("count"));
   setUpSnippet();
-
-  /** Counts up to the target within half a second, or at once when it is near. @param {number} target */
-  const moveTo = (target) => {
-    cancelAnimationFrame(frame);
-    const from = shown;
-    const beganMs = performance.now();
-    const write = (/** @type {number} */ value) => {
-      shown = value;
-      count.textContent = number(value);
-    };
-    if (!(target - from > 3) || calm.matches || document.hidden) return write(target);
-    const tick = (/** @type {number} */ nowMs) => {
-      const part = Math.min(1, Math.max(0, (nowMs - beganMs) / 500));
-      write(Math.round(from + (target - from) * (1 - (1 - part) ** 3)));
-      if (part < 1) frame = requestAnimationFrame(tick);
-    };
-    frame = requestAnimationFrame(tick);
-  };
 
   return {
     /** @param {import("../src/shapes.ts").Counts} counts */
     counts: ({ recordsTotal, recordsPerSecond, services }) => {
-      if (Number.isNaN(shown)) {
+      if (Number.isNaN(ticker.shown())) {
         /** @type {HTMLDetailsElement} */ (byId("try")).open = recordsTotal === 0;
-      } else if (shown === 0 && recordsTotal > 0) {
+      } else if (ticker.shown() === 0 && recordsTotal > 0) {
         byId("try-hint").textContent = "It arrived. Point your log shipper at the same address.";
       }
       byId("hero").classList.toggle("some", recordsTotal > 0);
-      moveTo(recordsTotal);
+      ticker.moveTo(recordsTotal);
       const from = `${number(services)} ${services === 1 ? "service" : "services"}`;
       byId("rate").textContent =
         recordsTotal === 0
@@ -134,7 +113,7 @@ function createView(keyring) {
     /** The number alone, while there is no stream. @param {number} recordsTotal */
     total: (recordsTotal) => {
       byId("hero").classList.toggle("some", recordsTotal > 0);
-      moveTo(recordsTotal);
+      ticker.moveTo(recordsTotal);
     },
     /** @param {"live" | "reconnecting"} state */
     linkState: (state) => {
@@ -171,6 +150,30 @@ function createView(keyring) {
       byId("forget").addEventListener("click", () => listen(""));
     },
   };
+}
+
+/** A number that counts up to its target within half a second, or at once when that is near. @param {HTMLElement} element */
+function createTicker(element) {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let shown = Number.NaN;
+  let frame = 0;
+  const write = (/** @type {number} */ value) => {
+    shown = value;
+    element.textContent = number(value);
+  };
+  const moveTo = (/** @type {number} */ target) => {
+    cancelAnimationFrame(frame);
+    const from = shown;
+    const beganMs = performance.now();
+    if (!(target - from > 3) || calm.matches || document.hidden) return write(target);
+    const tick = (/** @type {number} */ nowMs) => {
+      const part = Math.min(1, Math.max(0, (nowMs - beganMs) / 500));
+      write(Math.round(from + (target - from) * (1 - (1 - part) ** 3)));
+      if (part < 1) frame = requestAnimationFrame(tick);
+    };
+    frame = requestAnimationFrame(tick);
+  };
+  return { moveTo, shown: () => shown };
 }
 
 /** @param {boolean} withKey */

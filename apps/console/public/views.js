@@ -32,36 +32,18 @@ export function createOverview(api) {
 
   const show = () => {
     const all = [...incidents.values()];
-    const open = all
-      .filter(({ state }) => state === "open")
-      .sort(worstFirst)
-      .slice(0, SHOWN_OPEN_MAX);
-    const resolved = all
-      .filter(({ state }) => state !== "open")
-      .sort(latestFirst)
-      .slice(0, SHOWN_RESOLVED_MAX);
+    const open = all.filter(isOpen).sort(worstFirst).slice(0, SHOWN_OPEN_MAX);
+    const ended = all.filter((incident) => !isOpen(incident)).sort(latestFirst);
+    const resolved = ended.slice(0, SHOWN_RESOLVED_MAX);
     openList(open);
     resolvedList(resolved);
     byId("resolved-section").hidden = resolved.length === 0;
-    note(
-      "open-note",
-      open.length === 0
-        ? "Nothing is wrong that Tracer can see."
-        : more
-          ? `More than these ${open.length} are open.`
-          : "",
-    );
-    byId("open-title").textContent =
-      open.length === 0 ? "Open incidents" : `Open incidents (${open.length}${more ? "+" : ""})`;
-    document.title = open.length === 0 ? "Tracer" : `(${open.length}) Tracer`;
+    showOpenCount(open.length, more);
   };
 
   const refreshIncidents = async () => {
     newer.clear();
-    const [open, resolved] = await Promise.all([
-      api.get(`/api/v1/incidents?state=open&limit=${SHOWN_OPEN_MAX}`),
-      api.get(`/api/v1/incidents?state=resolved&limit=${SHOWN_RESOLVED_MAX}`),
-    ]);
+    const [open, resolved] = await listIncidents(api);
     const before = incidents;
     incidents = new Map();
     more = open.nextCursor !== null;
@@ -76,10 +58,8 @@ export function createOverview(api) {
   };
 
   const refreshDeliveries = async (/** @type {{ settledToo: boolean }} */ { settledToo }) => {
-    const open = [...incidents.values()].filter(({ state }) => state === "open").sort(worstFirst);
-    const wanted = open
-      .slice(0, DETAILS_MAX)
-      .filter(({ deliveries }) => settledToo || unsettled(deliveries));
+    const first = [...incidents.values()].filter(isOpen).sort(worstFirst).slice(0, DETAILS_MAX);
+    const wanted = first.filter(({ deliveries }) => settledToo || unsettled(deliveries));
     for (const { id } of wanted) {
       const incident = await api.get(`/api/v1/incidents/${encodeURIComponent(id)}`);
       incidents.set(id, incident);
@@ -107,6 +87,28 @@ export function createOverview(api) {
       attempt("open-note", () => refreshDeliveries({ settledToo: false })).catch(() => null); // A poll says so again.
     },
   };
+}
+
+/** The open and the recently resolved. @param {Api} api */
+function listIncidents(api) {
+  return Promise.all([
+    api.get(`/api/v1/incidents?state=open&limit=${SHOWN_OPEN_MAX}`),
+    api.get(`/api/v1/incidents?state=resolved&limit=${SHOWN_RESOLVED_MAX}`),
+  ]);
+}
+
+/** @param {Incident} incident */
+function isOpen({ state }) {
+  return state === "open";
+}
+
+/** @param {number} count @param {boolean} more */
+function showOpenCount(count, more) {
+  const some = more ? `More than these ${count} are open.` : "";
+  note("open-note", count === 0 ? "Nothing is wrong that Tracer can see." : some);
+  const suffix = count === 0 ? "" : ` (${count}${more ? "+" : ""})`;
+  byId("open-title").textContent = `Open incidents${suffix}`;
+  document.title = count === 0 ? "Tracer" : `(${count}) Tracer`;
 }
 
 /** @param {Api} api @param {(items: readonly import("../src/shapes.ts").Service[]) => void} list */

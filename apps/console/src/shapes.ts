@@ -4,7 +4,7 @@
  */
 
 /** The numbers behind an incident; `unit` is the unit of all values but z, evidence, bar and sampleSize. */
-export interface Evidence {
+interface Evidence {
   readonly unit: string;
   readonly observed: number;
   readonly expected: number;

@@ -61,8 +61,7 @@ export function createOverview(api) {
     const first = [...incidents.values()].filter(isOpen).sort(worstFirst).slice(0, DETAILS_MAX);
     const wanted = first.filter(({ deliveries }) => settledToo || unsettled(deliveries));
     for (const { id } of wanted) {
-      const incident = await api.get(`/api/v1/incidents/${encodeURIComponent(id)}`);
-      incidents.set(id, incident);
+      incidents.set(id, await api.get(`/api/v1/incidents/${encodeURIComponent(id)}`));
     }
     if (wanted.length > 0) show();
   };

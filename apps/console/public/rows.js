@@ -61,12 +61,12 @@ export function serviceRow(item) {
       badge(shape, word, tone),
       state === "silent" && lastSeenAt && el("small", {}, "last record ", ago(lastSeenAt)),
     ),
-    el("td", { class: "num", "data-label": "records a minute" }, number(item.recordsPerMinute)),
+    el("td", { class: "num", "data-label": "records/min" }, number(item.recordsPerMinute)),
     el(
       "td",
       {
         class: state === "firing" || state === "watch" ? "num some" : "num",
-        "data-label": "errors a minute",
+        "data-label": "errors/min",
       },
       number(item.errorsPerMinute),
     ),

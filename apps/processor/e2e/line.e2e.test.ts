@@ -1,4 +1,9 @@
-import { createTestDatabase, startFakeComposio, startFakePagerduty, startFakeSlack } from "@tracer/testkit";
+import {
+  createTestDatabase,
+  startFakeComposio,
+  startFakePagerduty,
+  startFakeSlack,
+} from "@tracer/testkit";
 import { describe, expect, test } from "vitest";
 import { startShop } from "./shop-process.ts";
 import { startTracerProcess } from "./tracer-process.ts";

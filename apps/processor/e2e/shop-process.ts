@@ -26,7 +26,7 @@ export async function startShop(options: {
   const child = spawn(process.execPath, [SHOP, options.service], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const state = { waiting: new Array<string>(), acknowledged: 0, shopUrl: "", shipping: false };
+  const state = { waiting: [] as string[], acknowledged: 0, shopUrl: "", shipping: false };
   const ship = async () => {
     if (state.shipping || state.waiting.length === 0) return;
     state.shipping = true;
@@ -34,7 +34,7 @@ export async function startShop(options: {
     try {
       const body = lines.join("\n");
       const response = await fetch(`${options.url}/logs`, { method: "POST", body });
-      const answer: { accepted?: number } = await response.json();
+      const answer: { accepted?: number } = JSON.parse(await response.text());
       if (response.status === 202) state.acknowledged += answer.accepted ?? 0;
       else state.waiting.unshift(...lines);
     } catch {

@@ -1,0 +1,100 @@
+import { DELIVERY_ACTIONS, type DeliveryTask } from "@tracer/core";
+import { type Executor, type Row, run } from "./executor.ts";
+import { incidentOf, incidentSql } from "./incident-json.ts";
+import { booleanOf, numberOf, receiptOf, textOf, wordOf } from "./row.ts";
+
+export interface ClaimOptions {
+  readonly processorId: string;
+  /** How long the right to send lasts. Begin no send after half of it. */
+  readonly leaseSeconds: number;
+  readonly limit: number;
+  /** Leases of a processor whose heartbeat is older than this are taken over. Default 5. */
+  readonly deadAfterSeconds?: number;
+}
+
+/** A delivery that this processor, and no other, may try. */
+export interface ClaimedDelivery extends Omit<DeliveryTask, "link"> {
+  readonly channel: string;
+  /** Hand it back with `recordAttempt` and `settle`: it is refused once another has taken over. */
+  readonly leaseToken: number;
+  /** Since the change was written, in ms. */
+  readonly ageMs: number;
+}
+
+/**
+ * Leases what is due, at most one delivery per (fingerprint, channel) and in the order in which the
+ * incident changed; severest first. What another process is claiming is skipped. An `edit` shows the incident as it is now,
+ * the others as it was when they were written.
+ */
+export async function claimDeliveries(
+  db: Executor,
+  options: ClaimOptions,
+): Promise<ClaimedDelivery[]> {
+  const { processorId, leaseSeconds, limit, deadAfterSeconds = 5 } = options;
+  // First, and on its own: what is dropped must be so for every later snapshot, or an edit that another
+  // process has just leased could arrive after the resolve that overtook it.
+  await run(db, DROP_EDITS_SQL);
+  const values = [processorId, leaseSeconds, limit, deadAfterSeconds];
+  return (await run(db, CLAIM_SQL, values)).map(claimedOf);
+}
+
+/** An edit says nothing that a later message of the incident does not say. */
+const DROP_EDITS_SQL = `
+update outbox set state = 'dropped' where id in (
+  select edit.id from outbox edit where edit.action = 'edit' and edit.state = 'pending' and exists (
+    select from outbox newer where newer.fingerprint = edit.fingerprint
+      and newer.channel = edit.channel and newer.state in ('pending', 'leased')
+      and (newer.epoch, newer.seq) > (edit.epoch, edit.seq))
+  for update skip locked)`;
+
+/**
+ * Anything undone before a delivery, leased or waiting for its next try, holds it back; so do leases of
+ * the same key. Rows that changed since the snapshot are judged again when their lock is taken.
+ */
+const CLAIM_SQL = `
+with due as materialized (
+  select o.id from outbox o
+  where o.state in ('pending', 'leased')
+    and (o.due_at <= statement_timestamp() or (o.state = 'leased'
+      and o.leased_at < statement_timestamp() - make_interval(secs => $4::float8)
+      and not exists (select from processors p where p.id = o.leased_by
+        and p.heartbeat_at >= statement_timestamp() - make_interval(secs => $4::float8))))
+    and not exists (select from outbox other
+      where other.fingerprint = o.fingerprint and other.channel = o.channel and other.id <> o.id
+        and (other.state = 'leased' or (other.state = 'pending'
+          and (other.epoch, other.seq) < (o.epoch, o.seq))))
+  order by o.due_at, o.id limit $3
+  for update skip locked
+), claimed as (
+  update outbox set state = 'leased', lease_token = lease_token + 1, leased_by = $1,
+    leased_at = clock_timestamp(),
+    due_at = clock_timestamp() + make_interval(secs => $2::float8)
+  from due where outbox.id = due.id
+  returning outbox.*
+)
+select c.id, extract(epoch from c.leased_at - c.created_at) * 1000 as age_ms, c.lease_token, c.channel, c.action, c.seq, c.attempts,
+  case when c.action = 'edit' then coalesce((
+    select ${incidentSql("i")} from incidents i
+    where i.fingerprint = c.fingerprint and i.epoch = c.epoch), c.incident)
+    else c.incident end as incident,
+  (select earlier.receipt from outbox earlier where earlier.fingerprint = c.fingerprint
+    and earlier.epoch = c.epoch and earlier.channel = c.channel and earlier.state = 'sent'
+    and earlier.receipt is not null order by earlier.seq limit 1) as receipt,
+  exists (select from delivery_attempts a where a.delivery_id = c.id
+    and (a.outcome is null or a.outcome = 'ambiguous')) as uncertain
+from claimed c order by (c.incident ->> 'severity' = 'critical') desc, c.id`;
+
+function claimedOf(row: Row): ClaimedDelivery {
+  return {
+    deliveryId: String(numberOf(row, "id")),
+    leaseToken: numberOf(row, "lease_token"),
+    ageMs: numberOf(row, "age_ms"),
+    channel: textOf(row, "channel"),
+    action: wordOf(row, "action", DELIVERY_ACTIONS),
+    seq: numberOf(row, "seq"),
+    incident: incidentOf(row["incident"]),
+    receipt: receiptOf(row, "receipt"),
+    uncertain: booleanOf(row, "uncertain"),
+    attempts: numberOf(row, "attempts"),
+  };
+}

@@ -117,6 +117,19 @@ export function learnErrors(columns: SeriesColumns, slot: number, counts: StepCo
   columns.recordSum.set(slot, columns.recordSum.at(slot) * DECAY + records);
 }
 
+/** Takes back what was learned since the onset: it was the fault, not the past. */
+export function unlearnErrors(
+  columns: SeriesColumns,
+  slot: number,
+  records: number,
+  errors: number,
+): void {
+  const recordsBefore = Math.max(0, columns.recordSum.at(slot) - records);
+  columns.recordSum.set(slot, recordsBefore);
+  const errorsBefore = Math.max(0, columns.errorSum.at(slot) - errors);
+  columns.errorSum.set(slot, Math.min(errorsBefore, recordsBefore));
+}
+
 /** What many empty steps in a row do, at once. */
 export function decayErrors(columns: SeriesColumns, slot: number, steps: number): void {
   const factor = Math.exp(-steps / MEMORY_STEPS);

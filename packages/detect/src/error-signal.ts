@@ -7,19 +7,18 @@ import {
   errorShareOf,
   shareLogRatio,
   strongestErrorTest,
+  unlearnErrors,
 } from "./error-evidence.ts";
 import {
   ACCEPT_STEPS,
   extendSignal,
   newOpenSignal,
-  OPEN_STEPS_MIN,
   type OpenSignal,
-  RETURN_BAR,
-  RETURN_STEP_CAP,
   type Reason,
   raiseSeverity,
   recentOf,
   rememberStep,
+  returnSignal,
 } from "./open-signal.ts";
 import type { StepCounts } from "./open-steps.ts";
 import type { SeriesColumns } from "./series-columns.ts";
@@ -55,11 +54,8 @@ export function openErrorSignal(
     expectedRecords: 0,
   });
   rememberStep(signal, step, counts, 0);
-  // What was learned since the onset is the fault, not the past: take it back before freezing.
-  const recordsBefore = columns.recordSum.at(slot) - (since.records - counts.records);
-  const errorsBefore = columns.errorSum.at(slot) - (since.errors - counts.errors);
-  columns.recordSum.set(slot, Math.max(0, recordsBefore));
-  columns.errorSum.set(slot, Math.max(0, Math.min(errorsBefore, recordsBefore)));
+  // The step in hand is not learned yet.
+  unlearnErrors(columns, slot, since.records - counts.records, since.errors - counts.errors);
   judgeErrorSeverity(signal);
   return signal;
 }
@@ -82,8 +78,7 @@ export function continueErrorSignal(
   const ratio =
     -shareLogRatio(counts.records, counts.errors, share, alternative) /
     errorDispersionOf(columns, slot);
-  signal.reverse = Math.max(0, signal.reverse + Math.min(ratio, RETURN_STEP_CAP));
-  if (signal.reverse < RETURN_BAR || step - signal.decidedStep < OPEN_STEPS_MIN) return null;
+  if (!returnSignal(signal, step, ratio, 0)) return null;
   clearErrorEvidence(columns, slot);
   return signal.rule;
 }

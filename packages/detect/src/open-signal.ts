@@ -4,12 +4,13 @@ import type { StepCounts } from "./open-steps.ts";
 import type { Rule } from "./options.ts";
 
 /** A signal ends by reverse evidence of this many nats, and not before it was open this long. */
-export const RETURN_BAR = 5;
+const RETURN_BAR = 5;
 export const OPEN_STEPS_MIN = 6;
 /** After six hours a volume is the new normal, and errors of a service that fell silent are history. */
 export const ACCEPT_STEPS = 2_160;
+const RETURN_BOUND = 1.5 * RETURN_BAR;
 /** What one step may add to the reverse evidence: two steps must agree. */
-export const RETURN_STEP_CAP = 0.5 * RETURN_BAR;
+const RETURN_STEP_CAP = 0.5 * RETURN_BAR;
 
 export type SignalPart = "" | "surge" | "drop";
 
@@ -34,8 +35,9 @@ export interface OpenSignal {
   /** Evidence when it was last judged, and the bar of its rule. */
   evidence: number;
   readonly bar: number;
-  /** Accumulated evidence that it is over. */
+  /** Accumulated evidence that it is over, and the step at which it last left 0. */
   reverse: number;
+  reverseOnsetStep: number;
   /** Sums since the onset. */
   records: number;
   errors: number;
@@ -62,6 +64,7 @@ export function newOpenSignal(
     severity: "info",
     peak: 0,
     reverse: 0,
+    reverseOnsetStep: fixed.decidedStep,
     records: since.records,
     errors: since.errors,
     fatals: since.fatals,
@@ -86,6 +89,24 @@ export function extendSignal(
   signal.fatals += counts.fatals;
   signal.expectedRecords += expected;
   rememberStep(signal, step, counts, expected);
+}
+
+/** Adds a step's evidence that it is over. True when that is enough, and has been for `holdSteps`. */
+export function returnSignal(
+  signal: OpenSignal,
+  step: number,
+  ratio: number,
+  holdSteps: number,
+): boolean {
+  const before = signal.reverse;
+  const after = Math.max(0, before + Math.min(ratio, RETURN_STEP_CAP));
+  signal.reverse = Math.min(after, RETURN_BOUND);
+  if (before === 0) signal.reverseOnsetStep = step;
+  return (
+    after >= RETURN_BAR &&
+    step - signal.reverseOnsetStep + 1 >= holdSteps &&
+    step - signal.decidedStep >= OPEN_STEPS_MIN
+  );
 }
 
 /** Keeps a step for the sums of the last minute. */

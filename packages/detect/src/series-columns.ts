@@ -176,6 +176,8 @@ export class SeriesColumns {
   readonly volumeBlockSteps = this.#int("volumeBlockSteps");
   readonly volumeBlockRecords = this.#float("volumeBlockRecords");
   readonly volumeBlockExpected = this.#float("volumeBlockExpected");
+  /** Steps with an open volume signal, less those without one: how long the new volume has been going on. */
+  readonly volumeOpenSteps = this.#int("volumeOpenSteps");
   readonly volumeEvidence = this.#float("volumeEvidence", VOLUME_TESTS);
   readonly volumeOnset = this.#int("volumeOnset", VOLUME_TESTS);
   readonly volumeCrossed = this.#int("volumeCrossed", VOLUME_TESTS);

@@ -6,6 +6,7 @@ import {
   learnErrors,
   scoreErrors,
   strongestErrorTest,
+  unlearnErrors,
 } from "./error-evidence.ts";
 import { continueErrorSignal, judgeErrorSeverity, openErrorSignal } from "./error-signal.ts";
 import { signalOf } from "./explain.ts";
@@ -28,6 +29,7 @@ import {
   learnVolume,
   scoreVolume,
   strongestVolumeTest,
+  unlearnVolume,
   VOLUME_BAR,
   type VolumePart,
   volumeExpectedOf,
@@ -150,11 +152,22 @@ export class SignalBook {
       this.#judgeErrors(slot, step, counts);
       this.#judgeVolume(slot, step, counts);
       if (!columns.has(slot, Flag.errorOpen)) learnErrors(columns, slot, counts);
-      if (!columns.has(slot, VOLUME_OPEN) && !missing) learnVolume(columns, slot, counts.records);
+      if (!missing) this.#learnVolume(slot, counts.records);
     }
     if ((step + 1) % BUCKET_STEPS !== 0) return;
     if (columns.bucketSteps.at(slot) === BUCKET_STEPS) this.#judgeBucket(slot, step, counts);
     closeBucket(columns, slot, bucketOf(step));
+  }
+
+  #learnVolume(slot: number, records: number): void {
+    const columns = this.#columns;
+    const openSteps = columns.volumeOpenSteps.at(slot);
+    if (columns.has(slot, VOLUME_OPEN)) {
+      columns.volumeOpenSteps.set(slot, openSteps + 1);
+      return;
+    }
+    if (openSteps > 0) columns.volumeOpenSteps.set(slot, openSteps - 1);
+    learnVolume(columns, slot, records);
   }
 
   #judgeErrors(slot: number, step: number, counts: StepCounts): void {
@@ -228,6 +241,12 @@ export class SignalBook {
     part: SignalPart,
   ): OpenSignal {
     const columns = this.#columns;
+    const records = columns.bucketRecords.at(slot);
+    const errors = columns.bucketErrors.at(slot);
+    // The rule speaks when all steps of its bucket are learned.
+    if (part === "") unlearnErrors(columns, slot, records, errors);
+    else unlearnVolume(columns, slot, BUCKET_STEPS, records);
+    const expected = volumeExpectedOf(columns, slot);
     const signal = newOpenSignal({
       slot,
       kind: part === "" ? "error" : "volume",
@@ -237,14 +256,10 @@ export class SignalBook {
       decidedStep: step,
       evidence: finding.score ?? 0,
       bar: finding.bar,
-      since: {
-        records: columns.bucketRecords.at(slot),
-        errors: columns.bucketErrors.at(slot),
-        fatals: 0,
-      },
-      expectedRecords: BUCKET_STEPS * volumeExpectedOf(columns, slot),
+      since: { records, errors, fatals: 0 },
+      expectedRecords: BUCKET_STEPS * expected,
     });
-    rememberStep(signal, step, counts, volumeExpectedOf(columns, slot));
+    rememberStep(signal, step, counts, expected);
     if (signal.kind === "error") judgeErrorSeverity(signal);
     else judgeVolumeSeverity(signal);
     return signal;

@@ -5,14 +5,12 @@ import {
   ACCEPT_STEPS,
   extendSignal,
   newOpenSignal,
-  OPEN_STEPS_MIN,
   type OpenSignal,
-  RETURN_BAR,
-  RETURN_STEP_CAP,
   type Reason,
   raiseSeverity,
   recentOf,
   rememberStep,
+  returnSignal,
 } from "./open-signal.ts";
 import type { StepCounts } from "./open-steps.ts";
 import { RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
@@ -30,6 +28,8 @@ import {
 
 /** Below this share of the expected volume a drop is a silence. */
 const SILENCE_RATIO = 0.05;
+/** A burst of a minute (a job each hour) is no recovery. */
+const RETURN_HOLD_STEPS = 7;
 const PEAK_MAX = 9_999;
 
 /** Opens a `volume` signal when the evidence is over its bar and was held there, else null. */
@@ -74,7 +74,7 @@ export function continueVolumeSignal(
   const expected = volumeExpectedOf(columns, slot);
   extendSignal(signal, step, counts, expected);
   const part = partOf(signal);
-  if (step - signal.decidedStep >= ACCEPT_STEPS) return "accepted";
+  if (columns.volumeOpenSteps.at(slot) >= ACCEPT_STEPS) return "accepted";
   if (signal.rule !== "evidence") return null;
   signal.evidence = columns.volumeEvidence.at(strongestVolumeTest(columns, slot, part));
   const seen = signal.expectedRecords > 0 ? signal.records / signal.expectedRecords : 1;
@@ -85,8 +85,7 @@ export function continueVolumeSignal(
   const ratio =
     volumeReturnRatio(counts.records, expected, against) /
     volumeDispersionOf(columns, slot, expected);
-  signal.reverse = Math.max(0, signal.reverse + Math.min(ratio, RETURN_STEP_CAP));
-  if (signal.reverse < RETURN_BAR || step - signal.decidedStep < OPEN_STEPS_MIN) return null;
+  if (!returnSignal(signal, step, ratio, RETURN_HOLD_STEPS)) return null;
   clearVolumeEvidence(columns, slot);
   return signal.rule;
 }
@@ -102,6 +101,7 @@ export function acceptNewNormal(columns: SeriesColumns, slot: number, step: numb
     buckets += 1;
   }
   const level = buckets === 0 ? columns.level.at(slot) : records / (buckets * BUCKET_STEPS);
+  columns.volumeOpenSteps.set(slot, 0);
   acceptVolume(columns, slot, level);
 }
 

@@ -6,6 +6,8 @@ import { byId } from "./dom.js";
 import { number } from "./format.js";
 import { createFocus, createOverview } from "./views.js";
 
+/** With fewer records than this the command is unfolded: somebody is still trying Tracer out. */
+const NEWCOMER_RECORDS_MAX = 100;
 const POLL_MS = 5_000;
 /** Polls between two looks at what events already tell while the stream is live. */
 const SLOW_POLLS = 6;
@@ -98,7 +100,7 @@ function createView(keyring) {
     /** @param {import("../src/shapes.ts").Counts} counts */
     counts: ({ recordsTotal, recordsPerSecond, services }) => {
       if (Number.isNaN(ticker.shown())) {
-        /** @type {HTMLDetailsElement} */ (byId("try")).open = recordsTotal === 0;
+        /** @type {HTMLDetailsElement} */ (byId("try")).open = recordsTotal < NEWCOMER_RECORDS_MAX;
       } else if (ticker.shown() === 0 && recordsTotal > 0) {
         byId("try-hint").textContent = "It arrived. Point your log shipper at the same address.";
       }

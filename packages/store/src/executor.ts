@@ -1,0 +1,43 @@
+import { TracerError } from "@tracer/core";
+import type pg from "pg";
+
+/** A pool, or one client of it: the caller owns the boundary of a transaction. */
+export type Executor = Pick<pg.Pool, "query"> | Pick<pg.ClientBase, "query">;
+
+/** A row as it comes from the driver. The readers of `row.ts` take it apart. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * Runs one statement. A pool throws the connection away after any error, so that one which timed out on
+ * our side is never used again.
+ *
+ * @throws TracerError DATABASE_UNAVAILABLE when the database could not be asked or did not answer in
+ *   time; the driver's error otherwise (a mistake of ours).
+ */
+export async function run(db: Executor, text: string, values: unknown[] = []): Promise<Row[]> {
+  try {
+    const result = await db.query<Record<string, unknown>>(text, values);
+    return result.rows;
+  } catch (error) {
+    throw translated(error);
+  }
+}
+
+/** Classes of SQLSTATE that say "not now": connection, login, no such database, resources, operator, system. */
+const UNAVAILABLE_CLASSES = ["08", "28", "3D", "53", "57", "58"];
+
+/** Makes a TracerError of an error that says that the database is away; others stay as they are. */
+export function translated(error: unknown): unknown {
+  const code = sqlStateOf(error);
+  if (code !== null && !UNAVAILABLE_CLASSES.includes(code.slice(0, 2))) return error;
+  const reason = error instanceof Error ? error.message || String(error) : String(error);
+  return new TracerError("DATABASE_UNAVAILABLE", `The database did not answer: ${reason}`, {
+    cause: error,
+  });
+}
+
+/** Five characters that Postgres names its errors by; null for an error that is not Postgres'. */
+export function sqlStateOf(error: unknown): string | null {
+  if (!(error instanceof Error) || !("code" in error) || !("severity" in error)) return null;
+  return typeof error.code === "string" && error.code.length === 5 ? error.code : null;
+}

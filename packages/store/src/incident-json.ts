@@ -1,0 +1,101 @@
+import {
+  type CloseReason,
+  type Evidence,
+  type EvidenceUnit,
+  type Incident,
+  type IncidentState,
+  KINDS,
+  SEVERITIES,
+} from "@tracer/core";
+import type { Row } from "./executor.ts";
+import {
+  asRow,
+  listOf,
+  numberOf,
+  numberOrNull,
+  objectOf,
+  textOf,
+  textOrNull,
+  textsOf,
+  wordOf,
+} from "./row.ts";
+
+export const INCIDENT_STATES: readonly IncidentState[] = ["open", "resolved"];
+const CLOSE_REASONS: readonly CloseReason[] = ["quiet", "clear", "manual", "superseded"];
+const UNITS: readonly EvidenceUnit[] = ["share", "records_per_minute", "milliseconds", "number"];
+
+/** SQL of an instant as ISO 8601 in UTC, with milliseconds, as in JavaScript. */
+export function isoSql(instant: string): string {
+  return `to_char(${instant} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}
+
+const SEVERITY_WORDS = SEVERITIES.map((severity) => `'${severity}'`).join(", ");
+
+/**
+ * SQL that makes a core `Incident` of a row of `incidents`. As of the row, or with its end written over
+ * it, for a statement that closes the epoch. People read `openedAt` as "since when": it is the onset.
+ */
+export function incidentSql(
+  row: string,
+  end: { closedAt: string; reason: string } | null = null,
+): string {
+  const closedAt = end === null ? `${row}.closed_at` : end.closedAt;
+  const reason = end === null ? `${row}.close_reason` : end.reason;
+  const state = end === null ? `${row}.state` : "'resolved'";
+  return `jsonb_build_object(
+    'id', 'inc_' || ${row}.fingerprint || '-' || ${row}.epoch,
+    'fingerprint', ${row}.fingerprint, 'epoch', ${row}.epoch,
+    'project', ${row}.project, 'environment', ${row}.environment, 'service', ${row}.service,
+    'kind', ${row}.kind, 'part', ${row}.part,
+    'severity', (array[${SEVERITY_WORDS}])[${row}.severity + 1],
+    'state', ${state},
+    'openedAt', ${isoSql(`${row}.onset_at`)}, 'lastSeenAt', ${isoSql(`${row}.last_seen_at`)},
+    'resolvedAt', ${isoSql(closedAt)}, 'closeReason', ${reason}::text,
+    'occurrences', ${row}.occurrences, 'title', ${row}.title,
+    'evidence', ${row}.evidence, 'exemplars', ${row}.exemplars)`;
+}
+
+/** Reads an incident that `incidentSql` wrote, by this version of Tracer or an earlier one. */
+export function incidentOf(value: unknown): Incident {
+  const row = asRow(value, "incident");
+  return {
+    id: textOf(row, "id"),
+    fingerprint: textOf(row, "fingerprint"),
+    epoch: numberOf(row, "epoch"),
+    project: textOf(row, "project"),
+    environment: textOf(row, "environment"),
+    service: textOf(row, "service"),
+    kind: wordOf(row, "kind", KINDS),
+    part: textOf(row, "part"),
+    severity: wordOf(row, "severity", SEVERITIES),
+    state: wordOf(row, "state", INCIDENT_STATES),
+    openedAt: textOf(row, "openedAt"),
+    lastSeenAt: textOf(row, "lastSeenAt"),
+    resolvedAt: textOrNull(row, "resolvedAt"),
+    closeReason: row["closeReason"] === null ? null : wordOf(row, "closeReason", CLOSE_REASONS),
+    occurrences: numberOf(row, "occurrences"),
+    title: textOf(row, "title"),
+    evidence: evidenceOf(objectOf(row, "evidence")),
+    exemplars: textsOf(row, "exemplars"),
+  };
+}
+
+function evidenceOf(row: Row): Evidence {
+  return {
+    unit: wordOf(row, "unit", UNITS),
+    observed: numberOf(row, "observed"),
+    expected: numberOf(row, "expected"),
+    expectedLow: numberOf(row, "expectedLow"),
+    expectedHigh: numberOf(row, "expectedHigh"),
+    ratio: numberOrNull(row, "ratio"),
+    z: numberOrNull(row, "z"),
+    ewma: numberOrNull(row, "ewma"),
+    rateOfChange: numberOrNull(row, "rateOfChange"),
+    evidence: numberOf(row, "evidence"),
+    bar: numberOf(row, "bar"),
+    sampleSize: numberOf(row, "sampleSize"),
+    baselineAgeSeconds: numberOf(row, "baselineAgeSeconds"),
+    sparkline: listOf(row, "sparkline").map((value) => numberOrNull({ value }, "value")),
+    sentence: textOf(row, "sentence"),
+  };
+}

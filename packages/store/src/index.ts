@@ -1,0 +1,43 @@
+export { type ClaimedDelivery, type ClaimOptions, claimDeliveries } from "./claim.ts";
+export {
+  DELIVERY_STATES,
+  type DeliveryRecord,
+  type DeliveryState,
+  type ListDeliveriesOptions,
+  listDeliveries,
+} from "./deliveries.ts";
+export {
+  type EmbeddedOptions,
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from "./embedded.ts";
+export type { Executor } from "./executor.ts";
+export { type FolderLock, lockFolder } from "./folder-lock.ts";
+export {
+  getIncident,
+  type IncidentPage,
+  type ListIncidentsOptions,
+  listIncidents,
+} from "./incidents.ts";
+export {
+  createKeysIfNone,
+  findKey,
+  hasKeys,
+  type KeyOwner,
+  type KeyScope,
+  type NewKeys,
+} from "./keys.ts";
+export { type MigrateOptions, migrate } from "./migrate.ts";
+export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
+export { acknowledge, clear, type Ended, resolveByHand, resolveQuiet } from "./resolve.ts";
+export {
+  type AttemptOptions,
+  heartbeat,
+  nextDueMs,
+  recordAttempt,
+  retryDeadLetter,
+  type SettleOptions,
+  settle,
+} from "./settle.ts";
+export { type Outcome, type SightOptions, type SightResult, sight } from "./sight.ts";
+export type { Sighting } from "./sighting.ts";

@@ -1,0 +1,83 @@
+import { resolve } from "node:path";
+import { TracerError } from "@tracer/core";
+import { readMigrationFiles } from "drizzle-orm/migrator";
+import { drizzle } from "drizzle-orm/node-postgres";
+import { migrate as runMigrations } from "drizzle-orm/node-postgres/migrator";
+import pg from "pg";
+import { translated } from "./executor.ts";
+import { numberOf, textOrNull } from "./row.ts";
+
+/** Any constant of our own: "trac" in ASCII. */
+const MIGRATION_LOCK = 0x74_72_61_63;
+
+export interface MigrateOptions {
+  /** Folder of the SQL files and their journal. Default: `drizzle` at the top of the repository. */
+  readonly folder?: string;
+}
+
+/**
+ * Brings the schema up to date. Several processes may call it at once: each takes one connection of its
+ * own, waits for the lock, migrates what is left to do and unlocks, all on that one connection.
+ *
+ * @throws TracerError MIGRATION_FAILED (also when a newer Tracer has migrated the database further),
+ *   DATABASE_UNAVAILABLE.
+ */
+export async function migrate(pool: pg.Pool, options: MigrateOptions = {}): Promise<void> {
+  const folder = options.folder ?? resolve(import.meta.dirname, "../../../drizzle");
+  await withMigrationLock(pool, async (client) => {
+    try {
+      await assertNotNewer(client, folder);
+      await runMigrations(drizzle({ client }), { migrationsFolder: folder });
+    } catch (cause) {
+      if (cause instanceof TracerError) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new TracerError(
+        "MIGRATION_FAILED",
+        `The schema was not brought up to date: ${reason}`,
+        {
+          cause,
+        },
+      );
+    }
+  });
+}
+
+/** Runs `body` on one connection without time-outs, alone among all processes of this database. */
+export async function withMigrationLock<Result>(
+  pool: pg.Pool,
+  body: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const { connectionString, connectionTimeoutMillis } = pool.options;
+  const client = new pg.Client({
+    ...(connectionString === undefined ? {} : { connectionString }),
+    ...(connectionTimeoutMillis === undefined ? {} : { connectionTimeoutMillis }),
+    application_name: "tracer-migrate",
+  });
+  client.on("error", () => {}); // Also reported by the statement in hand.
+  try {
+    await client.connect().catch((error: unknown) => {
+      throw translated(error);
+    });
+    await client.query("select pg_advisory_lock($1)", [MIGRATION_LOCK]);
+    return await body(client);
+  } finally {
+    await client.end(); // Ends the session, and with it the lock.
+  }
+}
+
+async function assertNotNewer(client: pg.Client, folder: string): Promise<void> {
+  const known = readMigrationFiles({ migrationsFolder: folder });
+  const newestKnown = Math.max(...known.map((migration) => migration.folderMillis));
+  const table = await client.query<Record<string, unknown>>(
+    "select to_regclass('drizzle.__drizzle_migrations')::text as name",
+  );
+  if (textOrNull(table.rows[0] ?? { name: null }, "name") === null) return;
+  const newest = await client.query<Record<string, unknown>>(
+    "select coalesce(max(created_at), 0) as newest from drizzle.__drizzle_migrations",
+  );
+  if (numberOf(newest.rows[0] ?? { newest: 0 }, "newest") <= newestKnown) return;
+  throw new TracerError(
+    "MIGRATION_FAILED",
+    "The database was migrated by a newer Tracer. Start that version or a later one.",
+  );
+}

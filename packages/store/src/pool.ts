@@ -1,0 +1,66 @@
+import { TracerError } from "@tracer/core";
+import pg from "pg";
+import { type Executor, run } from "./executor.ts";
+import { numberOf } from "./row.ts";
+
+/** `server_version_num` of Postgres 14. */
+const SERVER_VERSION_MIN = 140_000;
+const LOCK_TIMEOUT_MS = 1_000;
+const STATEMENT_TIMEOUT_MS = 5_000;
+/** Ours is the longer one: the server's answer to its own time-out tells more. */
+const QUERY_TIMEOUT_MS = 8_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+export type Pool = pg.Pool;
+
+export interface PoolOptions {
+  readonly connectionString: string;
+  /** Shown in pg_stat_activity. Default `tracer`. */
+  readonly applicationName?: string;
+  /** Default 10. */
+  readonly connectionsMax?: number;
+  /** Told when an idle connection breaks. The pool replaces it by itself. */
+  readonly onError?: (error: Error) => void;
+}
+
+/**
+ * A pool whose statements cannot hang: 1 s for a lock, 5 s for a statement, 8 s until we stop waiting
+ * and throw the connection away. Connects at the first use. The caller ends it.
+ */
+export function openPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    application_name: options.applicationName ?? "tracer",
+    max: options.connectionsMax ?? 10,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  });
+  // Without a listener, an idle connection that Postgres closes takes the process down.
+  pool.on("error", (error) => options.onError?.(error));
+  return pool;
+}
+
+/**
+ * @throws TracerError DATABASE_UNAVAILABLE when the database is away or older than Postgres 14.
+ */
+export async function checkServerVersion(db: Executor): Promise<void> {
+  const [row] = await run(db, "select current_setting('server_version_num')::int as version");
+  const version = row === undefined ? 0 : numberOf(row, "version");
+  if (version >= SERVER_VERSION_MIN) return;
+  throw new TracerError(
+    "DATABASE_UNAVAILABLE",
+    `Tracer needs Postgres 14 or newer; the database is ${Math.floor(version / 10_000)}. Point ` +
+      "DATABASE_URL at a newer one, or unset it to use the database that Tracer brings.",
+    { details: { version } },
+  );
+}
+
+/** The database's clock, in ms since the epoch. The caller measures the round trip around it. */
+export async function serverTimeMs(db: Executor): Promise<number> {
+  const [row] = await run(db, "select extract(epoch from clock_timestamp()) * 1000 as now_ms");
+  return numberOf(row ?? {}, "now_ms");
+}

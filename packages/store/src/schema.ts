@@ -1,0 +1,191 @@
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  check,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  smallint,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+} from "drizzle-orm/pg-core";
+
+const time = (name: string) => timestamp(name, { withTimezone: true, mode: "string" });
+
+/**
+ * One row per fingerprint: the reservation, and the newest epoch of the incident. Moves, all in
+ * `sight.ts` and `resolve.ts`: (no row) → open → resolved → open with the next epoch.
+ */
+export const incidents = pgTable(
+  "incidents",
+  {
+    fingerprint: text().primaryKey(),
+    project: text().notNull(),
+    environment: text().notNull(),
+    service: text().notNull(),
+    kind: text().notNull(),
+    part: text().notNull(),
+    epoch: integer().notNull(),
+    state: text().notNull(),
+    /** 0 info … 3 critical; rises within an epoch and never falls. */
+    severity: smallint().notNull(),
+    /** What the newest sighting came to, and the one clock reading that decided it. */
+    outcome: text().notNull(),
+    decidedAt: time("decided_at").notNull(),
+    onsetAt: time("onset_at").notNull(),
+    openedAt: time("opened_at").notNull(),
+    lastSeenAt: time("last_seen_at").notNull(),
+    /** Fixed when the epoch opens: a window that slides is never announced again. */
+    holdUntil: time("hold_until").notNull(),
+    /** Slides with every sighting. */
+    expiresAt: time("expires_at").notNull(),
+    renotifyAt: time("renotify_at").notNull(),
+    editAfter: time("edit_after").notNull(),
+    /** When a detector last said that it is over, unless somebody has sighted it since. */
+    clearedAt: time("cleared_at"),
+    closedAt: time("closed_at"),
+    closeReason: text("close_reason"),
+    ackedAt: time("acked_at"),
+    ackedBy: text("acked_by"),
+    occurrences: bigint({ mode: "number" }).notNull(),
+    /** `occurrences` and `peak` as people were last told. */
+    announcedOccurrences: bigint("announced_occurrences", { mode: "number" }).notNull(),
+    peak: doublePrecision().notNull(),
+    announcedPeak: doublePrecision("announced_peak").notNull(),
+    /** Text has arrived that people have not been shown. */
+    textPending: boolean("text_pending").notNull(),
+    seq: integer().notNull(),
+    title: text().notNull(),
+    evidence: jsonb().notNull(),
+    exemplars: jsonb().notNull(),
+    /** Channels that were given a firing of this epoch, and so are owed its resolve. */
+    channels: text().array().notNull(),
+    /** Ages of the newest sighting in ms: `EXCLUDED` carries them to the row lock, where the clock is. */
+    ageMs: doublePrecision("age_ms").notNull(),
+    onsetAgeMs: doublePrecision("onset_age_ms").notNull(),
+    /** The epoch that the newest sighting closed by opening the next one; else null. */
+    superseded: jsonb(),
+  },
+  (table) => [
+    check("incidents_state", sql`${table.state} in ('open', 'resolved')`),
+    check("incidents_severity", sql`${table.severity} between 0 and 3`),
+    // No indexed column changes with a sighting, so that sightings stay heap-only updates.
+    index("incidents_open").on(table.fingerprint).where(sql`${table.state} = 'open'`),
+  ],
+);
+
+/** Every epoch that has ended, as it was at its end. */
+export const incidentHistory = pgTable(
+  "incident_history",
+  {
+    id: text().primaryKey(),
+    fingerprint: text().notNull(),
+    epoch: integer().notNull(),
+    project: text().notNull(),
+    service: text().notNull(),
+    openedAt: time("opened_at").notNull(),
+    closedAt: time("closed_at").notNull(),
+    incident: jsonb().notNull(),
+  },
+  (table) => [
+    unique("incident_history_epoch").on(table.fingerprint, table.epoch),
+    index("incident_history_opened").on(table.openedAt, table.id),
+    index("incident_history_closed").on(table.closedAt),
+  ],
+);
+
+/**
+ * One change on its way to one channel. Moves: pending → leased → sent | dead | pending (again later);
+ * pending → dropped (an edit that something newer has overtaken); dead → pending (by hand).
+ */
+export const outbox = pgTable(
+  "outbox",
+  {
+    id: bigint({ mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    fingerprint: text().notNull(),
+    epoch: integer().notNull(),
+    seq: integer().notNull(),
+    channel: text().notNull(),
+    action: text().notNull(),
+    state: text().notNull().default("pending"),
+    incident: jsonb().notNull(),
+    createdAt: time("created_at").notNull(),
+    /** Pending: not before. Leased: the end of the lease. */
+    dueAt: time("due_at").notNull(),
+    /** After this a failure is final. */
+    giveUpAt: time("give_up_at").notNull(),
+    leaseToken: integer("lease_token").notNull().default(0),
+    leasedBy: text("leased_by"),
+    leasedAt: time("leased_at"),
+    attempts: integer().notNull().default(0),
+    receipt: jsonb(),
+    sentAt: time("sent_at"),
+    lastError: text("last_error"),
+  },
+  (table) => [
+    check("outbox_state", sql`${table.state} in ('pending', 'leased', 'sent', 'dead', 'dropped')`),
+    unique("outbox_change").on(table.fingerprint, table.epoch, table.seq, table.channel),
+    uniqueIndex("outbox_edit")
+      .on(table.fingerprint, table.epoch, table.channel)
+      .where(sql`${table.action} = 'edit' and ${table.state} = 'pending'`),
+    index("outbox_undone")
+      .on(table.fingerprint, table.channel, table.epoch, table.seq)
+      .where(sql`${table.state} in ('pending', 'leased')`),
+    index("outbox_due").on(table.dueAt).where(sql`${table.state} in ('pending', 'leased')`),
+    index("outbox_dead").on(table.id).where(sql`${table.state} = 'dead'`),
+  ],
+);
+
+/** One try, written before the send: a try without an end may have been sent. */
+export const deliveryAttempts = pgTable(
+  "delivery_attempts",
+  {
+    id: bigint({ mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    deliveryId: bigint("delivery_id", { mode: "number" })
+      .notNull()
+      .references(() => outbox.id, { onDelete: "cascade" }),
+    leaseToken: integer("lease_token").notNull(),
+    processorId: text("processor_id").notNull(),
+    startedAt: time("started_at").notNull(),
+    endedAt: time("ended_at"),
+    /** The verdict's kind; null while unknown. */
+    outcome: text(),
+    reason: text(),
+  },
+  (table) => [index("delivery_attempts_delivery").on(table.deliveryId)],
+);
+
+export const processors = pgTable("processors", {
+  id: text().primaryKey(),
+  startedAt: time("started_at").notNull(),
+  heartbeatAt: time("heartbeat_at").notNull(),
+});
+
+export const projects = pgTable("projects", {
+  name: text().primaryKey(),
+  createdAt: time("created_at").notNull().default(sql`clock_timestamp()`),
+});
+
+export const apiKeys = pgTable(
+  "api_keys",
+  {
+    id: bigint({ mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    project: text()
+      .notNull()
+      .references(() => projects.name),
+    label: text().notNull(),
+    /** The first digits of the random part: finds the row, gives nothing away. */
+    prefix: text().notNull(),
+    /** SHA-256 of the whole key, hex. The key is random, so a slow hash would add nothing. */
+    hash: text().notNull().unique(),
+    scopes: text().array().notNull(),
+    createdAt: time("created_at").notNull().default(sql`clock_timestamp()`),
+    revokedAt: time("revoked_at"),
+  },
+  (table) => [index("api_keys_prefix").on(table.prefix)],
+);

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import type { Verdict } from "@tracer/core";
+import { type Executor, run, sqlStateOf } from "./executor.ts";
+import { numberOf, textOf } from "./row.ts";
+import { jsonbOf } from "./sighting.ts";
+
+const REASON_CHARACTERS_MAX = 1_000;
+
+export interface AttemptOptions {
+  readonly deliveryId: string;
+  readonly leaseToken: number;
+  readonly processorId: string;
+}
+
+/**
+ * Writes down that a send begins; call it right before. A try without an end may have been sent. Answers
+ * with the attempt's id, or null: the lease is over or another's, so do not send.
+ */
+export async function recordAttempt(
+  db: Executor,
+  { deliveryId, leaseToken, processorId }: AttemptOptions,
+): Promise<string | null> {
+  const [row] = await run(db, RECORD_ATTEMPT_SQL, [deliveryId, leaseToken, processorId]);
+  return row === undefined ? null : textOf(row, "id");
+}
+
+const RECORD_ATTEMPT_SQL = `
+with held as (
+  update outbox set attempts = attempts + 1
+  where id = $1 and state = 'leased' and lease_token = $2 and due_at > clock_timestamp()
+  returning id, lease_token
+)
+insert into delivery_attempts (delivery_id, lease_token, processor_id, started_at)
+select id, lease_token, $3, clock_timestamp() from held returning id::text`;
+
+export interface SettleOptions {
+  readonly deliveryId: string;
+  readonly leaseToken: number;
+  readonly attemptId: string;
+  readonly verdict: Verdict;
+  /** When to try again, should the verdict ask for it. The caller knows the backoff. */
+  readonly retryAfterMs: number;
+}
+
+/**
+ * Ends an attempt with what its answer means, if the caller still holds the lease ("fenced": another has
+ * taken over and will settle it; the attempt's end is noted all the same). `retry`, `ambiguous` and
+ * `reconnect` come again after `retryAfterMs`, until a day has passed since the change; `permanent` at
+ * once, and the others then, become a dead letter: kept and shown.
+ */
+export async function settle(db: Executor, options: SettleOptions): Promise<"settled" | "fenced"> {
+  const { deliveryId, leaseToken, attemptId, verdict, retryAfterMs } = options;
+  assert(retryAfterMs >= 0);
+  const sent = verdict.kind === "sent";
+  const reason = sent ? null : verdict.reason.replaceAll("\0", "").slice(0, REASON_CHARACTERS_MAX);
+  const receipt = sent && verdict.receipt !== null ? jsonbOf(verdict.receipt) : null;
+  const ids = [deliveryId, leaseToken, attemptId];
+  const values = [...ids, verdict.kind, reason?.toWellFormed(), receipt, retryAfterMs];
+  const rows = await run(db, SETTLE_SQL, values).catch((error: unknown) => {
+    // A newer edit was written between the look for one and the update. It is seen now.
+    if (sqlStateOf(error) === UNIQUE_VIOLATION) return run(db, SETTLE_SQL, values);
+    throw error;
+  });
+  return rows.length === 1 ? "settled" : "fenced";
+}
+
+const UNIQUE_VIOLATION = "23505";
+
+/** An edit to be tried again gives way to whatever is newer. */
+const SETTLE_SQL = `
+with attempt as (
+  update delivery_attempts set ended_at = clock_timestamp(), outcome = $4, reason = $5
+  where id = $3 and delivery_id = $1
+)
+update outbox set
+  state = case when $4 = 'sent' then 'sent'
+    when $4 = 'permanent' or clock_timestamp() >= give_up_at then 'dead'
+    when action = 'edit' and exists (select from outbox newer
+      where newer.fingerprint = outbox.fingerprint and newer.channel = outbox.channel
+        and newer.state = 'pending' and (newer.epoch, newer.seq) > (outbox.epoch, outbox.seq))
+      then 'dropped'
+    else 'pending' end,
+  due_at = clock_timestamp() + make_interval(secs => $7::float8 / 1000),
+  sent_at = case when $4 = 'sent' then clock_timestamp() end,
+  receipt = $6::jsonb, last_error = $5, leased_by = null, leased_at = null
+where id = $1 and state = 'leased' and lease_token = $2
+returning id`;
+
+/** Puts a dead letter back, to be tried for another day. False: it is not one. */
+export async function retryDeadLetter(db: Executor, deliveryId: string): Promise<boolean> {
+  if (!/^[0-9]{1,15}$/.test(deliveryId)) return false;
+  const rows = await run(db, RETRY_SQL, [deliveryId]);
+  return rows.length === 1;
+}
+
+const RETRY_SQL = `
+update outbox set state = 'pending', due_at = clock_timestamp(),
+  give_up_at = clock_timestamp() + interval '24 h'
+where id = $1 and state = 'dead' returning id`;
+
+/** Says that this processor is alive; call it each second. Its leases are taken over when it is not. */
+export async function heartbeat(db: Executor, processorId: string): Promise<void> {
+  await run(db, HEARTBEAT_SQL, [processorId]);
+}
+
+const HEARTBEAT_SQL = `
+insert into processors (id, started_at, heartbeat_at)
+values ($1, clock_timestamp(), clock_timestamp())
+on conflict (id) do update set heartbeat_at = clock_timestamp()`;
+
+/** In how many ms the next delivery is due, 0 when one is; null when nothing waits. */
+export async function nextDueMs(db: Executor): Promise<number | null> {
+  const [row] = await run(db, NEXT_DUE_SQL);
+  return row === undefined ? null : Math.max(0, numberOf(row, "due_ms"));
+}
+
+const NEXT_DUE_SQL = `
+select extract(epoch from due_at - clock_timestamp()) * 1000 as due_ms
+from outbox where state in ('pending', 'leased') order by due_at limit 1`;

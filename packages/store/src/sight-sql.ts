@@ -1,0 +1,210 @@
+import { incidentSql } from "./incident-json.ts";
+
+/** Edits of one incident are at least this far apart. */
+const EDIT_SECONDS = 30;
+/** A delivery is tried for this long. */
+const GIVE_UP_HOURS = 24;
+
+const HOLD = "make_interval(secs => $2::float8)";
+const QUIET = "make_interval(secs => $3::float8)";
+const REPEAT = "make_interval(secs => $4::float8)";
+const CHANNELS = "$5::text[]";
+
+/** The columns that a sighting decides, each with its value in the row that opens a fingerprint's first
+ * epoch (`s` is the sighting with the clock), and its value when the row was there before. There, `held`
+ * is the locked row, `excluded` the sighting, and `n` the decision: `clock`, `seen_at`, `onset_at`,
+ * `outcome`, `fresh` (a new epoch), `late`, `told` (people hear of it). */
+const COLUMNS: readonly (readonly [name: string, first: string, again: string])[] = [
+  ["epoch", "1", "held.epoch + case when n.fresh then 1 else 0 end"],
+  ["state", "'open'", "case when n.late then held.state else 'open' end"],
+  ["severity", "s.severity", kept("greatest(held.severity, excluded.severity)", "severity")],
+  ["outcome", "'created'", "n.outcome"],
+  ["decided_at", "s.clock", "n.clock"],
+  ["onset_at", "s.onset_at", "case when n.fresh then n.onset_at else held.onset_at end"],
+  ["opened_at", "s.clock", "case when n.fresh then n.clock else held.opened_at end"],
+  [
+    "last_seen_at",
+    "s.seen_at",
+    later("n.seen_at", "greatest(held.last_seen_at, n.seen_at)", "last_seen_at"),
+  ],
+  // Fixed for the whole epoch. Only a new epoch has a new hold.
+  [
+    "hold_until",
+    `s.clock + ${HOLD}`,
+    `case when n.fresh then n.clock + ${HOLD} else held.hold_until end`,
+  ],
+  [
+    "expires_at",
+    `greatest(s.seen_at + ${QUIET}, s.clock + ${HOLD})`,
+    later(
+      `greatest(n.seen_at + ${QUIET}, n.clock + ${HOLD})`,
+      // Made before the detector said that it is over: it must not take that back.
+      `case when n.seen_at <= held.cleared_at then held.expires_at else greatest(held.expires_at, n.seen_at + ${QUIET}) end`,
+      "expires_at",
+    ),
+  ],
+  [
+    "renotify_at",
+    `s.clock + ${REPEAT}`,
+    `case when n.outcome in ('created', 'escalated', 'repeat') then n.clock + ${REPEAT} else held.renotify_at end`,
+  ],
+  [
+    "edit_after",
+    `s.clock + interval '${EDIT_SECONDS} s'`,
+    `case when n.told then n.clock + interval '${EDIT_SECONDS} s' else held.edit_after end`,
+  ],
+  [
+    "cleared_at",
+    "null",
+    later("null", "case when n.seen_at <= held.cleared_at then held.cleared_at end", "cleared_at"),
+  ],
+  ["closed_at", "null", "case when n.late then held.closed_at end"],
+  ["close_reason", "null", "case when n.late then held.close_reason end"],
+  ["acked_at", "null", "case when not n.fresh then held.acked_at end"],
+  ["acked_by", "null", "case when not n.fresh then held.acked_by end"],
+  ["occurrences", "s.occurrences", kept("held.occurrences + excluded.occurrences", "occurrences")],
+  [
+    "announced_occurrences",
+    "s.occurrences",
+    announced("held.occurrences + excluded.occurrences", "occurrences"),
+  ],
+  ["peak", "s.peak", kept("greatest(held.peak, excluded.peak)", "peak")],
+  ["announced_peak", "s.peak", announced("greatest(held.peak, excluded.peak)", "peak")],
+  [
+    "text_pending",
+    "false",
+    "case when n.told then false when n.late then held.text_pending else held.text_pending or excluded.text_pending end",
+  ],
+  ["seq", "1", "case when n.fresh then 1 when n.told then held.seq + 1 else held.seq end"],
+  ["title", "s.title", "case when n.late then held.title else excluded.title end"],
+  ["evidence", "s.evidence", "case when n.late then held.evidence else excluded.evidence end"],
+  [
+    "exemplars",
+    "s.exemplars",
+    later(
+      "excluded.exemplars",
+      "case when excluded.exemplars = '[]' then held.exemplars else excluded.exemplars end",
+      "exemplars",
+    ),
+  ],
+  [
+    "channels",
+    `${CHANNELS}`,
+    `case when n.fresh then ${CHANNELS}
+       when n.outcome in ('escalated', 'repeat')
+         then array(select unnest(held.channels) union select unnest(${CHANNELS}))
+       else held.channels end`,
+  ],
+  ["age_ms", "s.age_ms", "excluded.age_ms"],
+  ["onset_age_ms", "s.onset_age_ms", "excluded.onset_age_ms"],
+  [
+    "superseded",
+    "null",
+    `case when n.fresh and held.state = 'open' then jsonb_build_object(
+       'epoch', held.epoch, 'seq', held.seq + 1, 'channels', held.channels,
+       'openedAt', held.opened_at, 'closedAt', n.clock,
+       'incident', ${incidentSql("held", { closedAt: "n.clock", reason: "'superseded'" })}) end`,
+  ],
+];
+
+/** A new epoch starts with the sighting's own value, a late one leaves what is there. */
+function later(fresh: string, again: string, column: string): string {
+  return `case when n.fresh then ${fresh} when n.late then held.${column} else ${again} end`;
+}
+
+function kept(again: string, column: string): string {
+  return later(`excluded.${column}`, again, column);
+}
+
+function announced(again: string, column: string): string {
+  return `case when n.fresh then excluded.${column} when n.told then ${again} else held.announced_${column} end`;
+}
+
+const AGE = (column: string) => `make_interval(secs => ${column} / 1000)`;
+const NAMES = COLUMNS.map(([name]) => name).join(", ");
+
+/**
+ * What the sighting comes to, asked in this order; `t.clock` is the one reading of the clock. It is read
+ * in a sub-select of SET, which runs once per row and only when the row's lock is held: `now()` is
+ * frozen when the transaction begins, and everything in VALUES and EXCLUDED was computed before the
+ * wait. The nesting (no join) keeps the planner from holding one reading for several rows.
+ */
+const DECISION = `
+  select t.clock, t.seen_at, t.onset_at, case
+    when held.state = 'resolved' and (t.seen_at < held.closed_at or
+      (held.close_reason in ('manual', 'clear') and t.onset_at < held.closed_at)) then 'late'
+    when held.state = 'resolved' then 'created'
+    when t.clock >= held.expires_at and t.clock >= held.hold_until then 'created'
+    when excluded.severity > held.severity then 'escalated'
+    when t.clock >= held.hold_until and t.clock >= held.renotify_at then 'repeat'
+    when t.clock >= held.edit_after and (
+      (t.occurrences > held.announced_occurrences and
+        t.occurrences >= 2 * held.announced_occurrences) or
+      (t.peak > held.announced_peak and t.peak >= 1.2 * held.announced_peak) or
+      held.text_pending or excluded.text_pending) then 'update'
+    else 'duplicate' end as outcome
+  from (
+    select c.clock, c.clock - ${AGE("excluded.age_ms")} as seen_at,
+      c.clock - ${AGE("excluded.onset_age_ms")} as onset_at,
+      held.occurrences + excluded.occurrences as occurrences,
+      greatest(held.peak, excluded.peak) as peak
+    from (select clock_timestamp() as clock offset 0) c offset 0
+  ) t offset 0`;
+
+const RESERVATION = `
+  insert into incidents as held
+    (fingerprint, project, environment, service, kind, part, ${NAMES})
+  select s.fingerprint, s.project, s.environment, s.service, s.kind, s.part,
+    ${COLUMNS.map(([, first]) => first).join(", ")}
+  from (
+    select i.*, i.clock - ${AGE("i.age_ms")} as seen_at, i.clock - ${AGE("i.onset_age_ms")} as onset_at
+    from (select *, clock_timestamp() as clock from input order by fingerprint offset 0) i offset 0
+  ) s
+  on conflict (fingerprint) do update set (${NAMES}) = (
+    select ${COLUMNS.map(([, , again]) => again).join(", ")}
+    from (
+      select d.*, d.outcome = 'created' as fresh, d.outcome = 'late' as late,
+        d.outcome not in ('late', 'duplicate') as told
+      from (${DECISION}) d offset 0
+    ) n
+  )
+  returning held.*`;
+
+/**
+ * $1 sightings (jsonb), $2 hold, $3 quiet and $4 repeat in seconds, $5 channels. Returns one row per
+ * sighting: fingerprint, epoch, outcome.
+ */
+export const SIGHT_SQL = `
+with input as (
+  select * from jsonb_to_recordset($1::jsonb) as i(
+    fingerprint text, project text, environment text, service text, kind text, part text,
+    severity smallint, onset_age_ms float8, age_ms float8, occurrences bigint, peak float8,
+    title text, evidence jsonb, exemplars jsonb, text_pending boolean)
+), reserved as (${RESERVATION}
+), history as (
+  insert into incident_history
+    (id, fingerprint, epoch, project, service, opened_at, closed_at, incident)
+  select superseded #>> '{incident,id}', fingerprint, (superseded ->> 'epoch')::int, project, service,
+    (superseded ->> 'openedAt')::timestamptz, decided_at, superseded -> 'incident'
+  from reserved where superseded is not null
+), messages as (
+  select fingerprint, (superseded ->> 'epoch')::int as epoch, (superseded ->> 'seq')::int as seq,
+    jsonb_array_elements_text(superseded -> 'channels') as channel, 'resolve' as action,
+    superseded -> 'incident' as incident, decided_at
+  from reserved where superseded is not null
+  union all
+  select fingerprint, epoch, seq, unnest(case when outcome = 'update' then channels else ${CHANNELS} end),
+    case outcome when 'created' then 'open' when 'escalated' then 'escalate'
+      when 'repeat' then 'repeat' else 'edit' end,
+    ${incidentSql("reserved")}, decided_at
+  from reserved where outcome not in ('late', 'duplicate')
+), announced as (
+  insert into outbox
+    (fingerprint, epoch, seq, channel, action, incident, created_at, due_at, give_up_at)
+  select fingerprint, epoch, seq, channel, action, incident, decided_at, decided_at,
+    decided_at + interval '${GIVE_UP_HOURS} h'
+  from messages
+  on conflict (fingerprint, epoch, channel) where action = 'edit' and state = 'pending'
+  do update set seq = excluded.seq, incident = excluded.incident
+)
+select fingerprint, epoch, outcome from reserved`;

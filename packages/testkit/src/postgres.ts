@@ -1,0 +1,97 @@
+import { randomBytes } from "node:crypto";
+import { migrate, openPool, type Pool } from "@tracer/store";
+
+/** Where `global-postgres.ts` tells the tests which server to use, and which database to clone. */
+export const SERVER_VARIABLE = "TEST_DATABASE_URL";
+export const TEMPLATE_VARIABLE = "TRACER_TEST_TEMPLATE";
+
+export interface TestDatabase extends AsyncDisposable {
+  /** For another process, or a pool of one's own. */
+  readonly connectionString: string;
+  readonly pool: Pool;
+}
+
+export interface TestDatabaseOptions {
+  /** Connections of `pool`, default 25: more than the twenty that tests let race. */
+  readonly connectionsMax?: number;
+}
+
+/**
+ * A database of its own, cloned from a migrated one, and dropped at the end with whoever is still
+ * connected to it. Needs the global set-up of the vitest projects `pg`, `fault` and `e2e`.
+ */
+export async function createTestDatabase({
+  connectionsMax = 25,
+}: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  const server = process.env[SERVER_VARIABLE];
+  const template = process.env[TEMPLATE_VARIABLE];
+  if (server === undefined || template === undefined) {
+    throw new Error(
+      "No test server: is this file one of *.pg.test.ts, *.fault.test.ts, *.e2e.test.ts?",
+    );
+  }
+  const name = uniqueName("test");
+  await onServer(server, `create database ${name} template ${template}`);
+  const connectionString = withDatabase(server, name);
+  const pool = openPool({ connectionString, connectionsMax });
+  return {
+    connectionString,
+    pool,
+    [Symbol.asyncDispose]: async () => {
+      await pool.end();
+      await onServer(server, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+/** Makes the migrated database that the tests clone. Nobody may stay connected to it. */
+export async function createTemplate(server: string): Promise<string> {
+  const name = uniqueName("template");
+  await onServer(server, `create database ${name}`);
+  const pool = openPool({ connectionString: withDatabase(server, name) });
+  await migrate(pool);
+  await pool.end();
+  return name;
+}
+
+export async function dropTemplate(server: string, name: string): Promise<void> {
+  await onServer(server, `drop database ${name} with (force)`);
+}
+
+/** An empty database without a schema, for tests of the migrations themselves. */
+export async function createEmptyDatabase(): Promise<TestDatabase> {
+  const server = process.env[SERVER_VARIABLE];
+  if (server === undefined) throw new Error("No test server.");
+  const name = uniqueName("empty");
+  await onServer(server, `create database ${name}`);
+  const connectionString = withDatabase(server, name);
+  const pool = openPool({ connectionString });
+  return {
+    connectionString,
+    pool,
+    [Symbol.asyncDispose]: async () => {
+      await pool.end();
+      await onServer(server, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+function uniqueName(kind: string): string {
+  return `tracer_${kind}_${randomBytes(6).toString("hex")}`;
+}
+
+function withDatabase(server: string, name: string): string {
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.toString();
+}
+
+/** One statement on a connection of its own: databases are made and dropped outside transactions. */
+async function onServer(server: string, statement: string): Promise<void> {
+  const pool = openPool({ connectionString: server, connectionsMax: 1 });
+  try {
+    await pool.query(statement);
+  } finally {
+    await pool.end();
+  }
+}

@@ -64,10 +64,11 @@ export function escapeMarkdown(text: string): string {
   );
 }
 
-/** Hostile text in a code span of Markdown, where a backslash is itself. */
+/** Hostile text in a code span of Markdown. A backslash is itself there, but before the end nobody may doubt it. */
 export function codeMarkdown(text: string): string {
   const inside = clipPieces(defuse(flatten(text)), CODE_CHARS_MAX, (point) => point);
-  return `\`${inside.replaceAll("`", "ˋ") || " "}\``;
+  const safe = inside.replaceAll("`", "ˋ").replace(/\\$/u, "＼");
+  return `\`${safe || " "}\``;
 }
 
 function defuse(text: string): string {

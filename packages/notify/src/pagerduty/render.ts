@@ -18,7 +18,7 @@ export function renderPagerduty(task: DeliveryTask) {
   }
   const { incident } = task;
   const facts = factsOf(task);
-  const service = clip(flatten(incident.service), SOURCE_CHARS_MAX);
+  const service = clip(flatten(incident.service), SOURCE_CHARS_MAX) || "unknown"; // Required.
   const environment = clip(flatten(incident.environment), SOURCE_CHARS_MAX);
   const link = linkOf(task);
   return {

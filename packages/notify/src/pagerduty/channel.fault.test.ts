@@ -1,0 +1,50 @@
+import { aDeliveryTask, startFakePagerduty } from "@tracer/testkit";
+import { expect, test } from "vitest";
+import { pagerdutyChannel } from "./channel.ts";
+
+const { signal } = new AbortController();
+
+async function startWorld() {
+  const pagerduty = await startFakePagerduty();
+  const { routingKey, eventsUrl } = pagerduty;
+  const channel = pagerdutyChannel({ routingKey, eventsUrl });
+  const alerts = () => [...pagerduty.alerts.values()];
+  return {
+    pagerduty,
+    channel,
+    alerts,
+    [Symbol.asyncDispose]: () => pagerduty[Symbol.asyncDispose](),
+  };
+}
+
+test("an incident is one alert: opened, raised, resolved", async () => {
+  await using world = await startWorld();
+  for (const action of ["open", "edit", "escalate", "repeat"] as const) {
+    expect(await world.channel.send(aDeliveryTask(action), signal)).toMatchObject({ kind: "sent" });
+  }
+  expect(world.alerts()).toMatchObject([{ state: "triggered", opened: 1, triggers: 3 }]);
+  await world.channel.send(aDeliveryTask("resolve"), signal);
+  expect(world.alerts()).toMatchObject([{ state: "resolved" }]);
+});
+
+test("a reset after the event was taken: repeated, still one alert", async () => {
+  await using world = await startWorld();
+  world.pagerduty.fail({ route: "enqueue", when: "after", drop: true });
+  const first = await world.channel.send(aDeliveryTask(), signal);
+  expect(first.kind).toBe("ambiguous");
+  await world.channel.send(aDeliveryTask("open", { uncertain: true }), signal);
+  expect(world.alerts()).toMatchObject([{ opened: 1, triggers: 2 }]);
+});
+
+test("429 is waited for, a wrong key is not tried again", async () => {
+  await using world = await startWorld();
+  const headers = { "retry-after": "12" };
+  world.pagerduty.fail({ route: "enqueue", when: "before", status: 429, headers });
+  const limited = await world.channel.send(aDeliveryTask(), signal);
+  expect(limited).toEqual({ kind: "retry", reason: "http_429", afterMs: 12_000 });
+  expect(world.alerts()).toEqual([]);
+  const { eventsUrl } = world.pagerduty;
+  const wrong = pagerdutyChannel({ routingKey: "f".repeat(32), eventsUrl });
+  const refused = await wrong.send(aDeliveryTask(), signal);
+  expect(refused).toEqual({ kind: "permanent", reason: "http_400" });
+});

@@ -8,7 +8,7 @@ export interface Channel {
   readonly kind: string;
   /**
    * One attempt. Every end, also a defect, is a verdict. An abort of `signal` before anything went out is
-   * `retry`, later `ambiguous`. Each request has a deadline of 10 seconds.
+   * `retry`, later `ambiguous`. Each request has a deadline of 10 seconds, the whole of it one of 15.
    */
   send(task: DeliveryTask, signal: AbortSignal): Promise<Verdict>;
   /** Releases what the channel holds. Sends after it are not allowed. */
@@ -19,13 +19,43 @@ export interface Channel {
 export interface Timings {
   /** Deadline of one request to a provider, in milliseconds. Default 10,000. */
   readonly requestMs: number;
-  /** Deadline of one look at a channel's history, in milliseconds. Default 4,000. */
+  /** Deadline of one look at a channel's history, all pages of it, in milliseconds. Default 4,000. */
   readonly lookupMs: number;
+  /**
+   * Deadline of a whole `send`, in milliseconds. Default 15,000: half a lease, so that a send begun in its
+   * first half ends before another processor may take the delivery over.
+   */
+  readonly sendMs: number;
   /** How long a message that may have been posted is given to appear in the history. Default 2,000 ms. */
   readonly settleMs: number;
 }
 
-export const DEFAULT_TIMINGS: Timings = { requestMs: 10_000, lookupMs: 4_000, settleMs: 2_000 };
+export const DEFAULT_TIMINGS: Timings = {
+  requestMs: 10_000,
+  lookupMs: 4_000,
+  sendMs: 15_000,
+  settleMs: 2_000,
+};
+
+/** The signal, or the deadline, whichever comes first. */
+export function within(ms: number, signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+}
+
+/**
+ * Makes every end of a send a verdict. What is thrown is a defect of ours and would be one again: a dead
+ * letter that is shown helps more than a day of retries.
+ */
+export function guarded(send: Channel["send"], { sendMs }: Timings): Channel["send"] {
+  return async (task, signal) => {
+    try {
+      return await send(task, within(sendMs, signal));
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "unknown";
+      return { kind: "permanent", reason: `defect: ${name}` };
+    }
+  };
+}
 
 export const SENT_NOTHING: Verdict = { kind: "sent", receipt: null };
 

@@ -1,6 +1,6 @@
-import { type DeliveryTask, TracerError, type Verdict } from "@tracer/core";
+import { type DeliveryTask, TracerError } from "@tracer/core";
 import { z } from "zod";
-import { type Channel, DEFAULT_TIMINGS, pause, type Timings } from "../channel.ts";
+import { type Channel, DEFAULT_TIMINGS, guarded, pause, type Timings, within } from "../channel.ts";
 import { requireHttpUrl, retryAfter } from "../http.ts";
 import { type SlackAnswer, slackResult } from "../slack/answer.ts";
 import { postMessage, type SlackCalls, updateMessage } from "../slack/channel.ts";
@@ -81,7 +81,7 @@ export function composioSlackChannel(options: ComposioSlackChannelOptions): Chan
   return {
     name,
     kind: "composio-slack",
-    send: (task, signal): Promise<Verdict> => deliverToSlack(task, { port, settle }, signal),
+    send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
   };
 }
 
@@ -148,12 +148,14 @@ async function findMessage(
   speaker: Speaker,
   signal: AbortSignal,
 ) {
-  const timeoutMs = speaker.timings.lookupMs;
+  const { lookupMs: timeoutMs } = speaker.timings;
+  const proxyDeadline = within(timeoutMs, signal);
   const byProxy: HistoryReader = (method, query) =>
-    proxy(speaker, { method, query, timeoutMs }, signal);
+    proxy(speaker, { method, query, timeoutMs }, proxyDeadline);
   const found = await findInHistory(task, { ...find, read: byProxy });
   // The tool for the history reads a channel, not a thread.
   if (found.kind !== "unreadable" || find.thread !== null) return found;
+  const toolDeadline = within(timeoutMs, signal);
   const byTool: HistoryReader = (_method, query) => {
     const { channel, limit, oldest, cursor } = query;
     const page = {
@@ -164,7 +166,7 @@ async function findMessage(
       include_all_metadata: true,
     };
     const args = cursor === undefined ? page : { ...page, cursor };
-    return execute(speaker, { slug: speaker.slugs.history, args, timeoutMs }, signal);
+    return execute(speaker, { slug: speaker.slugs.history, args, timeoutMs }, toolDeadline);
   };
   return findInHistory(task, { ...find, read: byTool });
 }

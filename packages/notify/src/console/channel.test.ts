@@ -51,3 +51,9 @@ test("a terminal that cannot be written is not the end of the alert", async () =
     reason: "terminal_unwritable",
   });
 });
+
+test("a defect of ours is a verdict, too", async () => {
+  const channel = consoleChannel({ write: () => undefined });
+  const verdict = await channel.send(JSON.parse('{"action":"open"}'), signal);
+  expect(verdict).toEqual({ kind: "permanent", reason: "defect: TypeError" });
+});

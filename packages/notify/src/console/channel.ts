@@ -1,5 +1,4 @@
-import type { Channel } from "../channel.ts";
-import { SENT_NOTHING } from "../channel.ts";
+import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING } from "../channel.ts";
 import { renderConsole } from "./render.ts";
 
 export interface ConsoleChannelOptions {
@@ -16,15 +15,16 @@ export function consoleChannel(options: ConsoleChannelOptions): Channel {
   return {
     name,
     kind: "console",
-    async send(task, signal) {
+    send: guarded(async (task, signal) => {
       if (task.action === "edit") return SENT_NOTHING;
       if (signal.aborted) return { kind: "retry", reason: "aborted", afterMs: null };
+      const card = renderConsole(task, { color });
       try {
-        await write(renderConsole(task, { color }));
+        await write(card);
       } catch {
         return { kind: "retry", reason: "terminal_unwritable", afterMs: null };
       }
       return { kind: "sent", receipt: { printed: "true" } };
-    },
+    }, DEFAULT_TIMINGS),
   };
 }

@@ -1,5 +1,5 @@
 import type { Verdict } from "@tracer/core";
-import { type Channel, DEFAULT_TIMINGS, SENT_NOTHING, type Timings } from "../channel.ts";
+import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } from "../channel.ts";
 import { type HttpReply, request, requireHttpUrl } from "../http.ts";
 import { dedupKeyOf, renderPagerduty } from "./render.ts";
 
@@ -26,7 +26,7 @@ export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
   return {
     name,
     kind: "pagerduty",
-    async send(task, signal): Promise<Verdict> {
+    send: guarded(async (task, signal): Promise<Verdict> => {
       if (task.action === "edit") return SENT_NOTHING;
       const body = JSON.stringify({ routing_key: routingKey, ...renderPagerduty(task) });
       const reply = await request(
@@ -40,7 +40,7 @@ export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
         signal,
       );
       return pagerdutyVerdict(reply, dedupKeyOf(task));
-    },
+    }, timings),
   };
 }
 

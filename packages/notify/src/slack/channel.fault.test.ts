@@ -11,7 +11,7 @@ import type { Channel, Timings } from "../channel.ts";
 import { slackChannel } from "./channel.ts";
 
 const { signal } = new AbortController();
-const timings: Timings = { requestMs: 2_000, lookupMs: 2_000, settleMs: 1 };
+const timings: Timings = { requestMs: 2_000, lookupMs: 2_000, sendMs: 5_000, settleMs: 1 };
 
 async function startWorld(overrides: Partial<Timings> = {}) {
   const slack = await startFakeSlack({ now: () => SAMPLE_OPENED_MS });
@@ -329,4 +329,22 @@ test("a redirect is not followed", async () => {
     reason: "http_307",
   });
   expect(elsewhere.requests).toHaveLength(0);
+});
+
+test("looking and posting together have a deadline; what could not begin by then was not sent", async () => {
+  await using world = await startWorld({ sendMs: 150 });
+  world.slack.fail({ route: "conversations.history", when: "before", delayMs: 60_000 });
+  const task = aDeliveryTask("open", { uncertain: true });
+  expect(await world.channel.send(task, signal)).toMatchObject({
+    kind: "retry",
+    reason: "aborted",
+  });
+  expect(world.slack.messages).toHaveLength(0);
+});
+
+test("a look that takes too long is no look: posted once more, and marked", async () => {
+  await using world = await startWorld({ lookupMs: 100 });
+  world.slack.fail({ route: "conversations.history", when: "before", delayMs: 60_000 });
+  const task = aDeliveryTask("open", { uncertain: true });
+  expect(await world.channel.send(task, signal)).toMatchObject({ kind: "sent", maybeRepeat: true });
 });

@@ -1,5 +1,5 @@
-import type { DeliveryTask, Verdict } from "@tracer/core";
-import { type Channel, DEFAULT_TIMINGS, pause, type Timings } from "../channel.ts";
+import type { DeliveryTask } from "@tracer/core";
+import { type Channel, DEFAULT_TIMINGS, guarded, pause, type Timings, within } from "../channel.ts";
 import { request, requireHttpUrl } from "../http.ts";
 import { blocksRefused, type SlackAnswer, slackAnswer } from "./answer.ts";
 import {
@@ -45,8 +45,9 @@ export function slackChannel(options: SlackChannelOptions): Channel {
     },
     async find(task, find, signal) {
       const where = find.thread?.channel ?? knownId ?? channel;
+      const deadline = within(timings.lookupMs, signal);
       const read = (method: HistoryMethod, query: Readonly<Record<string, string>>) =>
-        api.read(method, query, signal);
+        api.read(method, query, deadline);
       return findInHistory(task, { ...find, channel: where, read });
     },
   };
@@ -54,7 +55,7 @@ export function slackChannel(options: SlackChannelOptions): Channel {
   return {
     name,
     kind: "slack",
-    send: (task, signal): Promise<Verdict> => deliverToSlack(task, { port, settle }, signal),
+    send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
   };
 }
 
@@ -135,7 +136,7 @@ function slackApi({ token, apiUrl, timings }: SlackApiOptions) {
           url: `${base}/${method}?${new URLSearchParams(query)}`,
           method: "GET",
           headers: { authorization },
-          timeoutMs: timings.lookupMs,
+          timeoutMs: timings.requestMs,
         },
         signal,
       );

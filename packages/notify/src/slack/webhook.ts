@@ -1,5 +1,5 @@
 import type { DeliveryTask, Verdict } from "@tracer/core";
-import { type Channel, DEFAULT_TIMINGS, SENT_NOTHING, type Timings } from "../channel.ts";
+import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } from "../channel.ts";
 import { type HttpReply, request, requireHttpUrl } from "../http.ts";
 import { blocksRefused, httpVerdict, type NotSent, slackErrorVerdict } from "./answer.ts";
 import { renderCard, renderPlain, renderReply, type SlackContent } from "./render.ts";
@@ -28,7 +28,7 @@ export function slackWebhookChannel(options: SlackWebhookChannelOptions): Channe
   return {
     name,
     kind: "slack-webhook",
-    async send(task, signal): Promise<Verdict> {
+    send: guarded(async (task, signal): Promise<Verdict> => {
       if (isSkipped(task)) return task.receipt === null ? SENT_NOTHING : sent(false);
       const maybeRepeat = task.uncertain; // It cannot be looked up, and lost is worse than twice.
       let answer = await post(contentOf(task, maybeRepeat), signal);
@@ -36,7 +36,7 @@ export function slackWebhookChannel(options: SlackWebhookChannelOptions): Channe
         answer = await post(renderPlain(task, { maybeRepeat }), signal);
       }
       return answer.kind === "failed" ? answer.verdict : sent(maybeRepeat);
-    },
+    }, timings),
   };
 }
 

@@ -11,8 +11,8 @@ const LOW_ALIASES = [
   ...["level", "severity", "severity_text", "lvl", "loglevel", "log.level", "log>level"],
   ...["severity_number", "status"],
   ...["service", "service.name", "service>name", "service_name", "app", "application", "appname"],
-  ...["logger", "container_name", "kubernetes.labels.app", "kubernetes>labels.app"],
-  ...["kubernetes.labels>app", "kubernetes>labels>app"],
+  ...["logger", "container_name", "kubernetes.labels.app", "kubernetes.labels>app"],
+  ...["kubernetes>labels.app", "kubernetes>labels>app"],
 ] as const;
 
 const HIGH_ALIASES = [

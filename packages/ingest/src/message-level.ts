@@ -44,8 +44,8 @@ const KEYS = new WordTable(
 
 /**
  * The level that a message itself names near its beginning (`[error] …`, `ERROR …`, `Error: …`,
- * `2026-01-01 12:00:00 WARN …`, `level=error …`), or info. The first word that names one wins. `bytes` may hold
- * the inside of a JSON string: escapes, and the colour codes of terminals behind them, separate words.
+ * `2026-01-01 12:00:00 WARN …`, `level=error …`), or info. The first word that names one wins. Colour
+ * codes of terminals are passed over. `bytes` is plain text: JSON escapes are resolved before.
  */
 export function levelOfMessage(bytes: Uint8Array, start: number, end: number): number {
   const stop = Math.min(end, start + MESSAGE_SCAN_BYTES_MAX);
@@ -56,8 +56,8 @@ export function levelOfMessage(bytes: Uint8Array, start: number, end: number): n
   let wasKey = false;
   while (at < stop) {
     const byte = bytes[at] ?? 0;
-    if (byte === BACKSLASH) {
-      at = escapeEnd(bytes, at, stop);
+    if (byte === ESCAPE) {
+      at = colourEnd(bytes, at, stop);
       continue;
     }
     if (!isWordByte(byte)) {
@@ -115,7 +115,7 @@ const SPACE = 0x20;
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const EQUALS = 0x3d;
-const BACKSLASH = 0x5c;
+const ESCAPE = 0x1b;
 
 function isWordByte(byte: number): boolean {
   const letter = byte | 0x20;
@@ -129,13 +129,10 @@ function endOfWord(bytes: Uint8Array, from: number, end: number): number {
   return at;
 }
 
-/** Where an escape ends; behind an escaped ESC, where the terminal's colour code (`[31m`) ends. */
-function escapeEnd(bytes: Uint8Array, at: number, stop: number): number {
-  if (bytes[at + 1] !== 0x75) return at + 2;
-  let after = at + 6;
-  const escapes = bytes[at + 4] === 0x31 && ((bytes[at + 5] ?? 0) | 0x20) === 0x62;
-  if (!escapes || bytes[after] !== 0x5b) return after;
-  after += 1;
+/** Where the code ends that an escape byte begins (`ESC[31m`). */
+function colourEnd(bytes: Uint8Array, at: number, stop: number): number {
+  if (bytes[at + 1] !== 0x5b) return at + 1;
+  let after = at + 2;
   while (after < stop && (bytes[after] ?? 0) >= 0x30 && (bytes[after] ?? 0) <= 0x3b) after += 1;
   return bytes[after] === 0x6d ? after + 1 : after;
 }

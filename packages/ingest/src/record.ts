@@ -1,3 +1,4 @@
+import { LevelIndex } from "@tracer/core";
 import { RecordFlag } from "./batch.ts";
 import {
   aliasName,
@@ -15,11 +16,11 @@ import {
   levelOfStatus,
   levelOfText,
 } from "./level.ts";
-import { levelOfMessage } from "./message-level.ts";
+import { levelOfMessage, MESSAGE_SCAN_BYTES_MAX } from "./message-level.ts";
 import { parseNumber } from "./numbers.ts";
 import { type RecordScanner, ValueKind } from "./scanner.ts";
 import type { RecordSink } from "./sink.ts";
-import { unescapedTextOf } from "./text.ts";
+import { clipEnd, unescapedTextOf } from "./text.ts";
 import { parseEpoch, parseTime } from "./time.ts";
 
 /** A longer latency is not believed: seven days. */
@@ -59,7 +60,7 @@ export class RecordReader {
     const messageEnd = named ? (scanner.end[message] ?? 0) : end;
     const escaped = named && scanner.kind[message] === ValueKind.escaped;
     batch.timestampMs[row] = sink.countedMs(this.#eventMs());
-    batch.level[row] = this.#level(named ? messageStart : end, messageEnd);
+    batch.level[row] = this.#level(message);
     batch.slot[row] = this.#slot();
     batch.latencyMs[row] = this.#latencyMs();
     batch.count[row] = sink.context.readCount === true ? this.#count() : 1;
@@ -88,14 +89,29 @@ export class RecordReader {
     return eventMs;
   }
 
-  #level(messageStart: number, messageEnd: number): number {
+  #level(message: number): number {
     const alias = firstLow(this.#scanner.low & FieldMask.level);
-    if (alias < 0) return levelOfMessage(this.#scanner.bytes, messageStart, messageEnd);
+    if (alias < 0) return message < 0 ? LevelIndex.info : this.#levelOfMessage(message);
     this.#pick(alias);
     const level = this.#levelOf(alias);
     if (level >= 0) return level;
     this.#sink.warn(aliasName(alias), "Not a level that can be read: counted as info.");
-    return 2;
+    return LevelIndex.info;
+  }
+
+  #levelOfMessage(message: number): number {
+    const { bytes, start, end, kind } = this.#scanner;
+    const from = start[message] ?? 0;
+    const to = end[message] ?? 0;
+    if (kind[message] !== ValueKind.escaped) return levelOfMessage(bytes, from, to);
+    // Every letter may be an escape of six bytes.
+    const text = unescapedTextOf(
+      bytes,
+      from,
+      clipEnd(bytes, from, to, 6 * MESSAGE_SCAN_BYTES_MAX, true),
+    );
+    const plain = Buffer.from(text);
+    return levelOfMessage(plain, 0, plain.length);
   }
 
   #levelOf(alias: number): number {
@@ -119,9 +135,11 @@ export class RecordReader {
     let environmentEnd = environmentBytes.length;
     if (environment >= 0) {
       this.#pick(environment);
-      environmentBytes = this.#bytes;
-      environmentStart = this.#start;
-      environmentEnd = this.#end;
+      if (!this.#isBlank()) {
+        environmentBytes = this.#bytes;
+        environmentStart = this.#start;
+        environmentEnd = this.#end;
+      }
     }
     const service = firstLow(this.#scanner.low & FieldMask.service);
     if (service >= 0) this.#pick(service);
@@ -171,7 +189,8 @@ export class RecordReader {
   /** Nothing but white space. The first byte settles it for almost all names. */
   #isBlank(): boolean {
     for (let at = this.#start; at < this.#end; at += 1) {
-      if ((this.#bytes[at] ?? 0) > 0x20) return false;
+      const byte = this.#bytes[at] ?? 0;
+      if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) return false;
     }
     return true;
   }

@@ -1,4 +1,4 @@
-import { DEPTH_MAX } from "./scanner.ts";
+import { DEPTH_MAX } from "./json-walker.ts";
 
 /** How a skip ended: at the `,` or `]` behind the element, in a string that a line feed breaks, or not yet. */
 export type SkipOutcome = "element_end" | "broken_string" | "more";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { SeriesDirectory } from "./directory.ts";
+import { DEPTH_MAX, RECORD_BYTES_MAX } from "./json-walker.ts";
 import { createLogsDecoder, MULTI_LINE_RETRIES_MAX } from "./logs.ts";
 import { COUNT_MAX, LATENCY_MS_MAX } from "./record.ts";
-import { DEPTH_MAX, RECORD_BYTES_MAX } from "./scanner.ts";
 import { FUTURE_MS_MAX, PROBLEMS_MAX } from "./sink.ts";
 import { decode, RECEIPT_MS, type Row } from "./test-decode.ts";
 

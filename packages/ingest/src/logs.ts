@@ -1,7 +1,8 @@
 import { BATCH_ROWS_MAX, type RecordBatch } from "./batch.ts";
 import { ElementSkipper } from "./element-skipper.ts";
+import { DEPTH_MAX, RECORD_BYTES_MAX } from "./json-walker.ts";
 import { RecordReader } from "./record.ts";
-import { DEPTH_MAX, RECORD_BYTES_MAX, RecordScanner } from "./scanner.ts";
+import { RecordScanner } from "./scanner.ts";
 import { type DecodeContext, type DecodeReport, RecordSink } from "./sink.ts";
 
 /** Multi-line objects that may turn out broken before each line must be a record of its own. */

@@ -9,6 +9,7 @@ import {
   SEVERITY_NUMBER_ALIAS,
   STATUS_ALIAS,
 } from "./fields.ts";
+import { ValueKind } from "./json-walker.ts";
 import {
   LEVEL_UNREADABLE,
   levelOfNumber,
@@ -18,7 +19,7 @@ import {
 } from "./level.ts";
 import { levelOfMessage, MESSAGE_SCAN_BYTES_MAX } from "./message-level.ts";
 import { parseNumber } from "./numbers.ts";
-import { type RecordScanner, ValueKind } from "./scanner.ts";
+import type { RecordScanner } from "./scanner.ts";
 import type { RecordSink } from "./sink.ts";
 import { clipEnd, unescapedTextOf } from "./text.ts";
 import { parseEpoch, parseTime } from "./time.ts";

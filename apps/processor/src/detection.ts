@@ -38,7 +38,9 @@ export function startDetection(options: DetectionOptions): Detection {
   const { seriesMax, latenessSeconds, staleSeconds } = config;
   const { holdSeconds, quietSeconds, repeatSeconds, clearSeconds } = config;
   const directory = new SeriesDirectory({ seriesMax });
-  const detector = new Detector({ seriesMax, latenessSeconds, staleSeconds });
+  // Beyond SERIES_MAX the directory holds one more slot per project: its services together, `(other)`.
+  const slotsMax = directory.seriesMax + directory.projectsMax;
+  const detector = new Detector({ seriesMax: slotsMax, latenessSeconds, staleSeconds });
   const rings = new ExemplarRings();
   const announcer = new Announcer({
     staleSeconds,

@@ -16,8 +16,15 @@ type Listener = (event: LiveEvent) => void;
 export class LiveEvents {
   readonly #listeners = new Map<Listener, string>(); // To its project.
   readonly #seen = new Map<string, string>(); // Incident id to what it last looked like.
-  #counts: LiveCounts = { recordsTotal: 0, recordsPerSecond: 0, services: 0 };
+  readonly #read: () => { recordsTotal: number; services: number };
+  #recordsTotal = 0; // As of the last second.
+  #recordsPerSecond = 0;
   #nextId = 1;
+
+  /** `read` tells the counts as they are now. */
+  constructor(read: () => { recordsTotal: number; services: number }) {
+    this.#read = read;
+  }
 
   get listenerCount(): number {
     return this.#listeners.size;
@@ -26,15 +33,18 @@ export class LiveEvents {
   /** Calls `listener` at once with the counts, then with everything new of its project. Returns the way out. */
   listen(project: string, listener: Listener): () => void {
     this.#listeners.set(listener, project);
-    listener({ id: this.#nextId, name: "counts", data: this.#counts });
+    this.#nextId += 1;
+    listener({ id: this.#nextId, name: "counts", data: this.#counts() });
     return () => this.#listeners.delete(listener);
   }
 
-  counts(recordsTotal: number, services: number, elapsedSeconds: number): void {
-    const grown = recordsTotal - this.#counts.recordsTotal;
-    const recordsPerSecond = elapsedSeconds > 0 ? Math.round(grown / elapsedSeconds) : 0;
-    this.#counts = { recordsTotal, recordsPerSecond, services };
-    this.#emit({ id: this.#nextId, name: "counts", data: this.#counts }, null);
+  /** Tells everybody the counts; called once a second. */
+  counts(elapsedSeconds: number): void {
+    const { recordsTotal } = this.#read();
+    const grown = recordsTotal - this.#recordsTotal;
+    this.#recordsTotal = recordsTotal;
+    this.#recordsPerSecond = elapsedSeconds > 0 ? Math.round(grown / elapsedSeconds) : 0;
+    this.#emit({ id: this.#nextId, name: "counts", data: this.#counts() }, null);
   }
 
   /** Tells what changed among the newest incidents since the last call. */
@@ -49,6 +59,10 @@ export class LiveEvents {
     for (const id of this.#seen.keys()) {
       if (!ids.has(id)) this.#seen.delete(id);
     }
+  }
+
+  #counts(): LiveCounts {
+    return { ...this.#read(), recordsPerSecond: this.#recordsPerSecond };
   }
 
   #emit(event: LiveEvent, project: string | null): void {

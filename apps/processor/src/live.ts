@@ -3,13 +3,11 @@ import { listIncidents, type Pool } from "@tracer/store";
 import type { LiveEvents } from "./live-events.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
-import type { ServicesView } from "./services-view.ts";
 
 export interface LiveOptions {
   readonly pool: Pool;
   readonly clock: Clock;
   readonly observe: Observe;
-  readonly services: ServicesView;
   readonly events: LiveEvents;
 }
 
@@ -18,11 +16,11 @@ const LIVE_MS = 1_000;
 const WATCHED_MAX = 50;
 
 /** Once a second: counts for the pages that listen, and what changed among the newest incidents. */
-export function startLive({ pool, clock, observe, services, events }: LiveOptions): Loop {
+export function startLive({ pool, clock, observe, events }: LiveOptions): Loop {
   let lastMs = clock.monotonicMs();
   return startLoop({ name: "live", idleMs: LIVE_MS, observe }, async () => {
     const nowMs = clock.monotonicMs();
-    events.counts(observe.recordsAccepted(), services.count, (nowMs - lastMs) / 1e3);
+    events.counts((nowMs - lastMs) / 1e3);
     lastMs = nowMs;
     if (events.listenerCount === 0) return;
     const { incidents } = await listIncidents(pool, { limit: WATCHED_MAX });

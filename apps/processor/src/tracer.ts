@@ -83,8 +83,11 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
 
   const services = new ServicesView(detection);
-  const events = new LiveEvents();
-  stack.use(startLive({ ...shared, services, events }));
+  const events = new LiveEvents(() => ({
+    recordsTotal: observe.recordsAccepted(),
+    services: services.count,
+  }));
+  stack.use(startLive({ ...shared, events }));
   const inFlight = new InFlight();
   observe.watch({ series: () => directory.size, inFlightBytes: () => inFlight.bytes });
   const http = stack.use(

@@ -124,8 +124,11 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
   const [first] = detections;
   if (first === undefined) throw new Error("no pipeline");
   const services = new ServicesView(first);
-  const events = new LiveEvents();
-  stack.use(startLive({ pool, clock, observe, services, events }));
+  const events = new LiveEvents(() => ({
+    recordsTotal: observe.recordsAccepted(),
+    services: services.count,
+  }));
+  stack.use(startLive({ pool, clock, observe, events }));
   const http = stack.use(
     await startHttp({
       ...{ config, version, keysStored: false, pool, pipeline: first.pipeline },

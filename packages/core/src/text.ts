@@ -108,7 +108,7 @@ function groupThousands(integer: number): string {
 }
 
 /** A share in [0, 1] as per cent: "12.4 %". */
-export function formatShare(share: number | null | undefined): string {
+function formatShare(share: number | null | undefined): string {
   return isNumber(share) ? `${formatNumber(share * 100)} %` : NO_NUMBER;
 }
 

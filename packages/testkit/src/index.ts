@@ -1,11 +1,21 @@
 export {
   createEmptyDatabase,
   createTestDatabase,
+  passTime,
   type TestDatabase,
   type TestDatabaseOptions,
 } from "./postgres.ts";
-export { type FakeComposio, startFakeComposio } from "./receivers/composio.ts";
-export { type FakePagerduty, startFakePagerduty } from "./receivers/pagerduty.ts";
+export {
+  type ComposioExecution,
+  type ComposioProxyCall,
+  type FakeComposio,
+  startFakeComposio,
+} from "./receivers/composio.ts";
+export {
+  type FakePagerduty,
+  type PagerdutyAlert,
+  startFakePagerduty,
+} from "./receivers/pagerduty.ts";
 export type { Fault, Receiver, RecordedRequest } from "./receivers/receiver.ts";
 export { aDeliveryTask, SAMPLE_OPENED_MS } from "./receivers/sample-task.ts";
 export { type FakeSlack, startFakeSlack } from "./receivers/slack.ts";

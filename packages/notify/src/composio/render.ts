@@ -58,7 +58,7 @@ function numberLines(task: DeliveryTask, facts: Facts, resolved: boolean): strin
  * Hostile text in Markdown: punctuation is escaped with backslashes; `<`, `>`, `@`, `&` and link beginnings are
  * replaced by look-alikes, because what Slack makes of them behind a backslash is not written anywhere.
  */
-export function escapeMarkdown(text: string): string {
+function escapeMarkdown(text: string): string {
   return clipPieces(defuse(unlink(flatten(text))), LINE_CHARS_MAX, (point) =>
     /[\\`*_{}[\]()#+!|~$^=]/u.test(point) ? `\\${point}` : point,
   );

@@ -20,14 +20,14 @@ export interface ComposioSessionOptions {
 type Client = ReturnType<Composio["getClient"]>;
 
 /** The client's calls for tools in a session. */
-export type SessionCalls = Client["toolRouter"]["session"];
+type SessionCalls = Client["toolRouter"]["session"];
 
-export type Called<T> =
+type Called<T> =
   | { readonly kind: "done"; readonly value: T }
   | ({ readonly kind: "failed" } & ComposioFailure);
 
 /** One call of a session: what is to be done with the client, the session's id and the options of a request. */
-export type SessionCall<T> = (
+type SessionCall<T> = (
   calls: SessionCalls,
   sessionId: string,
   once: { signal: AbortSignal; maxRetries: 0; timeout: number },

@@ -8,7 +8,9 @@ import {
 } from "@tracer/testkit";
 import { expect, test } from "vitest";
 import type { Channel, Timings } from "../channel.ts";
+import { REPLY_BYTES_MAX } from "../http.ts";
 import { slackChannel } from "./channel.ts";
+import { HISTORY_PAGE_MESSAGES, HISTORY_PAGES_MAX } from "./history.ts";
 
 const { signal } = new AbortController();
 const timings: Timings = { requestMs: 2_000, lookupMs: 2_000, sendMs: 5_000, settleMs: 1 };
@@ -153,7 +155,7 @@ test("our message is found behind a page of others, and not looked for beyond th
       world.slack.call("chat.postMessage", { channel: "C0ALERTS", text: `chat ${index}` });
     }
   };
-  chat(499);
+  chat(HISTORY_PAGES_MAX * HISTORY_PAGE_MESSAGES - 1);
   const again = aDeliveryTask("open", { uncertain: true });
   expect(await world.channel.send(again, signal)).toEqual({
     kind: "sent",
@@ -347,4 +349,15 @@ test("a look that takes too long is no look: posted once more, and marked", asyn
   world.slack.fail({ route: "conversations.history", when: "before", delayMs: 60_000 });
   const task = aDeliveryTask("open", { uncertain: true });
   expect(await world.channel.send(task, signal)).toMatchObject({ kind: "sent", maybeRepeat: true });
+});
+
+test.each([
+  [REPLY_BYTES_MAX, "sent"],
+  [REPLY_BYTES_MAX + 1, "ambiguous"], // Cut off, it cannot be read, so nobody knows.
+])("an answer of %i bytes: %s", async (bytes, kind) => {
+  await using world = await startWorld();
+  const answer = { ok: true, channel: "C0ALERTS", ts: "1.000001", pad: "" };
+  const pad = "x".repeat(bytes - JSON.stringify(answer).length);
+  world.slack.fail({ ...postRoute, when: "after", status: 200, body: { ...answer, pad } });
+  expect((await world.channel.send(aDeliveryTask(), signal)).kind).toBe(kind);
 });

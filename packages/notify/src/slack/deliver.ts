@@ -76,7 +76,7 @@ export async function deliverToSlack(
 }
 
 /** A stored receipt as Slack's; null when there is none or it is another channel's. */
-export function receiptOf(receipt: DeliveryTask["receipt"]): SlackReceipt | null {
+function receiptOf(receipt: DeliveryTask["receipt"]): SlackReceipt | null {
   const channel = receipt?.["channel"];
   const ts = receipt?.["ts"];
   return channel && ts ? { channel, ts } : null;

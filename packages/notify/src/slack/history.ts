@@ -8,7 +8,7 @@ import { markerOf } from "./marker.ts";
 
 /** Pages of history that one look reads, and messages a page. Beyond it the look has failed. */
 export const HISTORY_PAGES_MAX = 5;
-const HISTORY_PAGE_MESSAGES = 100;
+export const HISTORY_PAGE_MESSAGES = 100;
 /** The database's clock and Slack's may differ; the match is exact, so looking further back is harmless. */
 const CLOCK_MARGIN_SECONDS = 600;
 

@@ -1,5 +1,6 @@
 import { aDeliveryTask } from "@tracer/testkit";
 import { expect, test } from "vitest";
+import { EXEMPLARS_MAX } from "../facts.ts";
 import { codeSpan, escapeMrkdwn } from "./escape.ts";
 import {
   BLOCK_TEXT_CHARS_MAX,
@@ -63,6 +64,13 @@ test("nothing was expected: new, was 0", () => {
   const all = JSON.stringify(renderCard(aDeliveryTask("open", { evidence })));
   expect(all).toContain("(new, was 0)");
   expect(all).toContain("*z*\\n–");
+});
+
+test("as many example lines as there is room for, and not one more", () => {
+  const lines = Array.from({ length: EXEMPLARS_MAX + 1 }, (_, index) => `line ${index}`);
+  const few = JSON.stringify(renderCard(aDeliveryTask("open", { incident: { exemplars: lines } })));
+  expect(few).toContain(`line ${EXEMPLARS_MAX - 1}`);
+  expect(few).not.toContain(`line ${EXEMPLARS_MAX}`);
 });
 
 test("the longest of everything stays within every bound", () => {

@@ -82,12 +82,13 @@ export function renderCard(task: DeliveryTask, { maybeRepeat = false } = {}): Sl
   return { text: lockText(facts, maybeRepeat), blocks };
 }
 
-/** An escalation or a reminder: a short answer under the first message. */
+/** An escalation, a reminder or an end in a few lines, for where the card itself stands already. */
 export function renderReply(task: DeliveryTask, { maybeRepeat = false } = {}): SlackContent {
   const facts = factsOf(task);
   const word = severityWord(task.incident.severity);
-  const lead =
-    task.action === "escalate"
+  const lead = isResolved(task)
+    ? `${facts.emoji} *Resolved after ${facts.openFor}* – ${facts.closeReason}, peak ${facts.peak}`
+    : task.action === "escalate"
       ? `${facts.emoji} *Escalated to ${word}*`
       : `${facts.emoji} *Still open after ${facts.openFor}* (${word})`;
   const versus = `${facts.observed} vs ${facts.expected} expected (${facts.ratio})`;

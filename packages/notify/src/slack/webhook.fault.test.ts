@@ -14,6 +14,7 @@ test("opens, skips edits, and tells the end in a message of its own", async () =
   expect(slack.messages).toHaveLength(1);
   await channel.send(aDeliveryTask("resolve", { receipt }), signal);
   expect(slack.messages[1]?.text).toContain("RESOLVED");
+  expect(slack.messages[1]?.blocks.length).toBeLessThan(slack.messages[0]?.blocks.length ?? 0);
 });
 
 test("nobody was told that it began: nobody is told that it ended", async () => {

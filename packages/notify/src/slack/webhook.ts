@@ -46,8 +46,8 @@ function isSkipped(task: DeliveryTask): boolean {
 }
 
 function contentOf(task: DeliveryTask, maybeRepeat: boolean): SlackContent {
-  const short = task.action === "escalate" || task.action === "repeat";
-  return short ? renderReply(task, { maybeRepeat }) : renderCard(task, { maybeRepeat });
+  const first = task.action === "open" || task.action === "test";
+  return first ? renderCard(task, { maybeRepeat }) : renderReply(task, { maybeRepeat });
 }
 
 function sent(maybeRepeat: boolean): Verdict {

@@ -11,12 +11,18 @@ interface Account {
 
 /** Routes about connected accounts. Opening the redirect's page is what a user does to connect. */
 export function connectionRoutes(state: ComposioState) {
-  const accounts: Account[] = [];
+  const accounts = [...state.connected].map(active);
   const shown = (account: Account) => ({
     id: account.id,
     toolkit: { slug: account.toolkit },
     status: account.status,
     status_reason: null,
+    auth_config: {
+      id: `ac_${account.toolkit}`,
+      auth_scheme: "OAUTH2",
+      is_composio_managed: true,
+      is_disabled: false,
+    },
     is_disabled: false,
     data: {},
     created_at: "2026-11-22T00:00:00Z",
@@ -24,14 +30,11 @@ export function connectionRoutes(state: ComposioState) {
   });
   return {
     toolkits(toolkits: readonly string[]): Answer {
-      const items = toolkits.map((slug) => ({
-        slug,
-        name: slug,
-        is_no_auth: false,
-        connected_account: state.connected.has(slug)
-          ? { id: `ca_${slug}`, status: "ACTIVE" }
-          : null,
-      }));
+      const items = toolkits.map((slug) => {
+        const account = accounts.find((one) => one.toolkit === slug && one.status === "ACTIVE");
+        const connected = state.connected.has(slug) ? shown(account ?? active(slug)) : null;
+        return { slug, name: slug, is_no_auth: false, connected_account: connected };
+      });
       return {
         status: 200,
         body: { items, total_pages: 1, current_page: 1, total_items: items.length },
@@ -76,4 +79,8 @@ export function connectionRoutes(state: ComposioState) {
       return { status: 200, body: shown(account) };
     },
   };
+}
+
+function active(toolkit: string): Account {
+  return { id: `ca_${toolkit}`, toolkit, linkToken: "", status: "ACTIVE" };
 }

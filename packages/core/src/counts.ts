@@ -59,7 +59,8 @@ export class CountDeltas {
   add(slot: number, timestampMs: number, level: number, latencyMs: number, count = 1): boolean {
     const cell = this.#cellOf(slot, stepStartOf(timestampMs));
     if (cell < 0) return false;
-    if (timestampMs > (this.newestMs[cell] ?? 0)) this.newestMs[cell] = timestampMs;
+    if (timestampMs > (this.newestMs[cell] ?? Number.NEGATIVE_INFINITY))
+      this.newestMs[cell] = timestampMs;
     bump(this.records, cell, count);
     if (level >= LevelIndex.warn) {
       if (level === LevelIndex.warn) bump(this.warns, cell, count);
@@ -107,22 +108,16 @@ export class CountDeltas {
     this.slot[cell] = slot;
     this.stepStartMs[cell] = stepStartMs;
     this.newestMs[cell] = Number.NEGATIVE_INFINITY;
-    for (const column of this.#sums()) column[cell] = 0;
+    this.records[cell] = 0; // Spelled out: a list of the columns would be built for every cell.
+    this.warns[cell] = 0;
+    this.errors[cell] = 0;
+    this.fatals[cell] = 0;
+    this.latencyCount[cell] = 0;
+    this.latencyLogSum[cell] = 0;
+    this.latencyLogSquaredSum[cell] = 0;
     this.#index[probe] = cell + 1;
     this.#last = cell;
     return cell;
-  }
-
-  #sums(): Float64Array[] {
-    return [
-      this.records,
-      this.warns,
-      this.errors,
-      this.fatals,
-      this.latencyCount,
-      this.latencyLogSum,
-      this.latencyLogSquaredSum,
-    ];
   }
 
   #grow(): void {

@@ -38,18 +38,22 @@ export class RecordBatch {
 
   constructor(rowsMax: number = BATCH_ROWS_MAX) {
     this.rowsMax = rowsMax;
-    this.timestampMs = new Float64Array(rowsMax);
-    this.level = new Uint8Array(rowsMax);
-    this.slot = new Int32Array(rowsMax);
-    this.latencyMs = new Float64Array(rowsMax);
-    this.count = new Float64Array(rowsMax);
-    this.recordStart = new Uint32Array(rowsMax);
-    this.recordEnd = new Uint32Array(rowsMax);
-    this.messageStart = new Uint32Array(rowsMax);
-    this.messageEnd = new Uint32Array(rowsMax);
-    this.flags = new Uint8Array(rowsMax);
+    // One buffer for all columns, the widest first so that each is aligned: one allocation for a body.
+    const memory = new ArrayBuffer(rowsMax * ROW_BYTES);
+    this.timestampMs = new Float64Array(memory, 0, rowsMax);
+    this.latencyMs = new Float64Array(memory, rowsMax * 8, rowsMax);
+    this.count = new Float64Array(memory, rowsMax * 16, rowsMax);
+    this.slot = new Int32Array(memory, rowsMax * 24, rowsMax);
+    this.recordStart = new Uint32Array(memory, rowsMax * 28, rowsMax);
+    this.recordEnd = new Uint32Array(memory, rowsMax * 32, rowsMax);
+    this.messageStart = new Uint32Array(memory, rowsMax * 36, rowsMax);
+    this.messageEnd = new Uint32Array(memory, rowsMax * 40, rowsMax);
+    this.level = new Uint8Array(memory, rowsMax * 44, rowsMax);
+    this.flags = new Uint8Array(memory, rowsMax * 45, rowsMax);
   }
 }
+
+const ROW_BYTES = 46;
 
 /** Counts every row of the batch. False: the bound of `deltas` is reached and nothing was counted. */
 export function countBatch(batch: RecordBatch, deltas: CountDeltas): boolean {

@@ -11,8 +11,8 @@ export type SkipOutcome = "element_end" | "broken_string" | "more";
 export class ElementSkipper {
   position = 0;
   readonly #bytes: Uint8Array;
-  readonly #nesting = new Uint8Array(DEPTH_MAX);
-  #depth = 0;
+  readonly #nesting: number[] = []; // Opening bytes, at most DEPTH_MAX.
+  #braces = 0; // How many of them are braces.
   #beyond = 0; // Open brackets deeper than the stack.
   #inString = false;
   #escaped = false;
@@ -22,7 +22,8 @@ export class ElementSkipper {
   }
 
   begin(): void {
-    this.#depth = 0;
+    this.#nesting.length = 0;
+    this.#braces = 0;
     this.#beyond = 0;
     this.#inString = false;
     this.#escaped = false;
@@ -53,10 +54,15 @@ export class ElementSkipper {
   }
 
   #endsElement(byte: number): boolean {
-    if (byte === COMMA) return this.#depth === 0;
+    const nesting = this.#nesting;
+    if (byte === COMMA) return nesting.length === 0;
     if (byte === BRACE || byte === BRACKET) {
-      if (this.#depth === this.#nesting.length) this.#beyond += 1;
-      else this.#nesting[this.#depth++] = byte;
+      if (nesting.length === DEPTH_MAX) {
+        this.#beyond += 1;
+      } else {
+        nesting.push(byte);
+        if (byte === BRACE) this.#braces += 1;
+      }
       return false;
     }
     if (byte !== BRACE_END && byte !== BRACKET_END) return false;
@@ -64,9 +70,13 @@ export class ElementSkipper {
       this.#beyond -= 1;
       return false;
     }
-    const open = this.#nesting.lastIndexOf(byte - 2, this.#depth - 1);
-    if (this.#depth > 0 && open >= 0) this.#depth = open;
-    else if (byte === BRACKET_END) return true;
+    // Looked for only when it is there, and all that is passed over is closed: so each byte costs the same.
+    const isOpen = byte === BRACE_END ? this.#braces > 0 : nesting.length > this.#braces;
+    if (!isOpen) return byte === BRACKET_END;
+    for (let open = nesting.pop(); open !== undefined; open = nesting.pop()) {
+      if (open === BRACE) this.#braces -= 1;
+      if (open === byte - 2) break; // `}` and `]` are each two above their opening byte.
+    }
     return false;
   }
 }

@@ -37,7 +37,7 @@ export class JsonWalker {
   protected outcome: ScanOutcome = "broken";
   /** Kind of the value that was walked last. */
   protected valueKind = 0;
-  readonly #nesting = new Uint8Array(DEPTH_MAX + 1); // Opening byte at each depth.
+  readonly #nesting: number[] = [0]; // Opening byte at each depth. An array: made anew for each body.
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;

@@ -18,18 +18,18 @@ export class RecordScanner extends JsonWalker {
   low = 0;
   high = 0;
   /** By alias: range of the value (of a string: inside its quotes) and its `ValueKind`. */
-  readonly start = new Uint32Array(ALIASES_END);
-  readonly end = new Uint32Array(ALIASES_END);
-  readonly kind = new Uint8Array(ALIASES_END);
+  readonly start = zeros(ALIASES_END);
+  readonly end = zeros(ALIASES_END);
+  readonly kind = zeros(ALIASES_END);
 
   #wrapperAllowed = false;
   #meaning = -1;
   /** Place of the next key in the record, among the keys that may mean something. */
   #turn = 0;
-  readonly #guessStart = new Uint32Array(GUESSES_MAX);
-  readonly #guessLength = new Uint32Array(GUESSES_MAX);
-  readonly #guessContext = new Uint8Array(GUESSES_MAX);
-  readonly #guessMeaning = new Int16Array(GUESSES_MAX);
+  readonly #guessStart = zeros(GUESSES_MAX);
+  readonly #guessLength = zeros(GUESSES_MAX);
+  readonly #guessContext = zeros(GUESSES_MAX);
+  readonly #guessMeaning = zeros(GUESSES_MAX);
 
   /**
    * Scans the object whose brace is at `at`. With `oneLine`, a line feed outside a string ends it (broken).
@@ -225,3 +225,8 @@ const COLON = 0x3a;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
 const BRACE_END = 0x7d;
+
+/** Plain arrays: a small body is decoded sooner than a typed array is made. */
+function zeros(length: number): number[] {
+  return new Array<number>(length).fill(0);
+}

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { TracerError } from "@tracer/core";
 import * as store from "@tracer/store";
 import type { Config } from "./config.ts";
 import type { Observe } from "./observe.ts";
@@ -24,7 +25,12 @@ export async function openDatabase(config: Config, observe: Observe): Promise<Da
     onError: (error) => observe({ name: "database_lost", error }),
   });
   stack.defer(() => pool.end());
-  await store.checkServerVersion(pool);
+  await store.checkServerVersion(pool).catch((error: unknown) => {
+    if (embedded !== null || !isUnavailable(error)) throw error;
+    throw new TracerError("DATABASE_UNAVAILABLE", `DATABASE_URL: ${error.message}`, {
+      cause: error,
+    });
+  });
   await store.migrate(pool);
   const owned = stack.move();
   return {
@@ -32,4 +38,8 @@ export async function openDatabase(config: Config, observe: Observe): Promise<Da
     failed: embedded?.exited ?? new Promise<never>(() => {}),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function isUnavailable(error: unknown): error is TracerError {
+  return error instanceof TracerError && error.code === "DATABASE_UNAVAILABLE";
 }

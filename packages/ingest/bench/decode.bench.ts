@@ -78,25 +78,19 @@ const body = pinoLines();
 const directory = new SeriesDirectory();
 directory.project("default");
 const decoded: number[] = [];
-const parsed: number[] = [];
-const parsedWhole: number[] = [];
-const ratios: number[] = [];
+const byLine: number[] = [];
+const whole: number[] = [];
 for (let round = 0; round < ROUNDS; round += 1) {
-  const decodeRate = rateOf(() => decode(body, directory));
-  const parseRate = Math.max(
-    rateOf(() => parseLines(body)),
-    rateOf(() => parseWhole(body)),
-  );
-  decoded.push(decodeRate);
-  parsed.push(parseRate);
-  parsedWhole.push(parseRate);
-  ratios.push(decodeRate / parseRate);
+  decoded.push(rateOf(() => decode(body, directory)));
+  byLine.push(rateOf(() => parseLines(body)));
+  whole.push(rateOf(() => parseWhole(body)));
 }
-const ratio = median(ratios);
+const parsed = Math.max(median(byLine), median(whole));
+const ratio = median(decoded) / parsed;
 process.stdout.write(
   `${(body.length / LINES).toFixed(0)} bytes a log\n` +
     `decode and count  ${Math.round(median(decoded)).toLocaleString("en")} logs/s\n` +
-    `JSON.parse        ${Math.round(median(parsed)).toLocaleString("en")} logs/s (the faster of two ways)\n` +
+    `JSON.parse        ${Math.round(parsed).toLocaleString("en")} logs/s (the faster of two ways)\n` +
     `ratio             ${ratio.toFixed(2)} (at least ${RATIO_MIN.toFixed(1)})\n`,
 );
 if (!(ratio >= RATIO_MIN)) process.exitCode = 1;

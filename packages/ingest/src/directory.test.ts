@@ -109,9 +109,11 @@ describe("bounds", () => {
   });
 
   test("at projectsMax a new project is counted under project (other)", () => {
-    const directory = new SeriesDirectory({ projectsMax: 2 });
+    const directory = new SeriesDirectory({ seriesMax: 2, projectsMax: 3 });
     const names = ["a", "b", "c", "d", "a"];
     const slots = names.map((project) => directory.intern(key("api", "", project)));
+    for (const project of names) directory.intern(key("more", "", project));
+    expect(directory.slotEnd).toBe(5); // Two series, and an (other) in each of three projects.
     expect(slots.map((slot) => directory.key(slot)?.project)).toEqual([
       ...["a", "b", OTHER_NAME, OTHER_NAME, "a"],
     ]);

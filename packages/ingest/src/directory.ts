@@ -11,7 +11,7 @@ const PROJECTS_MAX = 10_000;
 export interface SeriesDirectoryOptions {
   /** Series held at once. Beyond it, new ones are counted under service `(other)` of their project. Default 100,000. */
   readonly seriesMax?: number;
-  /** Projects held at once, default 10,000; beyond it, new ones are counted under project `(other)`. */
+  /** Projects held at once, at least 1, `(other)` among them: that is where further ones are counted. Default 10,000. */
   readonly projectsMax?: number;
   /** Seed of the hash. Give a random one where senders are not trusted, so that they cannot choose collisions. */
   readonly seed?: number;
@@ -21,7 +21,8 @@ export interface SeriesDirectoryOptions {
  * Interns (project, environment, service) to dense integer slots. A slot stays with its series until
  * `release`, then is reused. Finding a known series from bytes builds no string; a name is cleaned
  * (`cleanName`) only when its bytes are not found as they are, which is why clean names cost nothing.
- * Besides `seriesMax` series there is at most one `(other)` per project, with environment "".
+ * Besides `seriesMax` series there is at most one `(other)` per project, with environment "", so slots are
+ * below `seriesMax + projectsMax`.
  */
 export class SeriesDirectory {
   readonly seriesMax: number;
@@ -62,7 +63,8 @@ export class SeriesDirectory {
   project(name: string): number {
     const known = this.#projectIds.get(name);
     if (known !== undefined) return known;
-    const room = this.#projects.length < this.projectsMax;
+    const reserved = this.#projectIds.has(OTHER_NAME) ? 0 : 1;
+    const room = this.#projects.length + reserved < this.projectsMax;
     const id = room || name === OTHER_NAME ? this.#projects.length : this.project(OTHER_NAME);
     if (id < this.#projects.length) return id; // The shared one: not remembered by name, so bounded.
     this.#projects.push(name);

@@ -69,6 +69,7 @@ CREATE TABLE "incidents" (
 	"channels" text[] NOT NULL,
 	"age_ms" double precision NOT NULL,
 	"onset_age_ms" double precision NOT NULL,
+	"new_text" boolean NOT NULL,
 	"superseded" jsonb,
 	CONSTRAINT "incidents_state" CHECK ("incidents"."state" in ('open', 'resolved')),
 	CONSTRAINT "incidents_severity" CHECK ("incidents"."severity" between 0 and 3)

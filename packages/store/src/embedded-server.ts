@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { Writable } from "node:stream";
+import { Duplex } from "node:stream";
 import type { ServerBinaries } from "./embedded-binaries.ts";
 import { type Cluster, spawnIn } from "./embedded-cluster.ts";
 
@@ -79,14 +79,18 @@ export async function runServer(
 
 function exitOf(child: ChildProcess, log: readonly string[]): Promise<ServerExit> {
   const watch = child.stdio[3];
-  if (watch instanceof Writable) watch.on("error", () => {}); // The shell is gone before us: fine.
+  const dismiss = () => {
+    if (watch instanceof Duplex) watch.end("done\n", () => watch.destroy());
+  };
+  if (watch instanceof Duplex) watch.on("error", () => {}); // The shell is gone before us: fine.
   return new Promise((resolve) => {
-    const end = (code: number | null, signal: NodeJS.Signals | null) => {
-      if (watch instanceof Writable) watch.end("done\n");
-      resolve({ code, signal, log });
-    };
-    child.once("close", end);
-    child.once("error", () => end(null, null));
+    // "close" comes once every pipe is closed, and the shell closes its own when it is dismissed.
+    child.once("exit", dismiss);
+    child.once("close", (code, signal) => resolve({ code, signal, log }));
+    child.once("error", () => {
+      dismiss();
+      resolve({ code: null, signal: null, log });
+    });
   });
 }
 

@@ -25,7 +25,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     lock = new DatabaseSync(join(folder, "lock"), { timeout: 0 });
-    lock.exec("PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE"); // The file stays empty: no journal.
+    lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE"); // One file is enough.
     writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   } catch (error) {
     if (lock?.isOpen) lock.close();

@@ -40,7 +40,9 @@ export function openPool(options: PoolOptions): pg.Pool {
     keepAlive: true,
   });
   // Without a listener, an idle connection that Postgres closes takes the process down.
-  pool.on("error", (error) => options.onError?.(error));
+  pool.on("error", (error) => {
+    if (!pool.ending) options.onError?.(error); // Closed by us, or by a server that is closed with us.
+  });
   return pool;
 }
 

@@ -15,7 +15,7 @@ export async function retryOnLock<Result>(statement: () => Promise<Result>): Pro
       if (tries < TRIES_MAX) continue;
       throw new TracerError(
         "DATABASE_UNAVAILABLE",
-        `Another session held a row for ${TRIES_MAX} tries of 1 s.`,
+        "Another session holds a row that is needed, and did not let go in time.",
         { cause },
       );
     }

@@ -65,9 +65,10 @@ export const incidents = pgTable(
     exemplars: jsonb().notNull(),
     /** Channels that were given a firing of this epoch, and so are owed its resolve. */
     channels: text().array().notNull(),
-    /** Ages of the newest sighting in ms: `EXCLUDED` carries them to the row lock, where the clock is. */
+    /** The newest sighting's own: `EXCLUDED` carries them to the row lock, where the clock is. */
     ageMs: doublePrecision("age_ms").notNull(),
     onsetAgeMs: doublePrecision("onset_age_ms").notNull(),
+    newText: boolean("new_text").notNull(),
     /** The epoch that the newest sighting closed by opening the next one; else null. */
     superseded: jsonb(),
   },

@@ -73,7 +73,7 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   [
     "text_pending",
     "false",
-    "case when n.told then false when n.late then held.text_pending else held.text_pending or excluded.text_pending end",
+    "case when n.told then false when n.late then held.text_pending else held.text_pending or excluded.new_text end",
   ],
   ["seq", "1", "case when n.fresh then 1 when n.told then held.seq + 1 else held.seq end"],
   ["title", "s.title", "case when n.late then held.title else excluded.title end"],
@@ -97,6 +97,7 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   ],
   ["age_ms", "s.age_ms", "excluded.age_ms"],
   ["onset_age_ms", "s.onset_age_ms", "excluded.onset_age_ms"],
+  ["new_text", "s.new_text", "excluded.new_text"],
   [
     "superseded",
     "null",
@@ -141,7 +142,7 @@ const DECISION = `
       (t.occurrences > held.announced_occurrences and
         t.occurrences >= 2 * held.announced_occurrences) or
       (t.peak > held.announced_peak and t.peak >= 1.2 * held.announced_peak) or
-      held.text_pending or excluded.text_pending) then 'update'
+      held.text_pending or excluded.new_text) then 'update'
     else 'duplicate' end as outcome
   from (
     select c.clock, c.clock - ${AGE("excluded.age_ms")} as seen_at,
@@ -179,7 +180,7 @@ with input as (
   select * from jsonb_to_recordset($1::jsonb) as i(
     fingerprint text, project text, environment text, service text, kind text, part text,
     severity smallint, onset_age_ms float8, age_ms float8, occurrences bigint, peak float8,
-    title text, evidence jsonb, exemplars jsonb, text_pending boolean)
+    title text, evidence jsonb, exemplars jsonb, new_text boolean)
 ), reserved as (${RESERVATION}
 ), history as (
   insert into incident_history

@@ -43,7 +43,7 @@ export interface SightingRow {
   readonly title: string;
   readonly evidence: Evidence;
   readonly exemplars: readonly string[];
-  readonly text_pending: boolean;
+  readonly new_text: boolean;
 }
 
 /** Longer ages are cut to this: a hundred years. */
@@ -69,7 +69,7 @@ export function sightingRowOf(sighting: Sighting): SightingRow {
     title: sighting.title,
     evidence: sighting.evidence,
     exemplars: sighting.exemplars,
-    text_pending: sighting.hasNewText ?? false,
+    new_text: sighting.hasNewText ?? false,
   };
 }
 
@@ -83,7 +83,7 @@ export function mergeSightings(first: SightingRow, second: SightingRow): Sightin
     occurrences: older.occurrences + newer.occurrences,
     peak: Math.max(older.peak, newer.peak),
     exemplars: newer.exemplars.length > 0 ? newer.exemplars : older.exemplars,
-    text_pending: older.text_pending || newer.text_pending,
+    new_text: older.new_text || newer.new_text,
   };
 }
 

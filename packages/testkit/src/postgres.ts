@@ -20,28 +20,31 @@ export interface TestDatabaseOptions {
  * A database of its own, cloned from a migrated one, and dropped at the end with whoever is still
  * connected to it. Needs the global set-up of the vitest projects `pg`, `fault` and `e2e`.
  */
-export async function createTestDatabase({
-  connectionsMax = 25,
-}: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const server = process.env[SERVER_VARIABLE];
-  const template = process.env[TEMPLATE_VARIABLE];
-  if (server === undefined || template === undefined) {
-    throw new Error(
-      "No test server: is this file one of *.pg.test.ts, *.fault.test.ts, *.e2e.test.ts?",
-    );
-  }
-  const name = uniqueName("test");
-  await onServer(server, `create database ${name} template ${template}`);
-  const connectionString = withDatabase(server, name);
-  const pool = openPool({ connectionString, connectionsMax });
-  return {
-    connectionString,
-    pool,
-    [Symbol.asyncDispose]: async () => {
-      await pool.end();
-      await onServer(server, `drop database ${name} with (force)`);
-    },
-  };
+export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  return createDatabase(`template ${variable(TEMPLATE_VARIABLE)}`, options);
+}
+
+/** An empty database without a schema, for tests of the migrations themselves. */
+export async function createEmptyDatabase(
+  options: TestDatabaseOptions = {},
+): Promise<TestDatabase> {
+  return createDatabase("", options);
+}
+
+/**
+ * Lets time pass for everything that a database holds: every instant in its tables moves `seconds` into
+ * the past. Negative: back.
+ */
+export async function passTime(pool: Pool, seconds: number): Promise<void> {
+  const { rows } = await pool.query<{ statement: string | null }>(
+    `select string_agg(statement, '; ') as statement from (
+       select format('update %I set %s', table_name, string_agg(
+         format('%1$I = %1$I - make_interval(secs => %2$s)', column_name, $1::float8), ', ')) as statement
+       from information_schema.columns
+       where table_schema = 'public' and data_type = 'timestamp with time zone' group by table_name) s`,
+    [seconds],
+  );
+  await pool.query(rows[0]?.statement ?? "");
 }
 
 /** Makes the migrated database that the tests clone. Nobody may stay connected to it. */
@@ -58,14 +61,15 @@ export async function dropTemplate(server: string, name: string): Promise<void> 
   await onServer(server, `drop database ${name} with (force)`);
 }
 
-/** An empty database without a schema, for tests of the migrations themselves. */
-export async function createEmptyDatabase(): Promise<TestDatabase> {
-  const server = process.env[SERVER_VARIABLE];
-  if (server === undefined) throw new Error("No test server.");
-  const name = uniqueName("empty");
-  await onServer(server, `create database ${name}`);
+async function createDatabase(
+  clause: string,
+  { connectionsMax = 25 }: TestDatabaseOptions,
+): Promise<TestDatabase> {
+  const server = variable(SERVER_VARIABLE);
+  const name = uniqueName("test");
+  await onServer(server, `create database ${name} ${clause}`);
   const connectionString = withDatabase(server, name);
-  const pool = openPool({ connectionString });
+  const pool = openPool({ connectionString, connectionsMax });
   return {
     connectionString,
     pool,
@@ -74,6 +78,12 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
       await onServer(server, `drop database ${name} with (force)`);
     },
   };
+}
+
+function variable(name: string): string {
+  const value = process.env[name];
+  if (value !== undefined) return value;
+  throw new Error("No test server: is this one of *.pg.test.ts, *.fault.test.ts, *.e2e.test.ts?");
 }
 
 function uniqueName(kind: string): string {

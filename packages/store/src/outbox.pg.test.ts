@@ -1,0 +1,268 @@
+import type { Verdict } from "@tracer/core";
+import { aSighting, createTestDatabase, passTime, SIGHT_OPTIONS } from "@tracer/testkit";
+import { expect, test } from "vitest";
+import { type ClaimedDelivery, claimDeliveries } from "./claim.ts";
+import { listDeliveries } from "./deliveries.ts";
+import { getIncident } from "./incidents.ts";
+import { clear, resolveQuiet } from "./resolve.ts";
+import { heartbeat, nextDueMs, recordAttempt, retryDeadLetter, settle } from "./settle.ts";
+import { sight } from "./sight.ts";
+
+type Database = Awaited<ReturnType<typeof createTestDatabase>>;
+
+const SENT: Verdict = { kind: "sent", receipt: null };
+const RETRY: Verdict = { kind: "retry", reason: "http_429", afterMs: null };
+const PERMANENT: Verdict = { kind: "permanent", reason: "channel_not_found" };
+
+function claim({ pool }: Database, processorId = "p1", limit = 100): Promise<ClaimedDelivery[]> {
+  return claimDeliveries(pool, { processorId, leaseSeconds: 120, limit });
+}
+
+/** The one delivery that can be claimed now. */
+async function claimOne(database: Database, processorId = "p1"): Promise<ClaimedDelivery> {
+  const [delivery, ...others] = await claim(database, processorId);
+  expect(others).toEqual([]);
+  if (delivery === undefined) throw new Error("Nothing could be claimed.");
+  return delivery;
+}
+
+/** Attempts a claimed delivery and settles it, without sending anything. */
+async function attempt(
+  { pool }: Database,
+  delivery: ClaimedDelivery,
+  verdict: Verdict = SENT,
+  retryAfterMs = 1_000,
+): Promise<"settled" | "fenced" | "not begun"> {
+  const attemptId = await recordAttempt(pool, { ...delivery, processorId: "p1" });
+  if (attemptId === null) return "not begun";
+  return settle(pool, { ...delivery, attemptId, verdict, retryAfterMs });
+}
+
+async function open(database: Database, service = "checkout"): Promise<void> {
+  await sight(database.pool, [aSighting({ service, severity: "warning" })], SIGHT_OPTIONS);
+}
+
+async function escalate(database: Database, severity: "error" | "critical"): Promise<void> {
+  await sight(database.pool, [aSighting({ severity })], SIGHT_OPTIONS);
+}
+
+async function edit(database: Database): Promise<void> {
+  await passTime(database.pool, 31);
+  await heartbeat(database.pool, "p1");
+  const options = { ...SIGHT_OPTIONS, quietSeconds: 100_000, repeatSeconds: 1_000_000 };
+  const [result] = await sight(
+    database.pool,
+    [aSighting({ severity: "info", hasNewText: true })],
+    options,
+  );
+  expect(result?.outcome).toBe("update");
+}
+
+test("a claim hands out what the channel needs, once", async () => {
+  await using database = await createTestDatabase();
+  expect(await nextDueMs(database.pool)).toBeNull();
+  await open(database);
+  expect(await nextDueMs(database.pool)).toBe(0);
+  const delivery = await claimOne(database);
+  expect(delivery).toMatchObject({
+    channel: "slack",
+    action: "open",
+    seq: 1,
+    leaseToken: 1,
+    attempts: 0,
+    receipt: null,
+    uncertain: false,
+    incident: { service: "checkout", severity: "warning", state: "open", epoch: 1 },
+  });
+  const sinceMs = Date.parse(delivery.incident.lastSeenAt) - Date.parse(delivery.incident.openedAt);
+  expect(sinceMs).toBe(40_000); // openedAt is the onset.
+  expect(await claim(database, "p2")).toEqual([]);
+  expect(await nextDueMs(database.pool)).toBeGreaterThan(100_000);
+  expect(await attempt(database, delivery)).toBe("settled");
+  expect(await nextDueMs(database.pool)).toBeNull();
+});
+
+test("twenty claim at once: every delivery has one holder", async () => {
+  await using database = await createTestDatabase();
+  const services = Array.from({ length: 60 }, (_, index) => `s${index}`);
+  await sight(
+    database.pool,
+    services.map((service) => aSighting({ service })),
+    SIGHT_OPTIONS,
+  );
+  const claims: ClaimedDelivery[] = [];
+  for (let round = 0; round < 5 && claims.length < 60; round += 1) {
+    const workers = Array.from({ length: 20 }, (_, index) => claim(database, `p${index}`, 5));
+    claims.push(...(await Promise.all(workers)).flat());
+  }
+  expect(claims).toHaveLength(60);
+  expect(new Set(claims.map(({ deliveryId }) => deliveryId)).size).toBe(60);
+});
+
+test("in order for each fingerprint and channel, one in flight; the others are not held up", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  await escalate(database, "critical");
+  await open(database, "other");
+  await passTime(database.pool, 301);
+  await resolveQuiet(database.pool);
+  const seen: string[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    for (const delivery of await claim(database)) {
+      if (delivery.incident.service === "checkout") seen.push(delivery.action);
+      await attempt(database, delivery);
+    }
+  }
+  expect(seen).toEqual(["open", "escalate", "resolve"]);
+  const { rows } = await database.pool.query("select state from outbox where state <> 'sent'");
+  expect(rows).toEqual([]);
+});
+
+test("a poison row holds up its own key only, and becomes a dead letter", async () => {
+  await using database = await createTestDatabase();
+  await open(database, "poison");
+  const poison = await claimOne(database);
+  expect(await attempt(database, poison, RETRY, 60_000)).toBe("settled");
+  await sight(
+    database.pool,
+    [aSighting({ service: "poison", severity: "critical" }), aSighting({ service: "good" })],
+    SIGHT_OPTIONS,
+  );
+  const good = await claimOne(database);
+  expect(good.incident.service).toBe("good");
+  await attempt(database, good);
+  await passTime(database.pool, 61);
+  const again = await claimOne(database, "p2");
+  expect(again).toMatchObject({ action: "open", attempts: 1, uncertain: false });
+  expect(await attempt(database, again, PERMANENT)).toBe("settled");
+  expect(await claimOne(database)).toMatchObject({ action: "escalate" });
+  const [dead] = await listDeliveries(database.pool, { state: "dead", limit: 10 });
+  expect(dead).toMatchObject({ action: "open", attempts: 2, lastError: "channel_not_found" });
+  expect(await listDeliveries(database.pool, { state: "dead", limit: 9, project: "x" })).toEqual(
+    [],
+  );
+});
+
+test("a dead letter can be sent again by hand", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  const delivery = await claimOne(database);
+  expect(await retryDeadLetter(database.pool, delivery.deliveryId)).toBe(false);
+  await attempt(database, delivery, PERMANENT);
+  expect(await claim(database)).toEqual([]);
+  expect(await retryDeadLetter(database.pool, delivery.deliveryId)).toBe(true);
+  expect(await retryDeadLetter(database.pool, "no such")).toBe(false);
+  expect(await attempt(database, await claimOne(database))).toBe("settled");
+});
+
+test("tried for a day, then given up; not a minute earlier", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  await passTime(database.pool, 86_300);
+  await attempt(database, await claimOne(database), RETRY, 50_000);
+  expect(await listDeliveries(database.pool, { state: "dead", limit: 1 })).toEqual([]);
+  await passTime(database.pool, 101);
+  await attempt(database, await claimOne(database), RETRY);
+  expect(await listDeliveries(database.pool, { state: "dead", limit: 1 })).toHaveLength(1);
+});
+
+test("fenced: who slept through the lease neither sends nor settles", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  const sleeper = await claimOne(database, "p1");
+  const attemptId = await recordAttempt(database.pool, { ...sleeper, processorId: "p1" });
+  await passTime(database.pool, 121);
+  expect(await recordAttempt(database.pool, { ...sleeper, processorId: "p1" })).toBeNull();
+  const successor = await claimOne(database, "p2");
+  expect(successor).toMatchObject({ leaseToken: 2, attempts: 1, uncertain: true });
+  expect(await recordAttempt(database.pool, { ...sleeper, processorId: "p1" })).toBeNull();
+  const late = { ...sleeper, attemptId: attemptId ?? "", verdict: SENT, retryAfterMs: 0 };
+  expect(await settle(database.pool, late)).toBe("fenced");
+  expect(await attempt(database, successor)).toBe("settled");
+  const { rows } = await database.pool.query(
+    "select lease_token, outcome from delivery_attempts order by id",
+  );
+  expect(rows).toEqual([
+    { lease_token: 1, outcome: "sent" },
+    { lease_token: 2, outcome: "sent" },
+  ]);
+});
+
+test("a processor whose heartbeat is older than 5 s loses its leases at once, one alive keeps them", async () => {
+  await using database = await createTestDatabase();
+  await heartbeat(database.pool, "p1");
+  await open(database);
+  const first = await claimOne(database, "p1");
+  await recordAttempt(database.pool, { ...first, processorId: "p1" });
+  await passTime(database.pool, 4.5);
+  expect(await claim(database, "p2")).toEqual([]);
+  await heartbeat(database.pool, "p1");
+  await passTime(database.pool, 4.5);
+  expect(await claim(database, "p2")).toEqual([]);
+  await passTime(database.pool, 1);
+  const taken = await claimOne(database, "p2");
+  expect(taken).toMatchObject({ leaseToken: 2, uncertain: true });
+  expect(await claim(database, "p3")).toEqual([]); // p2 has shown no life yet, but its lease is new.
+});
+
+test("the receipt of the first message comes with the later ones, and edits take the newest state", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  const receipt = { ts: "1.2", channel: "C1" };
+  await attempt(database, await claimOne(database), { kind: "sent", receipt });
+  await edit(database);
+  await sight(database.pool, [aSighting({ severity: "info", occurrences: 40 })], SIGHT_OPTIONS);
+  const edited = await claimOne(database);
+  expect(edited).toMatchObject({ action: "edit", receipt, incident: { occurrences: 42 } });
+  await attempt(database, edited, { kind: "sent", receipt: { ts: "9.9" } });
+  await clear(database.pool, [aSighting().key], { clearSeconds: 0 });
+  await resolveQuiet(database.pool);
+  expect(await claimOne(database)).toMatchObject({
+    action: "resolve",
+    receipt,
+    incident: { state: "resolved", closeReason: "clear", occurrences: 42 },
+  });
+});
+
+test("an edit that something newer has overtaken is dropped, unless it is in flight", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  await attempt(database, await claimOne(database));
+  await edit(database);
+  const flying = await claimOne(database);
+  await edit(database);
+  await escalate(database, "critical");
+  expect(await claim(database)).toEqual([]); // One in flight; the second edit is dropped.
+  await attempt(database, flying, { kind: "ambiguous", reason: "timeout" }); // Dropped: newer waits.
+  expect(await claimOne(database)).toMatchObject({ action: "escalate" });
+  const { rows } = await database.pool.query(
+    "select action, state from outbox where action = 'edit' order by seq",
+  );
+  expect(rows).toEqual([
+    { action: "edit", state: "dropped" },
+    { action: "edit", state: "dropped" },
+  ]);
+  const found = await getIncident(database.pool, flying.incident.id);
+  expect(found?.deliveries.map(({ action, state }) => `${action} ${state}`)).toEqual([
+    "open sent",
+    "escalate pending",
+  ]);
+});
+
+test("an edit that failed comes again when nothing newer waits", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  await attempt(database, await claimOne(database));
+  await edit(database);
+  await attempt(database, await claimOne(database), { kind: "ambiguous", reason: "timeout" }, 0);
+  expect(await claimOne(database)).toMatchObject({ action: "edit", attempts: 1, uncertain: true });
+});
+
+test("the holder dies after the loser was told duplicate: the message is not lost", async () => {
+  await using database = await createTestDatabase();
+  const [won] = await sight(database.pool, [aSighting()], SIGHT_OPTIONS);
+  const [lost] = await sight(database.pool, [aSighting()], SIGHT_OPTIONS);
+  expect([won?.outcome, lost?.outcome]).toEqual(["created", "duplicate"]);
+  // The winner never claims. Whoever is alive does.
+  expect(await claimOne(database, "loser")).toMatchObject({ action: "open" });
+});

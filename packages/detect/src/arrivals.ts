@@ -6,9 +6,13 @@ export const TICK_FREEZE_SECONDS = 45;
 const PIPELINE_SECONDS_MIN = 120;
 export const PIPELINE_GAPS_MIN = 20;
 /** …and longer than the longest gap of about the last day. */
-const PIPELINE_LONGEST_FACTOR = 2;
+const LONGEST_FACTOR = 1.5;
+/** An unusual gap counts this much towards the longest: a third one of a day is nothing unusual. */
+const UNUSUAL_GAIN = 0.4;
 const LONGEST_MEMORY_MS = 86_400_000;
 const ARRIVALS_MIN = 60;
+/** With fewer, nothing is known about what is usual, and missing is the safer reading. */
+const ARRIVALS_KNOWN_MIN = 10;
 const LEARNING_MS_MIN = 3_600_000;
 const GAP_MEMORY_ARRIVALS = 200;
 /** After a freeze, a service not heard again yet is waited for this long before its silence counts. */
@@ -73,7 +77,8 @@ export class Arrivals {
     }
     this.#count += 1;
     const gapMs = Math.max(0, receiptMs - this.#lastMs);
-    if (this.#ticked && gapMs >= TICK_FREEZE_SECONDS * 1000 && this.#isUnusual(gapMs)) {
+    const unusual = gapMs >= TICK_FREEZE_SECONDS * 1000 && this.#isUnusual(gapMs);
+    if (this.#ticked && unusual) {
       this.#freezes.push({
         fromStep: stepAt(this.#lastMs + TICK_FREEZE_SECONDS * 1000 - this.#latenessMs),
         toStep: stepAt(receiptMs),
@@ -85,7 +90,8 @@ export class Arrivals {
     this.#gapMs += gain * (gapMs - this.#gapMs);
     this.#recordsPerArrival += gain * (records - this.#recordsPerArrival);
     const kept = this.#longestGapMs * Math.exp(-gapMs / LONGEST_MEMORY_MS);
-    this.#longestGapMs = Math.max(kept, gapMs);
+    const learned = unusual ? kept + UNUSUAL_GAIN * (gapMs - kept) : gapMs;
+    this.#longestGapMs = Math.max(kept, learned);
     this.#lastMs = Math.max(this.#lastMs, receiptMs);
   }
 
@@ -96,8 +102,7 @@ export class Arrivals {
       gapMs >= PIPELINE_SECONDS_MIN * 1000 &&
       this.#count >= ARRIVALS_MIN &&
       this.#lastMs - this.#firstMs >= LEARNING_MS_MIN &&
-      gapMs >= PIPELINE_GAPS_MIN * this.#gapMs &&
-      gapMs >= PIPELINE_LONGEST_FACTOR * this.#longestGapMs
+      this.#isUnusual(gapMs)
     );
   }
 
@@ -113,9 +118,9 @@ export class Arrivals {
     return false;
   }
 
-  // Few arrivals say nothing about what is usual, and then missing is the safer reading.
   #isUnusual(gapMs: number): boolean {
-    return this.#count <= ARRIVALS_MIN || gapMs >= PIPELINE_GAPS_MIN * this.#gapMs;
+    if (this.#count < ARRIVALS_KNOWN_MIN) return true;
+    return gapMs >= PIPELINE_GAPS_MIN * this.#gapMs && gapMs >= LONGEST_FACTOR * this.#longestGapMs;
   }
 }
 

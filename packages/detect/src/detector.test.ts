@@ -163,7 +163,7 @@ describe("silence", () => {
       feed.quiet(NOON_MS + hour * HOUR + 400 * SECOND, HOUR - 400 * SECOND);
       if (hour === 3) feed.transitions.length = 0; // It has to see a few of them first.
     }
-    expect(feed.transitions).toEqual([]);
+    expect(feed.said("opened")).not.toContain("pipeline");
   });
 });
 
@@ -210,6 +210,29 @@ describe("time", () => {
     feed.post(feed.step(NOON_MS + 3 * SECOND, { records: 7, errors: 2 }), NOON_MS + 3 * SECOND);
     expect(feed.detector.bucketsOf(0, 60)).toMatchObject([
       { startMs: NOON_MS, records: 7, errors: 2, closed: false },
+    ]);
+  });
+});
+
+describe("pauses", () => {
+  test.each([1, 3, 5])("a young service that pauses for %s h returns without an alert", (hours) => {
+    const feed = new Feed();
+    const other = { slot: 1, perMinute: 20 };
+    feed.replay(NOON_MS, 2 * HOUR, steady, other);
+    feed.replay(NOON_MS + 2 * HOUR, hours * HOUR, other);
+    feed.replay(NOON_MS + (2 + hours) * HOUR, HOUR, steady, other);
+    expect(feed.transitions).toEqual([]);
+  });
+
+  test("a service that returns after its silence was accepted starts anew", () => {
+    const feed = new Feed();
+    const other = { slot: 1, perMinute: 20 };
+    feed.replay(NOON_MS, 8 * HOUR, steady, other);
+    feed.replay(NOON_MS + 8 * HOUR, 6.05 * HOUR, other);
+    feed.replay(NOON_MS + 14.05 * HOUR, HOUR, steady, other);
+    expect(feed.transitions.map(({ state, reason }) => [state, reason])).toEqual([
+      ["opened", "evidence"],
+      ["resolved", "accepted"],
     ]);
   });
 });

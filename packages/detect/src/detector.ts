@@ -11,7 +11,7 @@ import { Flag, SeriesColumns } from "./series-columns.ts";
 import { type BucketView, bucketViews, type Explanation, explanationOf } from "./series-view.ts";
 import { SignalBook, type Transition } from "./signal-book.ts";
 import { TickWheel } from "./tick-wheel.ts";
-import { decayVolume } from "./volume-evidence.ts";
+import { restartVolume } from "./volume-evidence.ts";
 
 /** Records further ahead of their receipt than this are counted at receipt. */
 const FUTURE_MS_MAX = 300_000;
@@ -305,7 +305,7 @@ export class Detector {
   /** Lets a long silence pass at once. */
   #skip(slot: number, from: number, to: number): void {
     decayErrors(this.#columns, slot, to - from);
-    decayVolume(this.#columns, slot, to - from);
+    restartVolume(this.#columns, slot, to);
     if (to - from >= RING_STEPS) skipBuckets(this.#columns, slot, false);
     // What is left of the bucket in which the silence ends is short, and closes as a missing one.
     if (bucketOf(to) !== bucketOf(from)) clearBucket(this.#columns, slot);

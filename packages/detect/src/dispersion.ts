@@ -11,15 +11,16 @@ const BLOCK_STEPS_MAX = 360;
 const BLOCK_EXPECTED_MIN = 2;
 const BLOCK_VARIANCE_MIN = 0.5;
 const BLOCK_RATIO_MAX = 40;
+const ERROR_BLOCK_RATIO_MAX = 10;
 const BLOCKS_MEMORY = 144;
 const EXCESS_MEMORY_STEPS = 4_320;
 /** κ before anything was measured, and how many steps that opinion is worth. */
 const EXCESS_PRIOR = 0.05;
 const EXCESS_PRIOR_STEPS = 180;
 const OUTLIER_DEVIATIONS = 5;
-const RATIO_PRIOR = 2;
+const RATIO_PRIOR = 1.3;
 const RATIO_PRIOR_BLOCKS = 4;
-const ERROR_RATIO_PRIOR = 1.2;
+const ERROR_PRIOR_BLOCKS = 20;
 
 /** φ of the volume: max(1 + κλ, the 5-minute block ratio), at least 1. */
 export function volumeDispersionOf(columns: SeriesColumns, slot: number, expected: number): number {
@@ -76,12 +77,15 @@ export function resetVolumeBlock(columns: SeriesColumns, slot: number): void {
   columns.volumeBlockSteps.set(slot, 0);
 }
 
-/** φₑ of the share of errors, at least 1. */
+/**
+ * φₑ of the share of errors, at least 1. Shrunk towards 1 and lowered by its own standard error: an hour
+ * of plain chance measures up to 2, which would halve all evidence of a new service.
+ */
 export function errorDispersionOf(columns: SeriesColumns, slot: number): number {
   const blocks = columns.errorBlocks.at(slot);
-  const weight = RATIO_PRIOR_BLOCKS / (RATIO_PRIOR_BLOCKS + blocks);
-  const mixed = weight * ERROR_RATIO_PRIOR + (1 - weight) * columns.errorDispersion.at(slot);
-  return Math.max(1, mixed);
+  const known = blocks / (blocks + ERROR_PRIOR_BLOCKS);
+  const doubt = Math.SQRT2 * (Math.sqrt(blocks) / (blocks + ERROR_PRIOR_BLOCKS));
+  return Math.max(1, 1 - known + known * columns.errorDispersion.at(slot) - doubt);
 }
 
 /** Learns a step's errors against the share that was expected of its records. */
@@ -102,7 +106,8 @@ export function learnErrorDispersion(
   if (variance > 0) {
     const excess = columns.errorBlockExcess.at(slot);
     // One error where hardly any is expected is a ratio of hundreds and says little.
-    const ratio = Math.min((excess * excess) / Math.max(variance, BLOCK_VARIANCE_MIN), 10);
+    const pearson = (excess * excess) / Math.max(variance, BLOCK_VARIANCE_MIN);
+    const ratio = Math.min(pearson, ERROR_BLOCK_RATIO_MAX);
     const blocks = columns.errorBlocks.at(slot) + 1;
     columns.errorBlocks.set(slot, blocks);
     const mean = columns.errorDispersion.at(slot);

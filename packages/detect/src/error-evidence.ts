@@ -3,7 +3,7 @@ import type { StepCounts } from "./open-steps.ts";
 import { ERROR_TESTS, type SeriesColumns } from "./series-columns.ts";
 
 /** Nats that an `error` signal needs. */
-export const ERROR_BAR = 13;
+export const ERROR_BAR = 12;
 /** What one step may add: three steps must agree, so a blip never alerts. */
 const STEP_CAP = 0.4 * ERROR_BAR;
 const BOUND = 1.3 * ERROR_BAR;
@@ -19,20 +19,49 @@ const SHARE_MAX = 0.999;
 const WARM_STEPS = 24;
 const WARM_RECORDS = 50;
 /** Standard errors by which the expected share is taken higher than it was seen. */
-const CAUTION = 1;
+const CAUTION = 0.5;
+const SEEN_ERRORS_MIN = 10;
+/** From this much evidence on, what was learned since its onset is not held against it… */
+const SUSPECT_EVIDENCE = 4;
+/** …if the onset is recent, most of the past is older, and that past is a few hours long. */
+const SUSPECT_STEPS_MAX = 720;
+const SUSPECT_RECORDS_SHARE_MAX = 0.5;
+const SUSPECT_AGE_STEPS_MIN = 1_080;
 
 /** Expected share of errors, as measured, in (0, 1). */
 export function errorShareOf(columns: SeriesColumns, slot: number): number {
   const share =
     (columns.errorSum.at(slot) + PRIOR_ERRORS) / (columns.recordSum.at(slot) + PRIOR_RECORDS);
-  return Math.min(Math.max(share, SHARE_MIN), SHARE_MAX);
+  return clampShare(share);
 }
 
-/** The share that evidence is measured against: the expected one and what a short past leaves open. */
-export function cautiousErrorShareOf(columns: SeriesColumns, slot: number): number {
-  const share = errorShareOf(columns, slot);
-  const records = columns.recordSum.at(slot) + PRIOR_RECORDS;
-  return Math.min(share + CAUTION * Math.sqrt((share * (1 - share)) / records), SHARE_MAX);
+/**
+ * The share that evidence is measured against: the expected one, and what a short past leaves open. A
+ * slow fault of a quiet service is learned while evidence against it grows, and would excuse itself; so
+ * strong evidence is measured against the past before its onset.
+ */
+export function cautiousErrorShareOf(columns: SeriesColumns, slot: number, step: number): number {
+  let records = columns.recordSum.at(slot);
+  let errors = columns.errorSum.at(slot);
+  const test = strongestErrorTest(columns, slot);
+  if (
+    columns.errorEvidence.at(test) >= SUSPECT_EVIDENCE &&
+    step - columns.errorOnset.at(test) <= SUSPECT_STEPS_MAX &&
+    step - columns.firstStep.at(slot) >= SUSPECT_AGE_STEPS_MIN &&
+    columns.errorSinceRecords.at(test) <= SUSPECT_RECORDS_SHARE_MAX * records
+  ) {
+    records -= columns.errorSinceRecords.at(test);
+    errors = Math.max(0, errors - columns.errorSinceErrors.at(test));
+  }
+  const share = clampShare((errors + PRIOR_ERRORS) / (records + PRIOR_RECORDS));
+  const doubt = Math.sqrt((share * (1 - share)) / (records + PRIOR_RECORDS));
+  // A service that logs little but errors must not be held against a prior of hardly any.
+  const seen = errors >= SEEN_ERRORS_MIN ? errors / records : 0;
+  return Math.min(Math.max(share + CAUTION * doubt, seen), SHARE_MAX);
+}
+
+function clampShare(share: number): number {
+  return Math.min(Math.max(share, SHARE_MIN), SHARE_MAX);
 }
 
 /** The share of errors that test number `test` looks for, above `share`. */
@@ -60,10 +89,11 @@ export function scoreErrors(
   if (records === 0 || !errorIsWarm(columns, slot, step)) return;
   const first = slot * ERROR_TESTS;
   const evidence = columns.errorEvidence;
-  if (errors === 0 && evidence.at(first) + evidence.at(first + 1) + evidence.at(first + 2) === 0) {
+  const sum = evidence.at(first) + evidence.at(first + 1) + evidence.at(first + 2);
+  if (errors === 0 && sum === 0) {
     return; // Nothing to accumulate and nothing to take back.
   }
-  const share = cautiousErrorShareOf(columns, slot);
+  const share = cautiousErrorShareOf(columns, slot, step);
   const dispersion = errorDispersionOf(columns, slot);
   for (let test = 0; test < ERROR_TESTS; test += 1) {
     const index = first + test;

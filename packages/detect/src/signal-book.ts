@@ -26,6 +26,7 @@ import { Flag, type SeriesColumns } from "./series-columns.ts";
 import {
   clearDropEvidence,
   isDropJudged,
+  isPaused,
   learnVolume,
   scoreVolume,
   strongestVolumeTest,
@@ -152,14 +153,14 @@ export class SignalBook {
       this.#judgeErrors(slot, step, counts);
       this.#judgeVolume(slot, step, counts);
       if (!columns.has(slot, Flag.errorOpen)) learnErrors(columns, slot, counts);
-      if (!missing) this.#learnVolume(slot, counts.records);
+      if (!missing) this.#learnVolume(slot, step, counts.records);
     }
     if ((step + 1) % BUCKET_STEPS !== 0) return;
     if (columns.bucketSteps.at(slot) === BUCKET_STEPS) this.#judgeBucket(slot, step, counts);
     closeBucket(columns, slot, bucketOf(step));
   }
 
-  #learnVolume(slot: number, records: number): void {
+  #learnVolume(slot: number, step: number, records: number): void {
     const columns = this.#columns;
     const openSteps = columns.volumeOpenSteps.at(slot);
     if (columns.has(slot, VOLUME_OPEN)) {
@@ -167,7 +168,7 @@ export class SignalBook {
       return;
     }
     if (openSteps > 0) columns.volumeOpenSteps.set(slot, openSteps - 1);
-    learnVolume(columns, slot, records);
+    if (!isPaused(columns, slot, step)) learnVolume(columns, slot, records);
   }
 
   #judgeErrors(slot: number, step: number, counts: StepCounts): void {
@@ -209,8 +210,7 @@ export class SignalBook {
       this.#applyRule(slot, step, counts, { rule, index: 0, score: scores.errors, bar });
       if (scores.records === null) continue;
       this.#applyRule(slot, step, counts, { rule, index: 1, score: scores.records, bar });
-      const age = step - this.#columns.firstStep.at(slot);
-      const judged = isDropJudged(this.#columns, slot, age);
+      const judged = isDropJudged(this.#columns, slot, step);
       const score = judged ? -scores.records : Math.min(0, -scores.records);
       this.#applyRule(slot, step, counts, { rule, index: 2, score, bar });
     }

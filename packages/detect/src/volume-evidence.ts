@@ -23,7 +23,7 @@ const DROP_RECORDS_MIN = 60;
 const DROP_STEPS_MIN = 2_160;
 const SURGE_STEPS_MIN = 60;
 /** Standard errors of the level by which a short past widens the tests. */
-const CAUTION = 2;
+const CAUTION = 1;
 const EXPECTED_MIN = 1e-3;
 
 export type VolumePart = "surge" | "drop";
@@ -50,7 +50,7 @@ export function scoreVolume(
   const dispersion = volumeDispersionOf(columns, slot, expected);
   const seen = Math.min(columns.levelSteps.at(slot), MEMORY_STEPS);
   const margin = CAUTION * Math.sqrt((dispersion * Math.max(expected, EXPECTED_MIN)) / seen);
-  const drop = !incomplete && isDropJudged(columns, slot, age);
+  const drop = !incomplete && isDropJudged(columns, slot, step);
   const last = drop ? VOLUME_TESTS : SURGE_TESTS;
   for (let test = 0; test < last; test += 1) {
     const surge = test < SURGE_TESTS;
@@ -62,9 +62,10 @@ export function scoreVolume(
   }
 }
 
-/** True once the service was busy for long enough that its absence means something. */
-export function isDropJudged(columns: SeriesColumns, slot: number, ageSteps: number): boolean {
-  return ageSteps >= DROP_STEPS_MIN && columns.recordsTotal.at(slot) >= DROP_RECORDS_MIN;
+/** True once the service was heard for so long, and so much, that its absence means something. */
+export function isDropJudged(columns: SeriesColumns, slot: number, step: number): boolean {
+  const heardSteps = step - columns.emptyRun.at(slot) - columns.firstStep.at(slot);
+  return heardSteps >= DROP_STEPS_MIN && columns.recordsTotal.at(slot) >= DROP_RECORDS_MIN;
 }
 
 function volumeLogRatio(records: number, expected: number, test: number): number {
@@ -156,19 +157,32 @@ export function unlearnVolume(
 }
 const UNLEARN_STEPS_MAX = 120;
 
+/**
+ * True while a service that is too young for its silence to mean anything is clearly silent: stopped for
+ * lunch, say. Learning that as volume would make its return a surge.
+ */
+export function isPaused(columns: SeriesColumns, slot: number, step: number): boolean {
+  const emptyRun = columns.emptyRun.at(slot);
+  return (
+    emptyRun >= PAUSE_STEPS_MIN &&
+    emptyRun * columns.level.at(slot) >= PAUSE_EXPECTED_MIN &&
+    !isDropJudged(columns, slot, step)
+  );
+}
+const PAUSE_STEPS_MIN = 30;
+const PAUSE_EXPECTED_MIN = 10;
+
+/** Starts learning the volume anew with `step`: what was known is too old, or was nothing. */
+export function restartVolume(columns: SeriesColumns, slot: number, step: number): void {
+  columns.firstStep.set(slot, step);
+  columns.levelSteps.set(slot, 0);
+  acceptVolume(columns, slot, 0);
+}
+
 /** Takes `level` records a step as normal from now on, and forgets how the old normal varied. */
 export function acceptVolume(columns: SeriesColumns, slot: number, level: number): void {
   columns.level.set(slot, level);
   columns.levelSlow.set(slot, level);
-  clearVolumeEvidence(columns, slot);
-  resetVolumeBlock(columns, slot);
-}
-
-/** What many empty steps in a row do, at once. */
-export function decayVolume(columns: SeriesColumns, slot: number, steps: number): void {
-  const factor = Math.exp(-steps / MEMORY_STEPS);
-  columns.level.set(slot, columns.level.at(slot) * factor);
-  columns.levelSlow.set(slot, columns.levelSlow.at(slot) * factor);
   clearVolumeEvidence(columns, slot);
   resetVolumeBlock(columns, slot);
 }

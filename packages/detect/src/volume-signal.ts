@@ -18,6 +18,7 @@ import {
   acceptVolume,
   clearVolumeEvidence,
   decidedVolumeTest,
+  restartVolume,
   strongestVolumeTest,
   unlearnVolume,
   VOLUME_BAR,
@@ -102,7 +103,8 @@ export function acceptNewNormal(columns: SeriesColumns, slot: number, step: numb
   }
   const level = buckets === 0 ? columns.level.at(slot) : records / (buckets * BUCKET_STEPS);
   columns.volumeOpenSteps.set(slot, 0);
-  acceptVolume(columns, slot, level);
+  if (level === 0) restartVolume(columns, slot, step);
+  else acceptVolume(columns, slot, level);
 }
 
 /** Severity by the volume since the onset, or of the last minute. True when it rose. */

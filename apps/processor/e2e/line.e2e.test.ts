@@ -123,6 +123,8 @@ describe.concurrent("the whole line, in real processes", () => {
     await Promise.all(urls.map((url) => postLogs(url, past)));
 
     const blocker = await database.pool.connect();
+    stack.defer(() => blocker.release(true));
+    await blocker.query("SET idle_in_transaction_session_timeout = 0");
     await blocker.query("BEGIN");
     await blocker.query("LOCK TABLE delivery_attempts IN EXCLUSIVE MODE");
     const live = { urls, service: "payments", perMinute: 200, seconds: 75, seed: 5 };
@@ -140,7 +142,6 @@ describe.concurrent("the whole line, in real processes", () => {
     await victim?.stop("SIGKILL");
     expect(slack.messages).toHaveLength(0);
     await blocker.query("COMMIT");
-    blocker.release();
     await slack.waitFor(() => slack.messages.length > 0, 30_000);
     await feeding;
     await pause(6_000);

@@ -1,10 +1,10 @@
 // A small shop as people write them: Fastify and pino, logs as JSON lines on stdout. Run as a process of its
 // own. `POST /fault {"share":0.4}` makes that share of checkouts fail; `{"share":0}` mends it.
-import Fastify from "fastify";
+import Fastify, { LogController } from "fastify";
 import { pino } from "pino";
 
 const log = pino({ base: { service: process.argv[2] ?? "shop" } });
-const app = Fastify({ loggerInstance: log, disableRequestLogging: true });
+const app = Fastify({ loggerInstance: log, logController: new LogController({ disableRequestLogging: true }) });
 const state = { faultShare: 0, checkouts: 0, random: 12345 };
 
 /** Mulberry-like generator: the same shop on every run. */

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import { and, eq, isNull } from "drizzle-orm";
-import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import type { NodePgDatabase } from "drizzle-orm/node-postgres";
 import type pg from "pg";
+import { and, drizzle, eq, isNull } from "./drizzle.ts";
 import { translated } from "./executor.ts";
 import { withMigrationLock } from "./migrate.ts";
 import { apiKeys, projects } from "./schema.ts";

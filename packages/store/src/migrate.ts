@@ -1,9 +1,7 @@
 import { resolve } from "node:path";
 import { TracerError } from "@tracer/core";
-import { readMigrationFiles } from "drizzle-orm/migrator";
-import { drizzle } from "drizzle-orm/node-postgres";
-import { migrate as runMigrations } from "drizzle-orm/node-postgres/migrator";
 import pg from "pg";
+import { drizzle, readMigrationFiles, runMigrations } from "./drizzle.ts";
 import { translated } from "./executor.ts";
 import { numberOf, textOrNull } from "./row.ts";
 

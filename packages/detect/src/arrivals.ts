@@ -1,7 +1,7 @@
 import { STEP_MS } from "@tracer/core";
 
 /** Ticks stop this long after the last record of any service: nobody can tell silence from a cut line. */
-export const TICK_FREEZE_SECONDS = 45;
+const TICK_FREEZE_SECONDS = 45;
 /** A `pipeline` signal needs a gap this long, and this much longer than gaps usually are. */
 const PIPELINE_SECONDS_MIN = 120;
 export const PIPELINE_GAPS_MIN = 20;

@@ -1,13 +1,13 @@
 import type { SeriesColumns } from "./series-columns.ts";
 
 /** No service is waited for longer than this. */
-export const DELAY_MS_MAX = 600_000;
+const DELAY_MS_MAX = 600_000;
 const BLOCK_SAMPLES = 100;
 /** A batch whose event time ran ahead of receipt time is history being loaded, not delivery. */
 const HISTORY_RATE = 2;
 const HISTORY_SLACK_MS = 20_000;
 
-export interface Delivery {
+interface Delivery {
   readonly receiptMs: number;
   /** Newest event time of the batch, and the end of its oldest step. */
   readonly newestMs: number;

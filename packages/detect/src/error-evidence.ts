@@ -40,7 +40,7 @@ export function errorShareOf(columns: SeriesColumns, slot: number): number {
  * slow fault of a quiet service is learned while evidence against it grows, and would excuse itself; so
  * strong evidence is measured against the past before its onset.
  */
-export function cautiousErrorShareOf(columns: SeriesColumns, slot: number, step: number): number {
+function cautiousErrorShareOf(columns: SeriesColumns, slot: number, step: number): number {
   let records = columns.recordSum.at(slot);
   let errors = columns.errorSum.at(slot);
   const test = strongestErrorTest(columns, slot);

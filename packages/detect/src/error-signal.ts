@@ -23,6 +23,8 @@ import {
 import type { StepCounts } from "./open-steps.ts";
 import type { SeriesColumns } from "./series-columns.ts";
 
+/** Over means: nearer to what is expected than to this much of what was seen since the onset. */
+const RETURN_SHARE = 0.7;
 /** Fewer records than this in the last minute, and its share alone does not raise the severity. */
 const RECENT_RECORDS_MIN = 20;
 
@@ -74,7 +76,7 @@ export function continueErrorSignal(
   signal.evidence = columns.errorEvidence.at(strongestErrorTest(columns, slot));
   const share = errorShareOf(columns, slot);
   const seen = signal.records === 0 ? 0 : signal.errors / signal.records;
-  const alternative = Math.max(errorAlternative(0, share), 0.5 * seen);
+  const alternative = Math.max(errorAlternative(0, share), RETURN_SHARE * seen);
   const ratio =
     -shareLogRatio(counts.records, counts.errors, share, alternative) /
     errorDispersionOf(columns, slot);

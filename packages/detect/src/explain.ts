@@ -136,11 +136,7 @@ function common(
   };
 }
 
-export function judgedBucket(
-  columns: SeriesColumns,
-  slot: number,
-  openBucket: number,
-): JudgedBucket {
+function judgedBucket(columns: SeriesColumns, slot: number, openBucket: number): JudgedBucket {
   const steps = columns.bucketSteps.at(slot);
   if (steps >= PARTIAL_STEPS_MIN) {
     const records = columns.bucketRecords.at(slot);

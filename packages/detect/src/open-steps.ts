@@ -86,17 +86,6 @@ export class OpenSteps {
     for (let cell = this.#head(slot); cell !== NONE; cell = this.#head(slot)) this.#remove(cell);
   }
 
-  /** Calls `visit` for every open cell, in no particular order. */
-  each(visit: (slot: number, step: number, counts: StepCounts) => void): void {
-    const counts = { records: 0, errors: 0, fatals: 0 };
-    for (let slot = 0; slot < this.#first.length; slot += 1) {
-      for (let cell = this.#head(slot); cell !== NONE; cell = this.#after[cell] ?? NONE) {
-        this.#read(cell, counts);
-        visit(slot, this.#step[cell] ?? 0, counts);
-      }
-    }
-  }
-
   #read(cell: number, into: StepCounts): void {
     into.records = this.#records[cell] ?? 0;
     into.errors = this.#errors[cell] ?? 0;

@@ -7,9 +7,9 @@ import type { SeriesColumns } from "./series-columns.ts";
 /** The three classic rules, each on one closed 60-second bucket against the closed ones before it. */
 
 /** Deviations that fire, for `z_score` and `ewma`. */
-export const RULE_SCORE_MIN = 4;
+const RULE_SCORE_MIN = 4;
 /** ln of the change that fires for `rate_of_change`: threefold. */
-export const RULE_CHANGE_MIN = Math.log(3);
+const RULE_CHANGE_MIN = Math.log(3);
 /** A change of few records is chance, whatever its ratio: it must also be this many deviations. */
 const CHANGE_DEVIATIONS_MIN = 4;
 const ERRORS_MIN = 3;
@@ -17,7 +17,7 @@ const ERRORS_MIN = 3;
 type BucketRule = Exclude<Rule, "evidence">;
 
 /** What a rule makes of the full, not yet closed bucket. Positive: more than expected. Null: no opinion. */
-export interface RuleScores {
+interface RuleScores {
   readonly errors: number | null;
   readonly records: number | null;
 }

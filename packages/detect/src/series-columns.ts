@@ -27,7 +27,7 @@ export const Flag = {
 const CAPACITY_FIRST = 64;
 
 /** One number per series, or `width` of them side by side. Never a float32: sums run in these. */
-export class FloatColumn {
+class FloatColumn {
   readonly name: string;
   readonly width: number;
   values = new Float64Array(0);
@@ -57,7 +57,7 @@ export class FloatColumn {
 }
 
 /** As FloatColumn, for step numbers and counters. */
-export class IntColumn {
+class IntColumn {
   readonly name: string;
   readonly width: number;
   values = new Int32Array(0);
@@ -83,7 +83,7 @@ export class IntColumn {
 }
 
 /** As FloatColumn, for the counts in the rings: whole numbers below 2^32. */
-export class CountColumn {
+class CountColumn {
   readonly name: string;
   readonly width: number;
   values = new Uint32Array(0);

@@ -1,0 +1,55 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { OpenSteps } from "./open-steps.ts";
+
+const action = fc.record({
+  kind: fc.constantFrom("add", "add", "add", "take", "release"),
+  slot: fc.integer({ min: 0, max: 6 }),
+  step: fc.integer({ min: -3, max: 40 }),
+  records: fc.integer({ min: 1, max: 9 }),
+});
+
+const CELLS_MAX = 60;
+
+test("open steps behave as a bounded map of (slot, step)", () => {
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 400 }), (actions) => {
+      const open = new OpenSteps(CELLS_MAX);
+      const model = new Map<string, number>();
+      const counts = { records: 0, errors: 0, fatals: 0 };
+      for (const { kind, slot, step, records } of actions) {
+        const key = `${slot}/${step}`;
+        if (kind === "add") {
+          const fits = model.has(key) || model.size < CELLS_MAX;
+          expect(open.add(slot, step, records, 1, 0)).toBe(fits);
+          if (fits) model.set(key, (model.get(key) ?? 0) + records);
+        } else if (kind === "take") {
+          open.take(slot, step, counts);
+          expect(counts.records).toBe(model.get(key) ?? 0);
+          model.delete(key);
+        } else {
+          open.release(slot);
+          for (const each of [...model.keys()]) if (each.startsWith(`${slot}/`)) model.delete(each);
+        }
+        expect(open.length).toBe(model.size);
+        const steps = [...model.keys()]
+          .filter((each) => each.startsWith(`${slot}/`))
+          .map((each) => Number(each.split("/")[1]));
+        expect(open.has(slot)).toBe(steps.length > 0);
+        expect(open.earliest(slot)).toBe(steps.length === 0 ? null : Math.min(...steps));
+      }
+    }),
+    { seed: 7, numRuns: 100 },
+  );
+});
+
+test("the pool grows past its first size and finds every cell again", () => {
+  const open = new OpenSteps(10_000);
+  for (let at = 0; at < 5_000; at += 1) expect(open.add(at % 50, at, at, 0, 0)).toBe(true);
+  const counts = { records: 0, errors: 0, fatals: 0 };
+  for (let at = 0; at < 5_000; at += 1) {
+    open.take(at % 50, at, counts);
+    expect(counts.records).toBe(at);
+  }
+  expect(open.length).toBe(0);
+});

@@ -4,7 +4,10 @@ import Fastify, { LogController } from "fastify";
 import { pino } from "pino";
 
 const log = pino({ base: { service: process.argv[2] ?? "shop" } });
-const app = Fastify({ loggerInstance: log, logController: new LogController({ disableRequestLogging: true }) });
+const app = Fastify({
+  loggerInstance: log,
+  logController: new LogController({ disableRequestLogging: true }),
+});
 const state = { faultShare: 0, checkouts: 0, random: 12345 };
 
 /** Mulberry-like generator: the same shop on every run. */

@@ -30,6 +30,11 @@ function program(run: (load: () => Promise<Run>, args: Record<string, unknown>) 
     .option("--exit", "end after the incident is resolved instead of keeping the page up")
     .action((args) => run(async () => (await import("./commands/demo.ts")).demo, args));
   tracer
+    .command("detect")
+    .description("NDJSON log records on stdin, NDJSON decisions on stdout, in event time")
+    .option("--counts", "a record stands for its `count`")
+    .action((args) => run(async () => (await import("./commands/detect.ts")).detect, args));
+  tracer
     .command("check-config")
     .description("say what the environment means, or everything that is wrong with it")
     .action((args) =>
@@ -50,10 +55,10 @@ function version(): string {
 }
 
 function context(stop: AbortSignal): CommandContext {
-  const { env: environment, stdout, stderr } = process;
+  const { env: environment, stdin, stdout, stderr } = process;
   const color = (stream: { isTTY?: boolean }) =>
     stream.isTTY === true && (environment["NO_COLOR"] ?? "") === "";
-  return { environment, version: version(), stdout, stderr, stop, color };
+  return { environment, version: version(), stdin, stdout, stderr, stop, color };
 }
 
 /** The first signal asks the command to stop, the second ends the process at once, and so does a deadline. */

@@ -4,6 +4,7 @@ import type { WriteStream } from "node:tty";
 export interface CommandContext {
   readonly environment: NodeJS.ProcessEnv;
   readonly version: string;
+  readonly stdin: AsyncIterable<unknown>;
   readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>;
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>;
   /** Aborted by the first SIGTERM or SIGINT. */

@@ -25,6 +25,9 @@ const SURGE_STEPS_MIN = 60;
 /** Standard errors of the level by which a short past widens the tests. */
 const CAUTION = 1;
 const EXPECTED_MIN = 1e-3;
+/** A trend may move the level this far: after a jump it is no trend. */
+const TREND_FACTOR_MIN = 0.7;
+const TREND_FACTOR_MAX = 1.4;
 
 export type VolumePart = "surge" | "drop";
 
@@ -33,7 +36,10 @@ export function volumeExpectedOf(columns: SeriesColumns, slot: number): number {
   const level = columns.level.at(slot);
   const trend = level - columns.levelSlow.at(slot);
   const weight = Math.max(0, 1 - MEMORY_STEPS / (columns.levelSteps.at(slot) + 1));
-  return Math.min(Math.max(level + weight * trend, level * 0.5), level * 2);
+  return Math.min(
+    Math.max(level + weight * trend, level * TREND_FACTOR_MIN),
+    level * TREND_FACTOR_MAX,
+  );
 }
 
 /** Adds a closed step, empty or not, to the evidence. An incomplete one says nothing about a drop. */

@@ -31,6 +31,8 @@ import {
 const SILENCE_RATIO = 0.05;
 /** A burst of a minute (a job each hour) is no recovery. */
 const RETURN_HOLD_STEPS = 7;
+/** Less than this above the past, and a surge was only one against a level that was falling too fast. */
+const SURGE_RATIO_MIN = 1.3;
 const PEAK_MAX = 9_999;
 
 /** Opens a `volume` signal when the evidence is over its bar and was held there, else null. */
@@ -59,6 +61,11 @@ export function openVolumeSignal(
   unlearnVolume(columns, slot, step - onsetStep, signal.records - counts.records);
   const expected = volumeExpectedOf(columns, slot);
   signal.expectedRecords = expected * (step - onsetStep + 1);
+  const least = part === "surge" ? SURGE_RATIO_MIN * signal.expectedRecords : 0;
+  if (signal.records < least) {
+    clearVolumeEvidence(columns, slot); // Against the past alone there is nothing to show.
+    return null;
+  }
   rememberStep(signal, step, counts, expected);
   judgeVolumeSeverity(signal);
   return signal;

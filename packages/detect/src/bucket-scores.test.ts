@@ -14,7 +14,7 @@ describe("countScore", () => {
     expect(countScore(0, 25, 1)).toBeLessThan(-8);
   });
 
-  test("uses the exact tail when few are expected: five against 0.5 is 3.6 deviations, not 6.4", () => {
+  test("uses the exact tail when few are expected: five against 0.5 is 3.7 deviations, not 6.4", () => {
     // P(X > 5) + P(X = 5) ÷ 2 at λ = 0.5 is 9.3e-5.
     expect(countScore(5, 0.5, 1)).toBeCloseTo(3.74, 1);
     expect(countScore(0, 0.5, 1)).toBeCloseTo(-0.52, 1);

@@ -138,7 +138,7 @@ async function isServerOf(pid: number, cluster: Cluster): Promise<boolean> {
       return false;
     }
   }
-  const { output } = await run("ps", ["-o", "command=", "-p", String(pid)], { env: process.env });
+  const { output } = await run("/bin/ps", ["-o", "command=", "-p", String(pid)], { env: {} });
   return output.includes("postgres") && output.includes(cluster.folder);
 }
 

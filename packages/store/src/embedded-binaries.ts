@@ -3,6 +3,7 @@ import {
   chmodSync,
   constants,
   copyFileSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -103,10 +104,16 @@ function isReachable(program: string): boolean {
 }
 
 function provide(source: string, entries: readonly Entry[], parent: string, folder: string): void {
-  mkdirSync(parent, { recursive: true });
+  if (!existsSync(parent)) mkdirSync(parent); // Not recursive: a system without /var/lib takes the next.
   if (lstatSync(parent).uid === process.getuid?.()) chmodSync(parent, 0o755);
   assertOwn(parent);
-  if (isComplete(folder, entries)) return;
+  if (!isComplete(folder, entries)) copyAll(source, entries, parent, folder);
+  if (isReachable(join(folder, "bin", "postgres"))) return;
+  throw new Error(`${folder} cannot be entered by other users.`);
+}
+
+/** Under another name first, so that a copy cut off half-way is never taken for one. */
+function copyAll(source: string, entries: readonly Entry[], parent: string, folder: string): void {
   const copy = mkdtempSync(join(parent, "copy-"));
   try {
     chmodSync(copy, 0o755);
@@ -117,9 +124,6 @@ function provide(source: string, entries: readonly Entry[], parent: string, fold
   } catch (error) {
     rmSync(copy, { recursive: true, force: true });
     if (!isComplete(folder, entries)) throw error; // Otherwise another start was faster.
-  }
-  if (!isReachable(join(folder, "bin", "postgres"))) {
-    throw new Error(`${folder} cannot be entered by other users.`);
   }
 }
 

@@ -46,7 +46,7 @@ export interface ClusterSpawn {
   readonly dataFolder: string;
   readonly uid?: number;
   readonly gid?: number;
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /**

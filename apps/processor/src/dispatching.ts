@@ -30,9 +30,12 @@ const LEASE_SECONDS = 30;
 const DEAD_AFTER_SECONDS = 5;
 /** Sends in flight may take this long when Tracer stops. */
 const DRAIN_MS = 5_000;
+const SWEEP_MS = 60_000;
+const SWEPT_AT_ONCE_MAX = 1_000;
 const RESOLVED_AT_ONCE_MAX = 200;
 
-/** Everything that follows from rows: ending quiet incidents, sending what is due, showing life. */
+/** Everything that follows from rows: ending quiet incidents, sending what is due, showing life,
+ * deleting what has expired. */
 export function startDispatching(options: DispatchingOptions): Dispatching {
   const { pool, processorId, channels, channelStates, linkBase, clock, observe } = options;
   const stack = new AsyncDisposableStack();
@@ -72,6 +75,11 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
       if (resolved.length === 0) return;
       observe({ name: "incidents_resolved", count: resolved.length });
       claiming.wake();
+    }),
+  );
+  stack.use(
+    startLoop({ name: "sweep", idleMs: SWEEP_MS, jitter: 0.5, observe }, async () => {
+      await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX });
     }),
   );
   return {

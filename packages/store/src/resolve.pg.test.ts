@@ -130,3 +130,20 @@ test("acknowledged by the first who says so, until it ends", async () => {
   expect(await acknowledge(database.pool, { incidentId: id, by: "ada" })).toBe(false);
   expect(await acknowledge(database.pool, { incidentId: "x", by: "ada" })).toBe(false);
 });
+
+test("acknowledged: no more reminders, and the resolve is sent all the same", async () => {
+  await using database = await createTestDatabase();
+  const id = await open(database);
+  await acknowledge(database.pool, { incidentId: id, by: "ada" });
+  await passTime(database.pool, SIGHT_OPTIONS.repeatSeconds + 60);
+  await database.pool.query(
+    "update incidents set expires_at = clock_timestamp() + interval '5 min'",
+  );
+  const [again] = await sight(database.pool, [aSighting()], SIGHT_OPTIONS);
+  expect(again?.outcome).not.toBe("repeat");
+  await resolveByHand(database.pool, id);
+  const { rows } = await database.pool.query(
+    "select action from outbox where action in ('repeat', 'resolve')",
+  );
+  expect(rows.every(({ action }) => action === "resolve") && rows.length > 0).toBe(true);
+});

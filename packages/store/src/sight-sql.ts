@@ -137,7 +137,7 @@ const DECISION = `
     when held.state = 'resolved' then 'created'
     when t.clock >= held.expires_at and t.clock >= held.hold_until then 'created'
     when excluded.severity > held.severity then 'escalated'
-    when t.clock >= held.hold_until and t.clock >= held.renotify_at then 'repeat'
+    when t.clock >= held.hold_until and t.clock >= held.renotify_at and held.acked_at is null then 'repeat'
     when t.clock >= held.edit_after and (
       (t.occurrences > held.announced_occurrences and
         t.occurrences >= 2 * held.announced_occurrences) or

@@ -10,7 +10,9 @@ export interface IncidentRoutesOptions {
   readonly get: (
     id: string,
   ) => Promise<{ incident: Incident; deliveries: DeliveryRecord[] } | null>;
-  /** Ends it by hand; null when there is none, false when it had ended already. */
+  /** Notes that somebody has taken it on: no more reminders. False when it is not open. */
+  readonly acknowledge: (id: string) => Promise<boolean>;
+  /** Ends it by hand; false when it had ended already. */
   readonly resolve: (id: string) => Promise<boolean>;
 }
 
@@ -48,6 +50,14 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
 
   app.get("/api/v1/incidents/:id", async (request) => {
     const { id } = parseInput(Params, request.params);
+    const { incident, deliveries } = await find(id, request.caller.project);
+    return { ...incident, deliveries };
+  });
+
+  app.post("/api/v1/incidents/:id/ack", { config: { scope: "admin" } }, async (request) => {
+    const { id } = parseInput(Params, request.params);
+    await find(id, request.caller.project);
+    await options.acknowledge(id);
     const { incident, deliveries } = await find(id, request.caller.project);
     return { ...incident, deliveries };
   });

@@ -10,6 +10,7 @@ import type { Pipeline } from "../pipeline.ts";
 import type { ServicesView } from "../services-view.ts";
 import type { Caller } from "./access.ts";
 import { channelRoutes } from "./channels.ts";
+import { deliveryRoutes } from "./deliveries.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -79,10 +80,19 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   await app.register(incidentRoutes, {
     list: (query) => store.listIncidents(pool, query),
     get: (id) => store.getIncident(pool, id),
+    acknowledge: (id) => store.acknowledge(pool, { incidentId: id, by: "api" }),
     resolve: async (id) => {
       const resolved = await store.resolveByHand(pool, id);
       options.wakeDispatch();
       return resolved;
+    },
+  });
+  await app.register(deliveryRoutes, {
+    list: (query) => store.listDeliveries(pool, query),
+    retry: async (id) => {
+      const again = await store.retryDeadLetter(pool, id);
+      options.wakeDispatch();
+      return again;
     },
   });
   await app.register(serviceRoutes, { services });

@@ -1,0 +1,37 @@
+import { TracerError } from "@tracer/core";
+import type { DeliveryRecord, ListDeliveriesOptions } from "@tracer/store";
+import type { FastifyPluginAsync } from "fastify";
+import { z } from "zod";
+import { parseInput } from "./input.ts";
+
+export interface DeliveryRoutesOptions {
+  readonly list: (options: ListDeliveriesOptions) => Promise<DeliveryRecord[]>;
+  /** Puts a dead letter back into the outbox; false when it is none. */
+  readonly retry: (id: string) => Promise<boolean>;
+}
+
+const DELIVERIES_PER_PAGE_MAX = 200;
+
+const ListQuery = z.object({
+  state: z.enum(["pending", "sent", "dead"]).default("dead"),
+  limit: z.coerce.number().int().min(1).max(DELIVERIES_PER_PAGE_MAX).default(50),
+});
+const Params = z.object({ id: z.string().regex(/^\d{1,15}$/, "must be the id of a delivery") });
+
+/** Deliveries of the caller's project; `dead` are those that were given up and can be tried again. */
+export const deliveryRoutes: FastifyPluginAsync<DeliveryRoutesOptions> = async (app, options) => {
+  app.get("/api/v1/deliveries", async (request) => {
+    const query = parseInput(ListQuery, request.query);
+    return { deliveries: await options.list({ ...query, project: request.caller.project }) };
+  });
+
+  app.post("/api/v1/deliveries/:id/retry", { config: { scope: "admin" } }, async (request) => {
+    const { id } = parseInput(Params, request.params);
+    const { project } = request.caller;
+    const dead = await options.list({ state: "dead", project, limit: DELIVERIES_PER_PAGE_MAX });
+    if (!dead.some((delivery) => delivery.id === id) || !(await options.retry(id))) {
+      throw new TracerError("NOT_FOUND", "There is no delivery of this id that was given up.");
+    }
+    return { id, state: "pending" };
+  });
+};

@@ -33,8 +33,8 @@ export class LiveEvents {
   /** Calls `listener` at once with the counts, then with everything new of its project. Returns the way out. */
   listen(project: string, listener: Listener): () => void {
     this.#listeners.set(listener, project);
-    this.#nextId += 1;
     listener({ id: this.#nextId, name: "counts", data: this.#counts() });
+    this.#nextId += 1;
     return () => this.#listeners.delete(listener);
   }
 

@@ -1,0 +1,157 @@
+import type { Signal, SignalKey } from "@tracer/core";
+import type { Sighting } from "@tracer/store";
+import { expect, test } from "vitest";
+import { Announcer } from "./announcer.ts";
+import { aSignal, recordingObserve } from "./fixtures.test-helper.ts";
+
+const STALE_SECONDS = 900;
+
+/** An announcer whose clocks stand still until they are set, and a database that can be away. */
+function world() {
+  const state = {
+    receiptMs: 1_040_000,
+    monotonicMs: 5_000,
+    away: false,
+    lines: ["first line", "password=hunter2secret"],
+    sighted: [] as Sighting[],
+    cleared: [] as SignalKey[],
+    written: 0,
+  };
+  const observe = recordingObserve();
+  const announcer = new Announcer({
+    staleSeconds: STALE_SECONDS,
+    sightSeconds: 10,
+    receiptMs: () => state.receiptMs,
+    monotonicMs: () => state.monotonicMs,
+    keyOf: () => ({ project: "default", environment: "prod", service: "checkout" }),
+    linesOf: () => state.lines,
+    sight: async (sightings) => {
+      if (state.away) throw new Error("away");
+      state.sighted.push(...sightings);
+      return sightings.map(() => ({
+        fingerprint: "f",
+        outcome: "created" as const,
+        epoch: 1,
+        incidentId: "inc_f-1",
+      }));
+    },
+    clear: async (keys) => {
+      if (state.away) throw new Error("away");
+      state.cleared.push(...keys);
+    },
+    observe,
+    onWritten: () => {
+      state.written += 1;
+    },
+  });
+  const pass = (ms: number) => {
+    state.receiptMs += ms;
+    state.monotonicMs += ms;
+  };
+  return { state, announcer, observe, pass };
+}
+
+const opened = (signal: Signal) => [
+  { state: "opened" as const, reason: "evidence" as const, signal },
+];
+const resolved = (signal: Signal) => [
+  { state: "resolved" as const, reason: "evidence" as const, signal },
+];
+
+test("an opened signal is sighted with its ages and redacted lines", async () => {
+  const { state, announcer } = world();
+  announcer.take(opened(aSignal()));
+  await announcer.flush();
+  expect(state.sighted).toMatchObject([
+    {
+      key: { service: "checkout", kind: "error", part: "" },
+      onsetAgeMs: 40_000,
+      ageMs: 0,
+      occurrences: 1,
+      title: "checkout: error rate spike",
+      hasNewText: true,
+    },
+  ]);
+  expect(state.sighted[0]?.exemplars[0]).toBe("first line");
+  expect(JSON.stringify(state.sighted)).not.toContain("hunter2");
+  expect(state.written).toBe(1);
+});
+
+test("an open signal is sighted at every step, and between steps at least each ten seconds", async () => {
+  const { state, announcer, pass } = world();
+  announcer.take(opened(aSignal()));
+  await announcer.flush();
+  announcer.sight([aSignal()]);
+  expect(announcer.pendingCount).toBe(0);
+  pass(9_999);
+  announcer.sight([aSignal()]);
+  expect(announcer.pendingCount).toBe(0);
+  pass(1);
+  announcer.sight([aSignal()]);
+  expect(announcer.pendingCount).toBe(1);
+  await announcer.flush();
+  announcer.sight([aSignal({ lastStepMs: 1_040_000 })]);
+  await announcer.flush();
+  expect(state.sighted).toHaveLength(3);
+});
+
+test("a signal in the past is recorded and sends nothing; when its steps reach the present it counts", async () => {
+  const { state, announcer, observe } = world();
+  const old = aSignal();
+  state.receiptMs = old.decidedMs + STALE_SECONDS * 1_000 + 1;
+  announcer.take(opened(old));
+  announcer.sight([old]);
+  await announcer.flush();
+  expect(state.sighted).toEqual([]);
+  expect(observe.events.map(({ name }) => name)).toEqual(["signal_stale"]);
+  announcer.sight([aSignal({ lastStepMs: old.decidedMs + 10_000 })]);
+  await announcer.flush();
+  expect(state.sighted).toHaveLength(1);
+});
+
+test("a signal that began and ended in the past is never written", async () => {
+  const { state, announcer } = world();
+  state.receiptMs += 86_400_000;
+  announcer.take([...opened(aSignal()), ...resolved(aSignal())]);
+  await announcer.flush();
+  expect([state.sighted, state.cleared]).toEqual([[], []]);
+});
+
+test("the end of a signal clears it, after what was still to be sighted", async () => {
+  const { state, announcer } = world();
+  announcer.take([...opened(aSignal()), ...resolved(aSignal())]);
+  await announcer.flush();
+  expect(state.sighted).toHaveLength(1);
+  expect(state.cleared).toMatchObject([{ service: "checkout", kind: "error" }]);
+});
+
+test("database away: one entry per fingerprint, written with its age when it is back", async () => {
+  const { state, announcer, pass } = world();
+  state.away = true;
+  announcer.take(opened(aSignal()));
+  await expect(announcer.flush()).rejects.toThrow("away");
+  for (let step = 1; step <= 5; step += 1) {
+    pass(10_000);
+    announcer.sight([aSignal({ lastStepMs: 1_030_000 + step * 10_000 })]);
+    await expect(announcer.flush()).rejects.toThrow("away");
+    expect(announcer.pendingCount).toBe(1);
+  }
+  pass(3_000);
+  state.away = false;
+  await announcer.flush();
+  expect(state.sighted).toMatchObject([{ occurrences: 6, onsetAgeMs: 93_000, ageMs: 3_000 }]);
+});
+
+test("database away: a clear waits too, and a new onset takes it back", async () => {
+  const { state, announcer } = world();
+  announcer.take(opened(aSignal()));
+  await announcer.flush();
+  state.away = true;
+  announcer.take(resolved(aSignal()));
+  await expect(announcer.flush()).rejects.toThrow("away");
+  announcer.take(opened(aSignal({ onsetMs: 1_035_000 })));
+  state.away = false;
+  await announcer.flush();
+  expect(state.cleared).toEqual([]);
+  expect(state.sighted).toHaveLength(2);
+});

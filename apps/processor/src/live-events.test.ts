@@ -1,0 +1,31 @@
+import { aDeliveryTask } from "@tracer/testkit";
+import { expect, test } from "vitest";
+import { type LiveEvent, LiveEvents } from "./live-events.ts";
+
+test("a listener gets fresh counts at once, then each second", () => {
+  let recordsTotal = 5;
+  const live = new LiveEvents(() => ({ recordsTotal, services: 2 }));
+  const heard: LiveEvent[] = [];
+  const stop = live.listen("default", (event) => heard.push(event));
+  recordsTotal = 25;
+  live.counts(2);
+  stop();
+  live.counts(1);
+  expect(heard.map(({ data }) => data)).toEqual([
+    { recordsTotal: 5, recordsPerSecond: 0, services: 2 },
+    { recordsTotal: 25, recordsPerSecond: 13, services: 2 },
+  ]);
+  expect(new Set(heard.map(({ id }) => id)).size).toBe(2);
+});
+
+test("an incident is told when it changes, to its own project alone", () => {
+  const live = new LiveEvents(() => ({ recordsTotal: 0, services: 0 }));
+  const { incident } = aDeliveryTask("open");
+  const heard: string[] = [];
+  live.listen(incident.project, ({ name }) => heard.push(`own ${name}`));
+  live.listen("other", ({ name }) => heard.push(`other ${name}`));
+  live.incidents([incident]);
+  live.incidents([incident]);
+  live.incidents([{ ...incident, state: "resolved" }]);
+  expect(heard).toEqual(["own counts", "other counts", "own incident", "own incident"]);
+});

@@ -8,6 +8,8 @@ import { lockFolder } from "./folder-lock.ts";
 
 /** Between finding a free port and the server taking it, another program may take it. */
 const PORT_TRIES_MAX = 5;
+/** A Tracer that was killed and is started again at once may find the old lock for a moment. */
+const LOCK_WAIT_MS = 1_000;
 
 export interface EmbeddedOptions {
   /** Made (mode 0700) when missing. The database is in `postgres` within it. */
@@ -45,7 +47,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const fsync = options.fsync ?? true;
   const found = findBinaries();
   using stack = new DisposableStack(); // Gives the folder free again if a step below throws.
-  stack.use(await lockFolder(dataDir));
+  stack.use(await lockFolder(dataDir, { waitMs: LOCK_WAIT_MS }));
   const binaries = process.getuid?.() === 0 ? reachableBinaries(found) : found;
   const cluster = await openCluster(dataDir, binaries, { fsync });
   await stopOrphan(cluster);

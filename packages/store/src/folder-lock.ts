@@ -9,6 +9,14 @@ export interface FolderLock extends Disposable {
   readonly folder: string;
 }
 
+export interface FolderLockOptions {
+  /**
+   * How long to wait for a holder that may be about to end, in milliseconds; the process stands still
+   * meanwhile. Default 0. A Tracer that was killed this moment still holds its lock for some of them.
+   */
+  readonly waitMs?: number;
+}
+
 /**
  * Takes sole use of a folder, making it (mode 0700) where it is missing. The lock is the kernel's, held
  * by SQLite on the empty file `lock`: it ends with this process, also by kill -9, so that there is no
@@ -17,14 +25,17 @@ export interface FolderLock extends Disposable {
  * @throws TracerError DATA_DIR_LOCKED when another process (or another lock of this one) has it,
  *   DATA_DIR_UNUSABLE when the folder cannot be made, written or locked.
  */
-export async function lockFolder(folder: string): Promise<FolderLock> {
+export async function lockFolder(
+  folder: string,
+  { waitMs = 0 }: FolderLockOptions = {},
+): Promise<FolderLock> {
   const pidFile = join(folder, "lock.pid");
   // Loaded here, so that commands without a data folder do not pay for SQLite's memory.
   const { DatabaseSync } = await import("node:sqlite");
   let lock: InstanceType<typeof DatabaseSync> | undefined;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    lock = new DatabaseSync(join(folder, "lock"), { timeout: 0 });
+    lock = new DatabaseSync(join(folder, "lock"), { timeout: waitMs });
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE"); // One file is enough.
     writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   } catch (error) {

@@ -1,4 +1,11 @@
 import { STEP_MS } from "@tracer/core";
+import {
+  invalidSnapshot,
+  type SnapshotReader,
+  type SnapshotWriter,
+  soundNumber,
+  wholeIn,
+} from "./snapshot-bytes.ts";
 
 /** Ticks stop this long after the last record of any service: nobody can tell silence from a cut line. */
 const TICK_FREEZE_SECONDS = 45;
@@ -18,6 +25,12 @@ const GAP_MEMORY_ARRIVALS = 200;
 /** After a freeze, a service not heard again yet is waited for this long before its silence counts. */
 const GRACE_SECONDS = 90;
 const FREEZES_MAX = 8;
+/** What was on its way when a process ended is this old at the most: no service is waited for longer. */
+const ON_ITS_WAY_MS_MAX = 600_000;
+/** Plain numbers of a snapshot, before the freezes. */
+const SAVED_NUMBERS = 8;
+/** Steps are kept in 32 bits. */
+const STEPS_MAX = 2 ** 31 - 1;
 
 /** A stretch in which nothing arrived from anybody: missing data, not silence. Steps, half-open. */
 interface Freeze {
@@ -106,16 +119,64 @@ export class Arrivals {
     );
   }
 
-  /** True when an empty step of a series is missing data. `heardMs` is its last receipt. */
-  isMissing(step: number, heardMs: number, delayMs: number): boolean {
+  /**
+   * The end of the steps, from `step` on, in which a series' emptiness is missing data; `step` itself when
+   * it is silence. `heardMs` is the last receipt of the series.
+   */
+  missingUntil(step: number, heardMs: number, delayMs: number): number {
+    let reached = step;
     for (const freeze of this.#freezes) {
-      if (step < freeze.fromStep) continue;
-      if (step < freeze.toStep) return true;
-      if (heardMs >= freeze.endedMs) continue;
-      const graceSteps = Math.ceil((GRACE_SECONDS * 1000 + delayMs) / STEP_MS);
-      if (step < freeze.toStep + graceSteps) return true;
+      const waits = heardMs < freeze.endedMs;
+      const graceSteps = waits ? Math.ceil((GRACE_SECONDS * 1000 + delayMs) / STEP_MS) : 0;
+      const toStep = freeze.toStep + graceSteps;
+      if (reached >= freeze.fromStep && reached < toStep) reached = toStep;
     }
-    return false;
+    return reached;
+  }
+
+  /**
+   * Nobody listened from `savedMs` to `receiptMs`: what is missing from then is missing data. Silence
+   * counts from now on; with `keepSilence` the one that was going on is still going on.
+   */
+  resume(savedMs: number, receiptMs: number, keepSilence: boolean): void {
+    if (this.#count === 0) return;
+    this.#freezes.push({
+      fromStep: stepAt(savedMs - this.#latenessMs - ON_ITS_WAY_MS_MAX),
+      toStep: stepAt(receiptMs) + 1,
+      endedMs: receiptMs,
+    });
+    if (this.#freezes.length > FREEZES_MAX) this.#freezes.shift();
+    if (!keepSilence) this.#lastMs = Math.max(this.#lastMs, receiptMs);
+  }
+
+  save(writer: SnapshotWriter): void {
+    const freezes = this.#freezes.flatMap((each) => [each.fromStep, each.toStep, each.endedMs]);
+    writer.floats([this.#count, this.#firstMs, this.#lastMs, this.#gapMs, this.#longestGapMs]);
+    writer.floats([this.#recordsPerArrival, this.#ticked ? 1 : 0, this.#freezes.length]);
+    writer.floats(freezes);
+  }
+
+  /** Takes over what `save` wrote. Throws SNAPSHOT_INVALID. */
+  load(reader: SnapshotReader): void {
+    const [count, firstMs, lastMs, gapMs, longestGapMs, recordsPerArrival, ticked, freezes] =
+      reader.floats(SAVED_NUMBERS);
+    this.#count = wholeIn(count, 0, Number.MAX_SAFE_INTEGER);
+    this.#firstMs = soundNumber(firstMs);
+    this.#lastMs = this.#count === 0 ? Number.NEGATIVE_INFINITY : soundNumber(lastMs);
+    this.#gapMs = soundNumber(gapMs);
+    this.#longestGapMs = soundNumber(longestGapMs);
+    this.#recordsPerArrival = soundNumber(recordsPerArrival);
+    this.#ticked = ticked === 1;
+    for (let left = wholeIn(freezes, 0, FREEZES_MAX); left > 0; left -= 1) {
+      const [fromStep, toStep, endedMs] = reader.floats(3);
+      const freeze = {
+        fromStep: wholeIn(fromStep, -STEPS_MAX, STEPS_MAX),
+        toStep: wholeIn(toStep, -STEPS_MAX, STEPS_MAX),
+        endedMs: soundNumber(endedMs),
+      };
+      if (freeze.fromStep > freeze.toStep) throw invalidSnapshot("a pause ends before it begins");
+      this.#freezes.push(freeze);
+    }
   }
 
   #isUnusual(gapMs: number): boolean {

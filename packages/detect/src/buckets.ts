@@ -82,6 +82,21 @@ export function skipBuckets(columns: SeriesColumns, slot: number, missing: boole
   clearBucket(columns, slot);
 }
 
+/** What missing steps from `from` up to `to` do at once: every bucket that they end is unknown. */
+export function missBuckets(columns: SeriesColumns, slot: number, from: number, to: number): void {
+  const firstOpen = bucketOf(from);
+  const nextOpen = bucketOf(to);
+  if (nextOpen === firstOpen) return;
+  for (let bucket = Math.max(firstOpen, nextOpen - RING_BUCKETS); bucket < nextOpen; bucket += 1) {
+    const index = ringIndex(slot, bucket);
+    columns.ringRecords.set(index, BUCKET_MISSING);
+    columns.ringErrors.set(index, 0);
+  }
+  const known = columns.ringLength.at(slot) + nextOpen - firstOpen;
+  columns.ringLength.set(slot, Math.min(known, RING_BUCKETS));
+  clearBucket(columns, slot);
+}
+
 // δ = x − m; m += αδ; v = (1 − α)(v + αδ²), with α = 1/n while fewer than its memory are known.
 function learnEwmaRecords(columns: SeriesColumns, slot: number, records: number): void {
   const learned = columns.ewmaRecordsLearned.at(slot) + 1;

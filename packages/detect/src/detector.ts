@@ -10,7 +10,19 @@ import { PIPELINE_SLOT, pipelineSignal } from "./pipeline-signal.ts";
 import { Flag, SeriesColumns } from "./series-columns.ts";
 import { type BucketView, bucketViews, type Explanation, explanationOf } from "./series-view.ts";
 import { SignalBook, type Transition } from "./signal-book.ts";
+import {
+  decaySeries,
+  GAP_STEPS_FRESH_MAX,
+  loadHead,
+  loadSlots,
+  type SavedColumn,
+  type SnapshotParts,
+  saveHead,
+  saveSlots,
+} from "./snapshot.ts";
+import { invalidSnapshot } from "./snapshot-bytes.ts";
 import { TickWheel } from "./tick-wheel.ts";
+import { TouchedSeries } from "./touched-series.ts";
 import { restartVolume } from "./volume-evidence.ts";
 
 /** Records further ahead of their receipt than this are counted at receipt. */
@@ -24,6 +36,8 @@ const FROZEN_RETRY_SECONDS = 10;
 /** A service silent for this long gives its memory back. */
 export const IDLE_SECONDS = 172_800;
 const IDLE_SCAN_MAX = 2_000;
+/** Blocks of a snapshot may be this much newer than its head: a disk can be slow. */
+const SNAPSHOT_MS_MAX = 3_600_000;
 
 export type SeriesState = "learning" | "ok" | "watch" | "firing" | "silent";
 
@@ -44,16 +58,12 @@ export class Detector {
   readonly #arrivals: Arrivals;
   readonly #wheel = new TickWheel();
   readonly #counts: StepCounts = { records: 0, errors: 0, fatals: 0 };
-  // The series of the batch in hand, each once, with its extremes.
-  readonly #touched: number[] = [];
-  #batchStamp = new Uint32Array(64);
-  #batchNewestMs = new Float64Array(64);
-  #batchOldestStep = new Int32Array(64);
-  #batch = 0;
+  readonly #touched = new TouchedSeries();
   #receiptMs = Number.NEGATIVE_INFINITY;
   #tickedToStep = Number.NEGATIVE_INFINITY;
   #pipelineDecidedMs: number | null = null;
   #idleCursor = 0;
+  #savedLayout: readonly SavedColumn[] = [];
 
   constructor(options: Partial<DetectorOptions> = {}) {
     this.#options = detectorOptions(options);
@@ -72,8 +82,7 @@ export class Detector {
     assert(Number.isFinite(receiptMs));
     if (deltas.length === 0) return { late: 0 };
     this.#receiptMs = Math.max(this.#receiptMs, receiptMs);
-    this.#batch += 1;
-    this.#touched.length = 0;
+    this.#touched.begin();
     let late = 0;
     let records = 0;
     for (let cell = 0; cell < deltas.length; cell += 1) {
@@ -82,7 +91,7 @@ export class Detector {
     }
     this.#arrivals.arrive(receiptMs, records);
     this.#endPipeline(receiptMs);
-    for (const slot of this.#touched) this.#deliver(slot, receiptMs);
+    for (const slot of this.#touched.slots) this.#deliver(slot, receiptMs);
     this.#book.sortPending();
     return { late };
   }
@@ -180,6 +189,87 @@ export class Detector {
     if (scheduled) this.#columns.raise(slot, Flag.scheduled); // It still hangs in the wheel.
   }
 
+  /**
+   * The first part of a snapshot: what belongs to no series. Then `saveSlots` from 0 on until its `slotEnd`
+   * is the detector's; between the calls others may go on, because each block is whole in itself. Every
+   * transition must be taken before.
+   */
+  saveHead(): Uint8Array {
+    return saveHead(this.#parts(), {
+      receiptMs: this.#receiptMs,
+      tickedToStep: this.#tickedToStep,
+      pipelineDecidedMs: this.#pipelineDecidedMs,
+    });
+  }
+
+  /** All that is known of the slots from `from` on: about a thousand, in a block of about 1 MB. */
+  saveSlots(from: number): { bytes: Uint8Array; slotEnd: number } {
+    assert(from >= 0 && from < this.slotEnd && this.#book.pendingCount === 0);
+    return saveSlots(this.#parts(), from);
+  }
+
+  /** One more than the largest slot that was ever in use. */
+  get slotEnd(): number {
+    return this.#columns.length;
+  }
+
+  /**
+   * Takes over the first part of a snapshot; the detector must be new. `savedMs` is the receipt time of
+   * what is in it, -Infinity when it never saw anything.
+   *
+   * @throws TracerError SNAPSHOT_INVALID, also from `loadSlots`: then throw this detector away.
+   */
+  loadHead(bytes: Uint8Array): { savedMs: number } {
+    assert(this.slotEnd === 0 && !Number.isFinite(this.#receiptMs));
+    const { head, layout } = loadHead(this.#parts(), bytes);
+    this.#receiptMs = head.receiptMs;
+    this.#tickedToStep = head.tickedToStep;
+    this.#pipelineDecidedMs = head.pipelineDecidedMs;
+    this.#savedLayout = layout;
+    return { savedMs: head.receiptMs };
+  }
+
+  /** Takes over one block; they come in the order in which they were saved. */
+  loadSlots(bytes: Uint8Array): void {
+    const newestMs = this.#receiptMs + FUTURE_MS_MAX + SNAPSHOT_MS_MAX;
+    if (!Number.isFinite(newestMs)) throw invalidSnapshot("it holds services but no time");
+    loadSlots(this.#parts(), this.#savedLayout, bytes, {
+      seriesMax: this.#options.seriesMax,
+      cellsMax: this.#options.openStepsMax,
+      stepMax: Math.floor(newestMs / STEP_MS),
+    });
+  }
+
+  /**
+   * Goes on at `receiptMs` after nobody listened since the snapshot: what is missing from then is missing
+   * data, not silence. After more than 5 minutes open signals are dropped without a transition, and what
+   * is known counts for less; after 6 hours volumes are learned anew. A gap of 0 changes nothing.
+   *
+   * @throws TracerError SNAPSHOT_INVALID when the snapshot is of the future.
+   */
+  resume(receiptMs: number): void {
+    assert(Number.isFinite(receiptMs));
+    const savedMs = this.#receiptMs;
+    if (savedMs > receiptMs + FUTURE_MS_MAX) throw invalidSnapshot("it was written in the future");
+    if (!(receiptMs > savedMs) || !Number.isFinite(savedMs)) return;
+    const gapSteps = Math.floor((receiptMs - savedMs) / STEP_MS);
+    if (gapSteps > GAP_STEPS_FRESH_MAX) this.#pipelineDecidedMs = null;
+    this.#arrivals.resume(savedMs, receiptMs, this.#pipelineDecidedMs !== null);
+    this.#receiptMs = receiptMs;
+    const parts = this.#parts();
+    for (let slot = 0; slot < this.slotEnd; slot += 1) decaySeries(parts, slot, gapSteps);
+  }
+
+  #parts(): SnapshotParts {
+    return {
+      columns: this.#columns,
+      openSteps: this.#openSteps,
+      book: this.#book,
+      arrivals: this.#arrivals,
+      wheel: this.#wheel,
+    };
+  }
+
   #isKnown(slot: number): boolean {
     return slot >= 0 && slot < this.#columns.length && this.#columns.has(slot, Flag.known);
   }
@@ -192,7 +282,7 @@ export class Detector {
     columns.reserve(slot);
     let step = Math.floor((deltas.stepStartMs[cell] ?? 0) / STEP_MS);
     if (step * STEP_MS > receiptMs + FUTURE_MS_MAX) step = Math.floor(receiptMs / STEP_MS);
-    this.#touch(slot, step, Math.min(deltas.newestMs[cell] ?? 0, receiptMs));
+    this.#touched.touch(slot, step, Math.min(deltas.newestMs[cell] ?? 0, receiptMs));
     if (!columns.has(slot, Flag.known)) {
       columns.raise(slot, Flag.known);
       columns.firstStep.set(slot, step);
@@ -214,37 +304,11 @@ export class Detector {
     );
   }
 
-  #touch(slot: number, step: number, newestMs: number): void {
-    while (slot >= this.#batchStamp.length) this.#growBatch();
-    if (this.#batchStamp[slot] !== this.#batch) {
-      this.#batchStamp[slot] = this.#batch;
-      this.#batchNewestMs[slot] = newestMs;
-      this.#batchOldestStep[slot] = step;
-      this.#touched.push(slot);
-      return;
-    }
-    if (newestMs > (this.#batchNewestMs[slot] ?? 0)) this.#batchNewestMs[slot] = newestMs;
-    if (step < (this.#batchOldestStep[slot] ?? 0)) this.#batchOldestStep[slot] = step;
-  }
-
-  #growBatch(): void {
-    const length = this.#batchStamp.length * 2;
-    const stamps = new Uint32Array(length);
-    stamps.set(this.#batchStamp);
-    this.#batchStamp = stamps;
-    const newest = new Float64Array(length);
-    newest.set(this.#batchNewestMs);
-    this.#batchNewestMs = newest;
-    const oldest = new Int32Array(length);
-    oldest.set(this.#batchOldestStep);
-    this.#batchOldestStep = oldest;
-  }
-
   /** Takes note of a batch of one series and closes what its watermark has passed. */
   #deliver(slot: number, receiptMs: number): void {
     const columns = this.#columns;
-    const newestMs = this.#batchNewestMs[slot] ?? 0;
-    const oldestStepEndMs = ((this.#batchOldestStep[slot] ?? 0) + 1) * STEP_MS;
+    const newestMs = this.#touched.newestMs[slot] ?? 0;
+    const oldestStepEndMs = ((this.#touched.oldestStep[slot] ?? 0) + 1) * STEP_MS;
     if (Number.isFinite(columns.receiptMs.at(slot))) {
       learnDelay(columns, slot, { receiptMs, newestMs, oldestStepEndMs });
     }
@@ -295,9 +359,17 @@ export class Detector {
           continue;
         }
       }
+      const missingEnd = this.#arrivals.missingUntil(step, heardMs, delayMs);
+      if (missingEnd > step) {
+        const emptyEnd = Math.min(missingEnd, this.#openSteps.earliest(slot) ?? end, end);
+        if (emptyEnd > step) {
+          this.#book.missSteps(slot, step, emptyEnd);
+          columns.nextStep.set(slot, emptyEnd);
+          continue;
+        }
+      }
       this.#openSteps.take(slot, step, this.#counts);
-      const missing = this.#arrivals.isMissing(step, heardMs, delayMs);
-      this.#book.closeStep(slot, step, this.#counts, missing);
+      this.#book.closeStep(slot, step, this.#counts, missingEnd > step);
       columns.nextStep.set(slot, step + 1);
     }
   }

@@ -1,7 +1,8 @@
-import { type Severity, severityRank } from "@tracer/core";
+import { SEVERITIES, type Severity, severityRank } from "@tracer/core";
 import { BUCKET_STEPS } from "./buckets.ts";
 import type { StepCounts } from "./open-steps.ts";
-import type { Rule } from "./options.ts";
+import { RULES, type Rule } from "./options.ts";
+import { invalidSnapshot, soundNumber, wholeIn } from "./snapshot-bytes.ts";
 
 /** A signal ends by reverse evidence of this many nats, and not before it was open this long. */
 const RETURN_BAR = 5;
@@ -143,3 +144,63 @@ export function raiseSeverity(signal: OpenSignal, severity: Severity): boolean {
   signal.severity = severity;
   return true;
 }
+
+const PARTS = ["", "surge", "drop"] as const satisfies readonly SignalPart[];
+const RECENT_NUMBERS = 4;
+const FIXED_NUMBERS = 16;
+/** Numbers that an open signal takes in a snapshot. */
+export const SIGNAL_NUMBERS = FIXED_NUMBERS + RECENT_NUMBERS * BUCKET_STEPS;
+
+/** An open signal as numbers, for a snapshot. */
+export function savedSignal(open: OpenSignal): number[] {
+  return [
+    ...[open.slot, PARTS.indexOf(open.part), RULES.indexOf(open.rule)],
+    ...[open.onsetStep, open.decidedStep, open.lastStep, severityRank(open.severity)],
+    ...[open.peak, open.evidence, open.bar, open.reverse, open.reverseOnsetStep],
+    ...[open.records, open.errors, open.fatals, open.expectedRecords],
+    ...open.recent.flatMap((step) => [step.records, step.errors, step.fatals, step.expected]),
+  ];
+}
+
+/** The signal that `savedSignal` wrote. Throws SNAPSHOT_INVALID. */
+export function loadedSignal(saved: Float64Array): OpenSignal {
+  const [slot, partIndex, ruleIndex, onsetStep, decidedStep, lastStep, rank, ...numbers] = saved;
+  const [peak, evidence, bar, reverse, reverseOnsetStep, ...sums] = numbers.map(soundNumber);
+  const part = PARTS[partIndex ?? -1];
+  const rule = RULES[ruleIndex ?? -1];
+  const severity = SEVERITIES[rank ?? -1];
+  if (part === undefined || rule === undefined || severity === undefined) {
+    throw invalidSnapshot("an open signal is of no known kind");
+  }
+  const step = (value: number | undefined) => wholeIn(value, -STEP_MAX, STEP_MAX);
+  const recentAt = (at: number, column: number) =>
+    sums[FIXED_NUMBERS - SUMS_FROM + at * RECENT_NUMBERS + column] ?? 0;
+  return {
+    slot: wholeIn(slot, 0, STEP_MAX),
+    kind: part === "" ? "error" : "volume",
+    part,
+    rule,
+    onsetStep: step(onsetStep),
+    decidedStep: step(decidedStep),
+    lastStep: step(lastStep),
+    severity,
+    peak: peak ?? 0,
+    evidence: evidence ?? 0,
+    bar: bar ?? 0,
+    reverse: reverse ?? 0,
+    reverseOnsetStep: step(reverseOnsetStep),
+    records: sums[0] ?? 0,
+    errors: sums[1] ?? 0,
+    fatals: sums[2] ?? 0,
+    expectedRecords: sums[3] ?? 0,
+    recent: Array.from({ length: BUCKET_STEPS }, (_, at) => ({
+      records: recentAt(at, 0),
+      errors: recentAt(at, 1),
+      fatals: recentAt(at, 2),
+      expected: recentAt(at, 3),
+    })),
+  };
+}
+/** Where the sums begin in the numbers of a signal. */
+const SUMS_FROM = 12;
+const STEP_MAX = 2 ** 31 - 1;

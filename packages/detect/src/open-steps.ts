@@ -81,6 +81,14 @@ export class OpenSteps {
     return earliest;
   }
 
+  /** Appends slot, step, records, errors and fatals of each open cell of a series. */
+  save(slot: number, into: number[]): void {
+    for (let cell = this.#head(slot); cell !== NONE; cell = this.#after[cell] ?? NONE) {
+      into.push(slot, this.#step[cell] ?? 0, this.#records[cell] ?? 0);
+      into.push(this.#errors[cell] ?? 0, this.#fatals[cell] ?? 0);
+    }
+  }
+
   /** Frees all cells of a series. */
   release(slot: number): void {
     for (let cell = this.#head(slot); cell !== NONE; cell = this.#head(slot)) this.#remove(cell);

@@ -56,15 +56,17 @@ class FloatColumn {
   }
 }
 
-/** As FloatColumn, for step numbers and counters. */
+/** As FloatColumn, for step numbers (`signed`) and counters. */
 class IntColumn {
   readonly name: string;
   readonly width: number;
+  readonly signed: boolean;
   values = new Int32Array(0);
 
-  constructor(name: string, width: number) {
+  constructor(name: string, width: number, signed: boolean) {
     this.name = name;
     this.width = width;
+    this.signed = signed;
   }
 
   at(index: number): number {
@@ -108,11 +110,13 @@ class CountColumn {
   }
 }
 
-type Column = FloatColumn | IntColumn | CountColumn;
+export type Column = FloatColumn | IntColumn | CountColumn;
 
 /**
  * All that is remembered about every series, as named columns indexed by slot, so that a snapshot is a
- * dump and a series costs no object. A slot of zeros is a series that has seen nothing.
+ * dump and a series costs no object. A slot of zeros is a series that has seen nothing, and a snapshot of
+ * before a column was there loads with zeros in it: a column whose zero means something else, or one that
+ * changes its meaning, needs a new SNAPSHOT_VERSION.
  */
 export class SeriesColumns {
   readonly all: Column[] = [];
@@ -122,9 +126,9 @@ export class SeriesColumns {
 
   // Time. Steps are numbered from the Unix epoch.
   readonly flags = this.#int("flags");
-  readonly firstStep = this.#int("firstStep");
+  readonly firstStep = this.#step("firstStep");
   /** The first step that is not closed yet. */
-  readonly nextStep = this.#int("nextStep");
+  readonly nextStep = this.#step("nextStep");
   /** Newest event time, never after the receipt of its batch. */
   readonly newestMs = this.#float("newestMs");
   readonly receiptMs = this.#float("receiptMs");
@@ -160,7 +164,7 @@ export class SeriesColumns {
   readonly errorBlockExcess = this.#float("errorBlockExcess");
   readonly errorBlockVariance = this.#float("errorBlockVariance");
   readonly errorEvidence = this.#float("errorEvidence", ERROR_TESTS);
-  readonly errorOnset = this.#int("errorOnset", ERROR_TESTS);
+  readonly errorOnset = this.#step("errorOnset", ERROR_TESTS);
   readonly errorSinceRecords = this.#float("errorSinceRecords", ERROR_TESTS);
   readonly errorSinceErrors = this.#float("errorSinceErrors", ERROR_TESTS);
   readonly errorSinceFatals = this.#float("errorSinceFatals", ERROR_TESTS);
@@ -179,8 +183,8 @@ export class SeriesColumns {
   /** Steps with an open volume signal, less those without one: how long the new volume has been going on. */
   readonly volumeOpenSteps = this.#int("volumeOpenSteps");
   readonly volumeEvidence = this.#float("volumeEvidence", VOLUME_TESTS);
-  readonly volumeOnset = this.#int("volumeOnset", VOLUME_TESTS);
-  readonly volumeCrossed = this.#int("volumeCrossed", VOLUME_TESTS);
+  readonly volumeOnset = this.#step("volumeOnset", VOLUME_TESTS);
+  readonly volumeCrossed = this.#step("volumeCrossed", VOLUME_TESTS);
   readonly volumeSinceRecords = this.#float("volumeSinceRecords", VOLUME_TESTS);
   readonly volumeSinceExpected = this.#float("volumeSinceExpected", VOLUME_TESTS);
 
@@ -222,7 +226,13 @@ export class SeriesColumns {
   }
 
   #int(name: string, width = 1): IntColumn {
-    const column = new IntColumn(name, width);
+    const column = new IntColumn(name, width, false);
+    this.all.push(column);
+    return column;
+  }
+
+  #step(name: string, width = 1): IntColumn {
+    const column = new IntColumn(name, width, true);
     this.all.push(column);
     return column;
   }

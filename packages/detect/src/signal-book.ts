@@ -1,5 +1,5 @@
 import { KINDS, type Signal, STEP_MS } from "@tracer/core";
-import { BUCKET_STEPS, bucketOf, closeBucket, fillBucket } from "./buckets.ts";
+import { BUCKET_STEPS, bucketOf, closeBucket, fillBucket, missBuckets } from "./buckets.ts";
 import {
   ERROR_BAR,
   errorIsWarm,
@@ -74,6 +74,7 @@ const WATCH_SHARE = 0.5;
  */
 export class SignalBook {
   readonly #columns: SeriesColumns;
+  readonly #rules: readonly Rule[];
   readonly #useEvidence: boolean;
   readonly #bucketRules: Exclude<Rule, "evidence">[];
   readonly #open = new Map<number, OpenSignal>();
@@ -83,6 +84,7 @@ export class SignalBook {
 
   constructor(columns: SeriesColumns, rules: readonly Rule[]) {
     this.#columns = columns;
+    this.#rules = rules;
     this.#useEvidence = rules.includes("evidence");
     this.#bucketRules = rules.filter((rule) => rule !== "evidence");
   }
@@ -137,6 +139,39 @@ export class SignalBook {
       const open = this.#open.get(slot * KEYS.length + index);
       if (open !== undefined) this.#end(open, index, flag, "no_records");
     }
+  }
+
+  /** Transitions that nobody has taken yet. */
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  openOn(slot: number): OpenSignal[] {
+    return KEYS.flatMap((_, index) => this.#open.get(slot * KEYS.length + index) ?? []);
+  }
+
+  /** Puts back a signal that was open when a snapshot was taken, if its rule still decides. */
+  reopen(open: OpenSignal): void {
+    const index = KEYS.findIndex(({ part }) => part === open.part);
+    const key = KEYS[index];
+    if (key === undefined || !this.#rules.includes(open.rule)) return;
+    this.#columns.raise(open.slot, key.flag);
+    this.#open.set(open.slot * KEYS.length + index, open);
+  }
+
+  /** Drops what is open on a slot and says nothing: nobody knows how it went on. */
+  forget(slot: number): void {
+    for (let index = 0; index < KEYS.length; index += 1) {
+      this.#open.delete(slot * KEYS.length + index);
+      this.#shown.delete(slot * KEYS.length + index);
+    }
+    this.#columns.lower(slot, ANY_OPEN);
+  }
+
+  /** Lets missing steps pass at once: the same as closing each of them empty and missing. */
+  missSteps(slot: number, from: number, to: number): void {
+    clearDropEvidence(this.#columns, slot);
+    missBuckets(this.#columns, slot, from, to);
   }
 
   /** Judges and learns one closed step. `missing`: nobody's records arrived, so emptiness says nothing. */

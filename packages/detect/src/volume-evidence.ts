@@ -185,6 +185,13 @@ export function restartVolume(columns: SeriesColumns, slot: number, step: number
   acceptVolume(columns, slot, 0);
 }
 
+/** Trusts what is known of the volume less after `steps` of which nothing is known, and its trend not at all. */
+export function decayVolume(columns: SeriesColumns, slot: number, steps: number): void {
+  const learned = Math.min(columns.levelSteps.at(slot), MEMORY_STEPS);
+  columns.levelSteps.set(slot, Math.floor(learned * Math.exp(-steps / MEMORY_STEPS)));
+  columns.levelSlow.set(slot, columns.level.at(slot));
+}
+
 /** Takes `level` records a step as normal from now on, and forgets how the old normal varied. */
 export function acceptVolume(columns: SeriesColumns, slot: number, level: number): void {
   columns.level.set(slot, level);

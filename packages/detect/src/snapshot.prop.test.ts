@@ -1,0 +1,163 @@
+import { CountDeltas, STEP_MS, TracerError } from "@tracer/core";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { Detector } from "./detector.ts";
+import { NOON_MS, poisson, SECOND, seeded } from "./feed.test-helper.ts";
+import { RULES } from "./options.ts";
+import { restored, savedParts } from "./snapshot.test-helper.ts";
+
+const SLOTS = 6;
+const MINUTES = 25;
+
+interface Scene {
+  readonly seed: number;
+  readonly cuts: readonly number[];
+  readonly faultFrom: number;
+  readonly faultSeconds: number;
+  readonly quietFrom: number;
+  readonly quietSeconds: number;
+}
+
+const scene = fc.record({
+  seed: fc.integer({ min: 1, max: 1_000_000 }),
+  cuts: fc.array(fc.integer({ min: 1, max: MINUTES * 60 - 1 }), { minLength: 1, maxLength: 4 }),
+  faultFrom: fc.integer({ min: 300, max: 900 }),
+  faultSeconds: fc.integer({ min: 30, max: 400 }),
+  quietFrom: fc.integer({ min: 200, max: 1_300 }),
+  quietSeconds: fc.integer({ min: 0, max: 200 }),
+});
+
+/** Everything a detector says about traffic with a fault, a pause of everybody and a seven-hour past. */
+function play(given: Scene, cutAt: ReadonlySet<number>): { said: unknown[]; openAtCut: number } {
+  const options = { rules: RULES };
+  let detector = new Detector(options);
+  const random = seeded(given.seed);
+  const deltas = new CountDeltas();
+  const said: unknown[] = [];
+  let openAtCut = 0;
+  for (let step = -2_520; step < 0; step += 1) {
+    for (let slot = 0; slot < SLOTS - 1; slot += 1) {
+      deltas.add(slot, NOON_MS + step * STEP_MS, 2, Number.NaN, 3 + ((step * (slot + 3)) & 3));
+    }
+  }
+  detector.observe(deltas, NOON_MS);
+  for (let second = 0; second < MINUTES * 60; second += 1) {
+    const nowMs = NOON_MS + second * SECOND;
+    const quiet = second - given.quietFrom;
+    deltas.clear();
+    for (let slot = 0; slot < SLOTS && !(quiet >= 0 && quiet < given.quietSeconds); slot += 1) {
+      const faulty = second >= given.faultFrom && second < given.faultFrom + given.faultSeconds;
+      const silent = faulty && slot === 1;
+      const records = silent ? 0 : poisson(slot === 2 && faulty ? 4 : 0.5, random);
+      const level = faulty && slot === 0 && random() < 0.5 ? 4 : 2;
+      if (records > 0) deltas.add(slot, nowMs - slot * 3_000, level, Number.NaN, records);
+    }
+    detector.observe(deltas, nowMs + SECOND);
+    detector.tick(nowMs + SECOND);
+    said.push(...detector.takeTransitions());
+    if (cutAt.has(second)) {
+      openAtCut += detector.openSignals().length;
+      detector = restored(savedParts(detector), options);
+      detector.resume(nowMs + SECOND); // Nobody was away: this must change nothing.
+    }
+  }
+  const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
+  said.push(slots.map((slot) => [detector.explain(slot), detector.bucketsOf(slot, 60)]));
+  said.push(detector.openSignals().map(({ slot, kind, onsetMs }) => [slot, kind, onsetMs]));
+  return { said, openAtCut };
+}
+
+test("cut anywhere, also within an incident, and restored: the same transitions as without a cut", () => {
+  let openAtCut = 0;
+  fc.assert(
+    fc.property(scene, (given) => {
+      const whole = play(given, new Set());
+      const cut = play(given, new Set(given.cuts));
+      expect(cut.said).toEqual(whole.said);
+      openAtCut += cut.openAtCut;
+    }),
+    { seed: 20_260_105, numRuns: 25 },
+  );
+  expect(openAtCut).toBeGreaterThan(10); // Else no cut fell into an incident.
+});
+
+const change = fc.record({
+  part: fc.nat(),
+  at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  kind: fc.constantFrom("byte", "cut", "float", "float", "int"),
+  value: fc.oneof(
+    fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, -1, 0, 1e29, -1e29, 2 ** 31 - 1),
+    fc.double(),
+  ),
+});
+
+test("whatever is written over a snapshot: refused as invalid, or it goes on without a failure", () => {
+  const base = busyDetector();
+  let refused = 0;
+  let taken = 0;
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+      const parts = savedParts(base).map((part) => part.slice());
+      for (const { part, at, kind, value } of changes) {
+        const index = part % parts.length;
+        const bytes = parts[index] ?? new Uint8Array(0);
+        if (kind === "cut") parts[index] = bytes.slice(0, Math.floor(at * bytes.length));
+        else if (bytes.length >= 16) spoil(bytes, at, kind, value);
+      }
+      try {
+        const detector = restored(parts, {});
+        detector.resume(NOON_MS + 4_000 * SECOND);
+        goOn(detector, NOON_MS + 4_000 * SECOND);
+        taken += 1;
+      } catch (error) {
+        expect(error).toBeInstanceOf(TracerError);
+        expect(error).toMatchObject({ code: "SNAPSHOT_INVALID" });
+        refused += 1;
+      }
+    }),
+    { seed: 20_260_106, numRuns: 400 },
+  );
+  expect(refused).toBeGreaterThan(50);
+  expect(taken).toBeGreaterThan(50);
+});
+
+function spoil(bytes: Uint8Array, at: number, kind: string, value: number): void {
+  const view = new DataView(bytes.buffer);
+  const offset = Math.floor((at * (bytes.length - 8)) / 8) * 8;
+  if (kind === "float") view.setFloat64(offset, value, true);
+  else if (kind === "int") view.setInt32(offset, value, true);
+  else bytes[offset] = value;
+}
+
+/** Three services, one with an open error signal, one with open steps only. */
+function busyDetector(): Detector {
+  const detector = new Detector();
+  const deltas = new CountDeltas();
+  for (let second = 0; second < 3_700; second += 10) {
+    deltas.clear();
+    const failing = second > 3_500;
+    deltas.add(0, NOON_MS + second * SECOND, failing ? 4 : 2, Number.NaN, 20);
+    deltas.add(1, NOON_MS + second * SECOND, 2, Number.NaN, 5);
+    if (second > 3_690) deltas.add(2, NOON_MS + second * SECOND, 2, Number.NaN, 5);
+    detector.observe(deltas, NOON_MS + (second + 1) * SECOND);
+    detector.tick(NOON_MS + (second + 1) * SECOND);
+  }
+  detector.takeTransitions();
+  expect(detector.openSignals().map(({ kind }) => kind)).toEqual(["error"]);
+  return detector;
+}
+
+function goOn(detector: Detector, fromMs: number): void {
+  const deltas = new CountDeltas();
+  for (let second = 0; second < 120; second += 5) {
+    deltas.clear();
+    for (let slot = 0; slot < 3; slot += 1) {
+      deltas.add(slot, fromMs + second * SECOND, slot === 0 ? 4 : 2, Number.NaN, 10);
+    }
+    detector.observe(deltas, fromMs + second * SECOND);
+    detector.tick(fromMs + second * SECOND);
+    detector.takeTransitions();
+    detector.openSignals();
+  }
+  detector.idleSlots(fromMs);
+}

@@ -41,20 +41,19 @@ export class ByteTable {
   add(group: number, bytes: Uint8Array, start: number, end: number): number {
     const id = this.#free.pop() ?? this.idEnd;
     if (id === this.idEnd) this.idEnd += 1;
-    if (id >= this.#hash.length) this.#growColumns();
-    if ((this.size + 1) * 2 > this.#index.length) this.#reindex(this.#index.length * 2);
-    const length = end - start;
-    this.#reserve(length);
-    this.#arena.set(bytes.subarray(start, end), this.#arenaUsed);
-    this.#start[id] = this.#arenaUsed;
-    this.#length[id] = length;
-    this.#group[id] = group;
-    this.#hash[id] = this.#hashOf(group, bytes, start, end);
-    this.#arenaUsed += length;
-    this.#arenaLive += length;
-    this.size += 1;
-    this.#place(id);
+    this.#put(id, group, bytes, start, end);
     return id;
+  }
+
+  /** As `add`, with an id of the caller's choice, at least `idEnd`; those below it become free. */
+  addAt(id: number, group: number, bytes: Uint8Array): void {
+    for (let free = this.idEnd; free < id; free += 1) {
+      while (free >= this.#hash.length) this.#growColumns();
+      this.#group[free] = -1;
+      this.#free.push(free);
+    }
+    this.idEnd = id + 1;
+    this.#put(id, group, bytes, 0, bytes.length);
   }
 
   /** Gives the id and its memory back; false when it was not live. */
@@ -80,6 +79,22 @@ export class ByteTable {
   bytesOf(id: number): Uint8Array {
     const start = this.#start[id] ?? 0;
     return this.#arena.subarray(start, start + (this.#length[id] ?? 0));
+  }
+
+  #put(id: number, group: number, bytes: Uint8Array, start: number, end: number): void {
+    if (id >= this.#hash.length) this.#growColumns();
+    if ((this.size + 1) * 2 > this.#index.length) this.#reindex(this.#index.length * 2);
+    const length = end - start;
+    this.#reserve(length);
+    this.#arena.set(bytes.subarray(start, end), this.#arenaUsed);
+    this.#start[id] = this.#arenaUsed;
+    this.#length[id] = length;
+    this.#group[id] = group;
+    this.#hash[id] = this.#hashOf(group, bytes, start, end);
+    this.#arenaUsed += length;
+    this.#arenaLive += length;
+    this.size += 1;
+    this.#place(id);
   }
 
   #matches(id: number, group: number, bytes: Uint8Array, start: number, end: number): boolean {

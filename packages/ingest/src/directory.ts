@@ -132,6 +132,35 @@ export class SeriesDirectory {
     };
   }
 
+  /** True when the slot stands for the services of a project that found no room. */
+  isOther(slot: number): boolean {
+    const scope = this.#series.groupOf(slot);
+    return scope >= 0 && this.#others[this.#scopes.groupOf(scope)] === slot;
+  }
+
+  /**
+   * Gives a series the slot that it had when it was saved. Slots come in ascending order, into a directory
+   * that had none. False, and nothing changes: no room, a name that no series can have, or one twice.
+   */
+  restore(slot: number, key: SeriesKey, other: boolean): boolean {
+    const { environment, service } = key;
+    const slotMax = this.seriesMax + this.projectsMax - 1;
+    if (!Number.isSafeInteger(slot) || slot < this.slotEnd || slot > slotMax) return false;
+    if (environment !== cleanName(environment) || service !== cleanName(service)) return false;
+    if (!other && this.#series.size - this.#otherCount >= this.seriesMax) return false;
+    const projectId = this.project(key.project);
+    if (this.#projects[projectId] !== key.project || this.find(key) >= 0) return false;
+    if (other && (service !== OTHER_NAME || environment !== "")) return false;
+    const environmentBytes = Buffer.from(environment);
+    const scope = this.#scopes.find(projectId, environmentBytes, 0, environmentBytes.length);
+    this.#series.addAt(slot, this.#join(projectId, scope, environmentBytes), Buffer.from(service));
+    if (other) {
+      this.#others[projectId] = slot;
+      this.#otherCount += 1;
+    }
+    return true;
+  }
+
   /** Forgets a series: its memory returns and its slot will be given to another. No effect on a free slot. */
   release(slot: number): void {
     const scope = this.#series.groupOf(slot);
@@ -166,6 +195,12 @@ export class SeriesDirectory {
     environment: Uint8Array,
     service: Uint8Array,
   ): number {
+    const scope = this.#join(projectId, knownScope, environment);
+    return this.#series.add(scope, service, 0, service.length);
+  }
+
+  /** The scope of one more series; made when `knownScope` is -1. */
+  #join(projectId: number, knownScope: number, environment: Uint8Array): number {
     let scope = knownScope;
     if (scope < 0) {
       scope = this.#scopes.add(projectId, environment, 0, environment.length);
@@ -177,7 +212,7 @@ export class SeriesDirectory {
       this.#scopeSizes[scope] = 0;
     }
     this.#scopeSizes[scope] = (this.#scopeSizes[scope] ?? 0) + 1;
-    return this.#series.add(scope, service, 0, service.length);
+    return scope;
   }
 
   #otherOf(projectId: number): number {

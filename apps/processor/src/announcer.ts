@@ -88,6 +88,13 @@ export class Announcer {
     for (const signal of openSignals) this.#sight(signal);
   }
 
+  /** Goes on with signals that were open before a restart: sighted at once, and not counted as new. */
+  resume(openSignals: readonly Signal[]): void {
+    for (const signal of openSignals) {
+      if (this.#follow(signal) !== null) this.#sight(signal);
+    }
+  }
+
   /** Writes what is pending. Throws when the database is away; everything stays pending then. */
   async flush(): Promise<void> {
     while (this.#pending.size > 0) {
@@ -102,7 +109,8 @@ export class Announcer {
     }
   }
 
-  #opened(signal: Signal): OpenSignal | null {
+  /** Keeps account of a signal from now on; null when its series is gone. */
+  #follow(signal: Signal): OpenSignal | null {
     const series = this.#seriesOf(signal);
     if (series === undefined) return null;
     const key = { ...series, kind: signal.kind, part: signal.part };
@@ -115,11 +123,17 @@ export class Announcer {
       hadLines: false,
     };
     this.#open.set(idOf(signal), open);
+    return open;
+  }
+
+  #opened(signal: Signal): OpenSignal | null {
+    const open = this.#follow(signal);
+    if (open === null) return null;
     const stale = this.#stale(signal.decidedMs);
     this.#options.observe({
       name: stale ? "signal_stale" : "signal_opened",
       kind: signal.kind,
-      service: series.service,
+      service: open.key.service,
       sentence: signal.evidence.sentence,
       detectSeconds: Math.max(0, this.#options.receiptMs() - signal.decidedMs) / 1e3,
     });

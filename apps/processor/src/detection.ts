@@ -1,12 +1,13 @@
 import type { Clock } from "@tracer/core";
-import { Detector } from "@tracer/detect";
-import { ExemplarRings, SeriesDirectory } from "@tracer/ingest";
+import type { Detector } from "@tracer/detect";
+import { ExemplarRings, type SeriesDirectory } from "@tracer/ingest";
 import * as store from "@tracer/store";
 import { Announcer } from "./announcer.ts";
 import type { Config } from "./config.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { Pipeline } from "./pipeline.ts";
+import { createState, type DetectorState } from "./snapshots.ts";
 
 export interface DetectionOptions {
   readonly config: Config;
@@ -19,6 +20,8 @@ export interface DetectionOptions {
   readonly observe: Observe;
   /** Called after something was written that a channel may have to send. */
   readonly onWritten: () => void;
+  /** What was known before; a detector that has seen nothing when it is not given. */
+  readonly state?: DetectorState;
 }
 
 export interface Detection extends AsyncDisposable {
@@ -35,12 +38,8 @@ const SIGHT_SECONDS_MAX = 10;
 /** From bytes to rows: the detector, what it needs, and the loop that writes what it finds. */
 export function startDetection(options: DetectionOptions): Detection {
   const { config, clock, receiptMs, pool, channels, observe, onWritten } = options;
-  const { seriesMax, latenessSeconds, staleSeconds } = config;
-  const { holdSeconds, quietSeconds, repeatSeconds, clearSeconds } = config;
-  const directory = new SeriesDirectory({ seriesMax });
-  // Beyond SERIES_MAX the directory holds one more slot per project: its services together, `(other)`.
-  const slotsMax = directory.seriesMax + directory.projectsMax;
-  const detector = new Detector({ seriesMax: slotsMax, latenessSeconds, staleSeconds });
+  const { staleSeconds, holdSeconds, quietSeconds, repeatSeconds, clearSeconds } = config;
+  const { directory, detector } = options.state ?? createState(config);
   const rings = new ExemplarRings();
   const announcer = new Announcer({
     staleSeconds,
@@ -55,6 +54,7 @@ export function startDetection(options: DetectionOptions): Detection {
     observe,
     onWritten,
   });
+  announcer.resume(detector.openSignals());
   const flush = () => announcer.flush();
   const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, flush);
   const onSignals = announcing.wake;

@@ -54,6 +54,22 @@ export type TracerEvent =
     }
   | { readonly name: "incidents_resolved"; readonly count: number }
   | { readonly name: "series_full"; readonly seriesMax: number }
+  | {
+      readonly name: "snapshot_restored";
+      readonly services: number;
+      readonly openSignals: number;
+      readonly gapSeconds: number;
+    }
+  | { readonly name: "snapshot_outdated"; readonly gapSeconds: number }
+  | {
+      readonly name: "snapshot_refused";
+      readonly reason: string;
+      readonly keptAs: string | null;
+    }
+  | { readonly name: "snapshots_off"; readonly reason: string }
+  | { readonly name: "snapshot_written"; readonly bytes: number; readonly seconds: number }
+  | { readonly name: "snapshot_failed"; readonly path: string; readonly error: unknown }
+  | { readonly name: "snapshot_recovered"; readonly failures: number }
   | { readonly name: "loop_failed"; readonly loop: string; readonly error: unknown }
   | { readonly name: "loop_recovered"; readonly loop: string; readonly failures: number }
   | { readonly name: "database_lost"; readonly error: unknown }
@@ -162,6 +178,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       return metrics.deliveries.inc({ channel: event.channel, outcome: event.outcome });
     case "loop_failed":
       return metrics.failures.inc({ loop: event.loop });
+    case "snapshot_failed":
+      return metrics.failures.inc({ loop: "snapshot" });
     default:
       return undefined; // The others are log lines only.
   }
@@ -197,6 +215,23 @@ function write(log: Logger, event: TracerEvent): void {
       return log.info(event, "Incidents ended.");
     case "series_full":
       return log.warn(event, "SERIES_MAX is reached: new services are counted under (other).");
+    case "snapshot_restored":
+      return log.info(event, "The detector goes on where the last snapshot was taken.");
+    case "snapshot_outdated":
+      return log.warn(event, "The snapshot is too old to be of use: the detector learns anew.");
+    case "snapshot_refused":
+      return log.warn(event, `${event.reason} The detector learns anew.`);
+    case "snapshots_off":
+      return log.warn(event, "No snapshots of the detector: after a restart it learns anew.");
+    case "snapshot_written":
+      return log.debug(event, "A snapshot was written.");
+    case "snapshot_failed":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "A snapshot could not be written: a crash now would cost what was learned since the last.",
+      );
+    case "snapshot_recovered":
+      return log.info(event, "Snapshots are written again.");
     case "loop_failed":
       return log.error(
         { ...event, error: pino.stdSerializers.err(toError(event.error)) },

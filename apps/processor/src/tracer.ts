@@ -15,6 +15,7 @@ import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { ReceiptClock } from "./receipt-clock.ts";
 import { ServicesView } from "./services-view.ts";
+import { openSnapshotPlace, restoreState, startSnapshots } from "./snapshots.ts";
 
 export interface TracerOptions {
   readonly config: Config;
@@ -42,7 +43,7 @@ const CLOCK_MS = 30_000;
 
 /**
  * The whole pipeline, top to bottom: database → clock → channels → detector → announcer → HTTP. Read
- * upwards it is the shutdown: refuse, count what was admitted, write it, finish sends, close the database.
+ * upwards it is the shutdown: refuse, count what was admitted, keep and write it, finish sends, close the database.
  */
 export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const { config, observe, clock = systemClock } = options;
@@ -72,14 +73,18 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     startDispatching({ ...shared, processorId, channels, channelStates, linkBase }),
   );
 
+  const { path } = stack.use(await openSnapshotPlace(config, observe));
+  const state = await restoreState({ config, path, receiptMs: receiptMs(), observe });
   const detection = stack.use(
     startDetection({
-      ...shared,
+      ...{ ...shared, state },
       ...{ config, receiptMs, onWritten: dispatching.wake },
       channels: channels.map(({ name }) => name),
     }),
   );
   const { pipeline, directory } = detection;
+  const { snapshotSeconds } = config;
+  stack.use(startSnapshots({ path, state, snapshotSeconds, clock, observe }));
   stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
 
   const services = new ServicesView(detection);

@@ -147,20 +147,25 @@ export class Detector {
     return this.#arrivals.isFrozen(this.#receiptMs) ? "frozen" : "ok";
   }
 
+  /** True when records of the slot's series were counted. */
+  has(slot: number): boolean {
+    return slot >= 0 && slot < this.#columns.length && this.#columns.has(slot, Flag.known);
+  }
+
   /** The newest closed 60-second buckets of a series, oldest first, and the open one. */
   bucketsOf(slot: number, bucketsMax: number): BucketView[] {
-    if (!this.#isKnown(slot)) return [];
+    if (!this.has(slot)) return [];
     return bucketViews(this.#columns, this.#openSteps, slot, bucketsMax);
   }
 
   stateOf(slot: number): SeriesState {
-    if (!this.#isKnown(slot)) return "learning";
+    if (!this.has(slot)) return "learning";
     return this.#book.stateOf(slot, this.#columns.nextStep.at(slot));
   }
 
   /** Evidence and bar of every kind and part right now, whether or not anything is open. */
   explain(slot: number): readonly Explanation[] {
-    return this.#isKnown(slot) ? explanationOf(this.#columns, slot) : [];
+    return this.has(slot) ? explanationOf(this.#columns, slot) : [];
   }
 
   /**
@@ -173,7 +178,7 @@ export class Detector {
     for (let looked = 0; looked < Math.min(IDLE_SCAN_MAX, length); looked += 1) {
       const slot = this.#idleCursor % length;
       this.#idleCursor = slot + 1;
-      if (!this.#isKnown(slot) || this.#book.isOpen(slot)) continue;
+      if (!this.has(slot) || this.#book.isOpen(slot)) continue;
       if (receiptMs - this.#columns.receiptMs.at(slot) >= IDLE_SECONDS * 1000) idle.push(slot);
     }
     return idle;
@@ -181,7 +186,7 @@ export class Detector {
 
   /** Forgets a series. Its open signals end; its slot may be given to another. */
   release(slot: number): void {
-    if (!this.#isKnown(slot)) return;
+    if (!this.has(slot)) return;
     this.#book.endAll(slot);
     this.#openSteps.release(slot);
     const scheduled = this.#columns.has(slot, Flag.scheduled);
@@ -268,10 +273,6 @@ export class Detector {
       arrivals: this.#arrivals,
       wheel: this.#wheel,
     };
-  }
-
-  #isKnown(slot: number): boolean {
-    return slot >= 0 && slot < this.#columns.length && this.#columns.has(slot, Flag.known);
   }
 
   /** Adds one cell of a batch. False: it came too late, or there was no room. */

@@ -119,6 +119,11 @@ export class SeriesDirectory {
     return this.#series.find(scope, service, 0, service.length);
   }
 
+  /** True when the slot is a series'. */
+  has(slot: number): boolean {
+    return this.#series.groupOf(slot) >= 0;
+  }
+
   /** The names of a slot; undefined when it is free. */
   key(slot: number): SeriesKey | undefined {
     const scope = this.#series.groupOf(slot);

@@ -11,7 +11,7 @@ import { type Frame, keepAside, readSnapshot, writeSnapshot } from "./snapshot-f
 /** Processes that share a DATA_DIR; one more runs without snapshots. */
 export const SLOT_FOLDERS_MAX = 64;
 /** How often it is looked whether a snapshot is due. */
-const LOOK_MS = 200;
+export const LOOK_MS = 200;
 
 /** What the detector knows, and whose it is. */
 export interface DetectorState {

@@ -51,8 +51,12 @@ export class Feed {
   readonly random: () => number;
   late = 0;
 
-  constructor({ seed = 1, ...options }: Partial<DetectorOptions> & { seed?: number } = {}) {
-    this.detector = new Detector(options);
+  constructor({
+    seed = 1,
+    detector,
+    ...options
+  }: Partial<DetectorOptions> & { seed?: number; detector?: Detector } = {}) {
+    this.detector = detector ?? new Detector(options);
     this.random = seeded(seed);
   }
 

@@ -246,7 +246,9 @@ function loadCell(
   if (!isKnownIn(columns, slot, from)) throw invalidSnapshot("a step is of no service");
   const step = wholeIn(cell[1], columns.nextStep.at(slot), stepMax);
   const [records, errors, fatals] = [cell[2], cell[3], cell[4]].map(soundNumber);
-  openSteps.add(slot, step, records ?? 0, errors ?? 0, fatals ?? 0);
+  if (!openSteps.add(slot, step, records ?? 0, errors ?? 0, fatals ?? 0)) {
+    throw invalidSnapshot("it holds more open steps than there is room for");
+  }
 }
 
 function isKnownIn(columns: SeriesColumns, slot: number, from: number): boolean {

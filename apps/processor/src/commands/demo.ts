@@ -90,7 +90,7 @@ interface WorldOptions extends CommandContext {
 }
 
 async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): Promise<World> {
-  const { config, observe, version, stdout, color } = options;
+  const { config, observe, version, stdout, stderr, color } = options;
   const clock: Clock = systemClock;
   const database = stack.use(await openDatabase(config, observe));
   const { pool } = database;
@@ -103,7 +103,10 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
   let pageUrl = "";
   for (let number = 0; number < PIPELINES; number += 1) {
     const processorId = randomUUID();
-    const shared = { pool, clock, observe };
+    // The page counts what the first one received: all of them receive the same.
+    const own = number === 0 ? observe : createObserve("silent", stderr);
+    if (number > 0) stack.defer(() => own.close());
+    const shared = { pool, clock, observe: own };
     const channels = [channel];
     const dispatching = stack.use(
       startDispatching({

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import pretty from "pino-pretty";
-import { readConfig } from "../config.ts";
+import { type Config, readConfig } from "../config.ts";
 import { Exit } from "../exit.ts";
 import { createObserve } from "../observe.ts";
 import { startTracer } from "../tracer.ts";
@@ -33,6 +33,7 @@ export async function start(context: CommandContext): Promise<Exit> {
     },
   });
   stdout.write(`Tracer is listening on ${tracer.url}\n`);
+  if (stderr.isTTY === true) stderr.write(firstSteps(tracer.url, config));
   const { url, processorId } = tracer;
   const database = config.databaseUrl === null ? "embedded" : "postgres";
   observe({ name: "ready", url, database, processorId });
@@ -45,6 +46,18 @@ export async function start(context: CommandContext): Promise<Exit> {
   return Exit.ok;
 }
 
+/** What somebody who sees this for the first time does next. */
+function firstSteps(url: string, { channels }: Config): string {
+  const channel = Object.values(channels).some((configured) => configured !== null)
+    ? ""
+    : "  No channel is set, so alerts are printed here. README.md says how they get to Slack or PagerDuty.\n";
+  return (
+    "\n  Open that page, then send it something:\n" +
+    `    curl ${url}/logs -d '{"level":"error","service":"checkout","message":"hello Tracer"}'\n` +
+    `${channel}  Ctrl-C stops it.\n\n`
+  );
+}
+
 /** JSON lines, or something that people can read when stderr is a terminal. */
 function logDestination({ stderr, color }: CommandContext) {
   if (!stderr.isTTY) return pino.destination({ fd: 2, sync: true });
@@ -53,7 +66,7 @@ function logDestination({ stderr, color }: CommandContext) {
     sync: true,
     colorize: color(stderr),
     ignore: "name",
-    hideObject: false,
+    singleLine: true,
     translateTime: "SYS:HH:MM:ss",
   });
 }

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { readdir, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { startFakeSlack } from "@tracer/testkit";
 import { describe, expect, test } from "vitest";
@@ -113,5 +113,36 @@ describe.concurrent("kill -9 and a new start", () => {
     await until("resolved", 100_000, () => /resolved/i.test(slack.messages[0]?.text ?? ""));
     expect(slack.messages).toHaveLength(1);
     expect(second.stderr()).not.toContain('"outcome":"created"');
+  });
+
+  // Goal: a stop in order costs no count; a snapshot that is damaged costs the past, not the start.
+  test("stopped and started: every count is there; a damaged snapshot is kept aside", async () => {
+    await using folder = await temporaryFolder();
+    const dataDir = join(folder.path, "data");
+    const environment = { DATA_DIR: dataDir, SNAPSHOT_SECONDS: "3600" };
+    const counted = async (url: string) => {
+      const response = await fetch(`${url}/api/v1/services/${SERVICE}/series`);
+      const answer: { buckets?: { startMs: number; records: number }[] } = JSON.parse(
+        await response.text(),
+      );
+      return new Map(answer.buckets?.map(({ startMs, records }) => [startMs, records]));
+    };
+    await using first = await startTracerProcess(environment);
+    await postLogs(first.url, history(100, 31));
+    const before = await counted(first.url);
+    expect(before.size).toBeGreaterThan(55);
+    expect(await first.stop("SIGTERM")).toBe(0);
+
+    await using second = await startTracerProcess(environment);
+    const after = await counted(second.url);
+    for (const [startMs, records] of before) expect(after.get(startMs) ?? records).toBe(records);
+    expect(after.size).toBeGreaterThan(55);
+    await second.stop("SIGTERM");
+
+    await truncate(join(dataDir, "detector.snapshot"), 5_000);
+    await using third = await startTracerProcess(environment);
+    expect(third.stderr()).toMatch(/"level":40.*"name":"snapshot_refused".*learns anew/);
+    expect((await counted(third.url)).size).toBe(0);
+    expect(await readdir(dataDir)).toContain("detector.snapshot.bad");
   });
 });

@@ -155,3 +155,15 @@ test("database away: a clear waits too, and a new onset takes it back", async ()
   expect(state.cleared).toEqual([]);
   expect(state.sighted).toHaveLength(2);
 });
+
+test("after a restart an open signal is sighted at once, not counted as new, and its end is told", async () => {
+  const { state, announcer, observe, pass } = world();
+  announcer.resume([aSignal()]);
+  await announcer.flush();
+  expect(state.sighted).toMatchObject([{ key: { service: "checkout" }, occurrences: 1 }]);
+  expect(observe.events.map(({ name }) => name)).toEqual(["reserved"]);
+  pass(1_000);
+  announcer.take(resolved(aSignal())); // Before any other sighting.
+  await announcer.flush();
+  expect(state.cleared).toMatchObject([{ service: "checkout", kind: "error", part: "" }]);
+});

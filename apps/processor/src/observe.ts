@@ -63,6 +63,7 @@ export type TracerEvent =
   | { readonly name: "snapshot_outdated"; readonly gapSeconds: number }
   | {
       readonly name: "snapshot_refused";
+      readonly code: "SNAPSHOT_INVALID";
       readonly reason: string;
       readonly keptAs: string | null;
     }

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { type Clock, CountDeltas } from "@tracer/core";
 import { describe, expect, test } from "vitest";
 import { readConfig } from "./config.ts";
-import { createObserve, type Observe, type TracerEvent } from "./observe.ts";
+import { recordingObserve } from "./fixtures.test-helper.ts";
+import type { TracerEvent } from "./observe.ts";
 import { FRAME_BYTES_MAX, readSnapshot, writeSnapshot } from "./snapshot-file.ts";
 import {
   createState,
@@ -23,9 +24,8 @@ const HOUR_MS = 3_600_000;
 /** An empty folder, what was observed, and a clock that stands. */
 async function aWorld(environment: Record<string, string> = {}) {
   const folder = await mkdtemp(join(tmpdir(), "tracer-snapshots-"));
-  const events: TracerEvent[] = [];
-  const silent = createObserve("silent", { write: () => {} });
-  const observe: Observe = Object.assign((event: TracerEvent) => void events.push(event), silent);
+  const observe = recordingObserve();
+  const { events } = observe;
   const time = { ms: 0 };
   const clock: Clock = { monotonicMs: () => time.ms, wallMs: () => NOON_MS + time.ms };
   return {
@@ -33,10 +33,7 @@ async function aWorld(environment: Record<string, string> = {}) {
     path: join(folder, "detector.snapshot"),
     config: readConfig({ DATA_DIR: folder, ...environment }),
     named: (name: TracerEvent["name"]) => events.filter((event) => event.name === name),
-    [Symbol.asyncDispose]: async () => {
-      silent.close();
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
 }
 

@@ -97,7 +97,8 @@ export async function restoreState(options: RestoreOptions): Promise<DetectorSta
     return state;
   } catch (error) {
     if (!(error instanceof TracerError) || error.code !== "SNAPSHOT_INVALID") throw error;
-    observe({ name: "snapshot_refused", reason: error.message, keptAs: await keepAside(path) });
+    const { code, message: reason } = error;
+    observe({ name: "snapshot_refused", code, reason, keptAs: await keepAside(path) });
     return createState(config);
   }
 }

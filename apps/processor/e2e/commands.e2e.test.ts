@@ -1,7 +1,7 @@
-import { createServer } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { runTracer, startTracerProcess } from "./tracer-process.ts";
-import { postLogs } from "./traffic.ts";
+import { postLogs, until } from "./traffic.ts";
 
 describe.concurrent("the command line", () => {
   test("usage: help on stdout and 0, an unknown command 2", async () => {
@@ -66,6 +66,26 @@ describe.concurrent("the command line", () => {
     expect(await tracer.stop("SIGTERM")).toBe(0);
   });
 
+  test("SIGTERM with an upload that never ends: cut off, and still an orderly end", async () => {
+    await using tracer = await startTracerProcess();
+    const socket = createConnection({ host: "127.0.0.1", port: Number(new URL(tracer.url).port) });
+    socket.on("error", () => {});
+    socket.write("POST /logs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000000\r\n\r\n{");
+    await until("the upload", 5_000, async () => {
+      const text = await (await fetch(`${tracer.url}/metrics`)).text();
+      return /tracer_ingest_in_flight_bytes [1-9]/.test(text);
+    });
+    expect(await tracer.stop("SIGTERM")).toBe(0);
+    socket.destroy();
+  });
+
+  test("nobody reads its output: the demo ends, the service goes on and keeps its alerts", async () => {
+    const demo = await runTracer(["demo"], {}, { closeOutput: true });
+    expect([demo.code, demo.stderr.includes("EPIPE")]).toEqual([0, false]);
+    await using tracer = await startTracerProcess({}, { closeOutput: true });
+    expect((await postLogs(tracer.url, '{"message":"hello"}')).status).toBe(202);
+  });
+
   test("listening beyond loopback without a key: two are made, shown once, and needed", async () => {
     await using tracer = await startTracerProcess({ HOST: "0.0.0.0" });
     const url = tracer.url.replace("0.0.0.0", "127.0.0.1");
@@ -85,7 +105,7 @@ describe.concurrent("the command line", () => {
     expect(code).toBe(0);
     expect(stdout.match(/error rate spike/g)?.length).toBe(2);
     expect(stdout).toContain("RESOLVED");
-    expect(stdout).toContain("1 incident, one alert, one resolve");
+    expect(stdout).toContain("1 incident, 1 alert, 1 resolve.");
     expect(stdout).not.toMatch(/NaN|Infinity|undefined|jane@example/);
   });
 });

@@ -260,17 +260,35 @@ test("a page of another origin can neither post nor read", async () => {
   expect(own).toMatch(/^HTTP\/1.1 200 /);
 });
 
+test("what is not even HTTP, and input that makes no sense, get the same shape of answer", async () => {
+  const port = Number(new URL(tracer.url).port);
+  const garbage = await exchange(port, "this is not http\r\n\r\n");
+  expect(garbage).toMatch(/^HTTP\/1.1 400 /);
+  expect(garbage).toContain('"code":"INPUT_INVALID"');
+  const large = `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Large: ${"x".repeat(40_000)}\r\n\r\n`;
+  expect(await exchange(port, large)).toMatch(/^HTTP\/1.1 431 [\s\S]*"code":"INPUT_INVALID"/);
+  for (const path of ["/%zz", "/api/v1/incidents?limit=banana", "/api/v1/incidents?service=%00"]) {
+    const response = await fetch(`${tracer.url}${path}`);
+    const answer: { code?: string } = JSON.parse(await response.text());
+    expect([path, response.status, answer.code]).toEqual([path, 400, "INPUT_INVALID"]);
+  }
+});
+
 /** A request with exactly these headers; fetch forbids Host and Origin. */
 function raw(port: number, method: string, path: string, headers: Record<string, string>) {
-  return new Promise<string>((resolve, reject) => {
-    const lines = Object.entries({ host: `127.0.0.1:${port}`, ...headers });
-    const socket = createConnection({ host: "127.0.0.1", port }, () => {
-      const body = method === "POST" ? JSON.stringify(record) : "";
-      const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-      socket.write(
-        `${method} ${path} HTTP/1.1\r\n${head}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
-      );
-    });
+  const lines = Object.entries({ host: `127.0.0.1:${port}`, ...headers });
+  const body = method === "POST" ? JSON.stringify(record) : "";
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return exchange(
+    port,
+    `${method} ${path} HTTP/1.1\r\n${head}content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** Sends bytes and returns all that comes back. */
+function exchange(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ host: "127.0.0.1", port }, () => socket.write(bytes));
     let text = "";
     socket.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
     socket.on("error", reject);

@@ -51,13 +51,20 @@ async function ended(child: ChildProcess): Promise<number | string> {
   return child.exitCode ?? child.signalCode ?? "unknown";
 }
 
+export interface OutputOptions {
+  /** Stops reading stdout after its first line, as `head -1` does. */
+  readonly closeOutput?: boolean;
+}
+
 /** Runs `tracer <args>` to its end. */
 export async function runTracer(
   args: readonly string[],
   environment: Record<string, string> = {},
+  { closeOutput = false }: OutputOptions = {},
 ): Promise<Outcome> {
   await using folder = await temporaryFolder();
   const { child, output } = spawnTracer(args, environment, folder.path);
+  if (closeOutput) child.stdout.once("data", () => child.stdout.destroy());
   const code = await ended(child);
   return { code, ...output };
 }
@@ -65,6 +72,7 @@ export async function runTracer(
 /** Starts `tracer start` as a process of its own, on a free port, and waits for its ready line. */
 export async function startTracerProcess(
   environment: Record<string, string> = {},
+  { closeOutput = false }: OutputOptions = {},
 ): Promise<TracerProcess> {
   const folder = await temporaryFolder();
   const dataDir = environment["DATA_DIR"] ?? join(folder.path, "data");
@@ -74,6 +82,7 @@ export async function startTracerProcess(
     folder.path,
   );
   const url = await readyUrl(child, output);
+  if (closeOutput) child.stdout.destroy();
   const stop = async (signal: NodeJS.Signals) => {
     child.kill(signal);
     return ended(child);

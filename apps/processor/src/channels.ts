@@ -11,7 +11,7 @@ import type { ChannelsConfig } from "./config.ts";
 export interface ChannelsOptions {
   readonly channels: ChannelsConfig;
   /** Where the `console` channel prints. */
-  readonly print: (text: string) => void;
+  readonly print: (text: string) => Promise<void>;
   readonly color: boolean;
 }
 

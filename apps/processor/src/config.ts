@@ -27,8 +27,9 @@ const PAIRS = [
 ] as const;
 
 const KEY_LENGTH_MIN = 16;
+/** Words that stand in examples, with digits and signs behind them, or one character again and again. */
 const GUESSABLE =
-  /^(change-?me|password|secret|default|example|admin|test|token|key|tracer|x+|0+|1+)/i;
+  /^(?:(?:(?:change-?me|password|secret|default|example|admin|test|token|key|tracer)[\W_\d]*)+|(.)\1*)$/i;
 
 const apiKey = z
   .string()
@@ -82,7 +83,7 @@ const Environment = z.object({
   QUIET_SECONDS: seconds(1, 7 * DAY_SECONDS, 300),
   CLEAR_SECONDS: seconds(0, DAY_SECONDS, 30),
   REPEAT_SECONDS: seconds(1, 30 * DAY_SECONDS, 14_400),
-  LATENESS_SECONDS: seconds(0, 600, 10),
+  LATENESS_SECONDS: seconds(0, 300, 10),
   STALE_SECONDS: seconds(60, DAY_SECONDS, 900),
   SERIES_MAX: whole(1, 1_000_000, 100_000),
   SNAPSHOT_SECONDS: seconds(1, 3600, 30),

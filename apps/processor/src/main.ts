@@ -11,8 +11,19 @@ const STOP_DEADLINE_MS = 10_000;
 
 type Run = (context: CommandContext, args: Record<string, unknown>) => Promise<Exit>;
 
+interface RunOptions {
+  /** A service goes on when nobody reads what it prints; everything else ends then. */
+  readonly outlivesOutput?: boolean;
+}
+
 /** Commands are imported when they are used, so that none pays for another. */
-function program(run: (load: () => Promise<Run>, args: Record<string, unknown>) => Promise<void>) {
+function program(
+  run: (
+    load: () => Promise<Run>,
+    args: Record<string, unknown>,
+    options?: RunOptions,
+  ) => Promise<void>,
+) {
   const tracer = new Command("tracer")
     .description(
       "Watches your logs and tells you, once and with the reason, that something is wrong.",
@@ -23,7 +34,9 @@ function program(run: (load: () => Promise<Run>, args: Record<string, unknown>) 
   tracer
     .command("start")
     .description("run the service")
-    .action((args) => run(async () => (await import("./commands/start.ts")).start, args));
+    .action((args) =>
+      run(async () => (await import("./commands/start.ts")).start, args, { outlivesOutput: true }),
+    );
   tracer
     .command("demo")
     .description("watch an incident from the first error to the resolved alert; needs no set-up")
@@ -74,6 +87,15 @@ function stopOnSignals(): AbortSignal {
   return stop.signal;
 }
 
+/** Aborts when whoever read our output has gone, as in `tracer demo | head`. */
+function stopOnClosedOutput(): AbortSignal {
+  const closed = new AbortController();
+  const end = () => closed.abort("output closed");
+  process.stdout.on("error", end);
+  process.stderr.on("error", end);
+  return closed.signal;
+}
+
 function requireNode(): void {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const [needMajor, needMinor] = NODE_MINIMUM;
@@ -91,8 +113,11 @@ async function main(): Promise<void> {
   const { exitOf } = await import("./exit.ts");
   const { TracerError } = await import("@tracer/core");
   try {
-    const commands = program(async (load, args) => {
-      process.exitCode = await (await load())(context(stopOnSignals()), args);
+    const commands = program(async (load, args, { outlivesOutput = false } = {}) => {
+      const signals = stopOnSignals();
+      const closed = stopOnClosedOutput();
+      const stop = outlivesOutput ? signals : AbortSignal.any([signals, closed]);
+      process.exitCode = await (await load())(context(stop), args);
     });
     await commands.parseAsync(process.argv);
   } catch (error) {

@@ -29,7 +29,26 @@ test("later readings move it in bounded steps, on both sides", async () => {
   expect(receipt.nowMs()).toBe(50_500);
   await receipt.refresh(async () => 60_000);
   expect(receipt.nowMs()).toBe(51_000);
-  await receipt.refresh(async () => 40_000);
+  await receipt.refresh(async () => 41_500);
+  expect(receipt.nowMs()).toBe(50_500);
+});
+
+test("the database's clock was set, or this machine slept: the second reading that says so is believed", async () => {
+  const { receipt } = clockAt(50_000);
+  await receipt.refresh(async () => 50_000);
+  for (const setTo of [3_650_000, 60_000]) {
+    await receipt.refresh(async () => setTo);
+    expect(Math.abs(receipt.nowMs() - setTo)).toBeGreaterThan(3_000_000);
+    await receipt.refresh(async () => setTo);
+    expect(receipt.nowMs()).toBe(setTo);
+  }
+});
+
+test("one reading far off, then one that is not: no jump", async () => {
+  const { receipt } = clockAt(50_000);
+  await receipt.refresh(async () => 50_000);
+  await receipt.refresh(async () => 3_650_000);
+  await receipt.refresh(async () => 50_500);
   expect(receipt.nowMs()).toBe(50_500);
 });
 

@@ -1,9 +1,11 @@
 import type { Clock } from "@tracer/core";
 
-/** How far one reading may move the clock, in ms; larger differences are walked in steps of this. */
+/** How far one reading may move the clock, in ms. */
 const STEP_MS_MAX = 500;
 /** A reading whose round trip took longer than this says too little about the offset. */
 const ROUND_TRIP_MS_MAX = 1_000;
+/** Two readings in a row that agree on a difference of this much: the clock was set, or we slept. Jump. */
+const JUMP_MS_MIN = 10_000;
 
 /**
  * Receipt time: what the database's clock shows, carried by this process' monotonic clock, so that a
@@ -14,6 +16,7 @@ export class ReceiptClock {
   readonly #clock: Clock;
   #offsetMs: number;
   #known = false;
+  #lastMoveMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -32,16 +35,24 @@ export class ReceiptClock {
 
   /**
    * Takes one reading of the database's clock. The first sets the clock, later ones move it by at most
-   * STEP_MS_MAX, so that no correction closes steps by a jump.
+   * STEP_MS_MAX, so that no correction closes steps by a jump; a second reading that is far off in the
+   * same way is believed at once. True: this reading was far off, so take another now.
    */
-  async refresh(readDatabaseMs: () => Promise<number>): Promise<void> {
+  async refresh(readDatabaseMs: () => Promise<number>): Promise<boolean> {
     const before = this.#clock.monotonicMs();
     const databaseMs = await readDatabaseMs();
     const after = this.#clock.monotonicMs();
-    if (this.#known && after - before > ROUND_TRIP_MS_MAX) return;
+    if (this.#known && after - before > ROUND_TRIP_MS_MAX) return false;
     const offsetMs = databaseMs - (before + after) / 2;
     const moveMs = offsetMs - this.#offsetMs;
-    this.#offsetMs += this.#known ? Math.min(STEP_MS_MAX, Math.max(-STEP_MS_MAX, moveMs)) : moveMs;
+    const jump =
+      Math.abs(moveMs) >= JUMP_MS_MIN &&
+      Math.abs(this.#lastMoveMs) >= JUMP_MS_MIN &&
+      Math.abs(moveMs - this.#lastMoveMs) < JUMP_MS_MIN;
+    const step = Math.min(STEP_MS_MAX, Math.max(-STEP_MS_MAX, moveMs));
+    this.#offsetMs += jump || !this.#known ? moveMs : step;
+    this.#lastMoveMs = jump || !this.#known ? 0 : moveMs;
     this.#known = true;
+    return Math.abs(this.#lastMoveMs) >= JUMP_MS_MIN;
   }
 }

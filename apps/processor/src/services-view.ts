@@ -1,10 +1,17 @@
-import type { SeriesKey } from "@tracer/core";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Clock, SeriesKey } from "@tracer/core";
 import type { BucketView, Detector } from "@tracer/detect";
 import type { SeriesDirectory } from "@tracer/ingest";
 
 /** Services listed at once; the most eventful first. */
 const SERVICES_LISTED_MAX = 500;
 const SPARKLINE_BUCKETS = 30;
+/** Services looked at before others get their turn, about 5 ms. */
+const SLICE_SLOTS = 2_048;
+/** A list is good for this long: every open page asks for it. */
+const FRESH_MS = 2_000;
+/** Projects whose list is kept. */
+const PROJECTS_MAX = 100;
 
 export interface ServiceView extends SeriesKey {
   readonly state: "learning" | "ok" | "watch" | "firing" | "silent";
@@ -18,30 +25,56 @@ export interface ServiceView extends SeriesKey {
 
 const STATE_ORDER = ["firing", "watch", "silent", "ok", "learning"] as const;
 
+interface Ranked {
+  readonly slot: number;
+  readonly order: number;
+  readonly records: number;
+}
+
+interface Listed {
+  readonly atMs: number;
+  readonly views: Promise<ServiceView[]>;
+}
+
+export interface ServicesViewOptions {
+  readonly detector: Detector;
+  readonly directory: SeriesDirectory;
+  readonly clock: Clock;
+}
+
 /** What this processor knows of its services, straight from the detector's memory. */
 export class ServicesView {
   readonly #detector: Detector;
   readonly #directory: SeriesDirectory;
+  readonly #clock: Clock;
+  readonly #lists = new Map<string, Listed>(); // By project.
 
-  constructor({ detector, directory }: { detector: Detector; directory: SeriesDirectory }) {
+  constructor({ detector, directory, clock }: ServicesViewOptions) {
     this.#detector = detector;
     this.#directory = directory;
+    this.#clock = clock;
   }
 
   get count(): number {
     return this.#directory.size;
   }
 
-  /** At most SERVICES_LISTED_MAX services of a project: firing first, then by volume. */
-  list(project: string): ServiceView[] {
-    const views: ServiceView[] = [];
-    for (let slot = 0; slot < this.#directory.slotEnd; slot += 1) {
-      const key = this.#directory.key(slot);
-      if (key?.project === project) views.push(this.#view(slot, key));
-    }
-    return views
-      .sort((left, right) => orderOf(left) - orderOf(right) || byVolume(left, right))
-      .slice(0, SERVICES_LISTED_MAX);
+  /**
+   * At most SERVICES_LISTED_MAX services of a project, firing first, then by volume; up to FRESH_MS old. Takes
+   * turns with other work.
+   */
+  list(project: string): Promise<ServiceView[]> {
+    const atMs = this.#clock.monotonicMs();
+    const known = this.#lists.get(project);
+    if (known !== undefined && atMs - known.atMs < FRESH_MS) return known.views;
+    const views = this.#rank(project).then((ranked) =>
+      ranked.flatMap(({ slot }) => this.#view(slot)),
+    );
+    this.#lists.delete(project);
+    this.#lists.set(project, { atMs, views });
+    const [oldest] = this.#lists.keys();
+    if (this.#lists.size > PROJECTS_MAX && oldest !== undefined) this.#lists.delete(oldest);
+    return views;
   }
 
   /** The kept buckets of one service, oldest first; null when there is no such service. */
@@ -50,25 +83,46 @@ export class ServicesView {
     return slot < 0 ? null : this.#detector.bucketsOf(slot, 60);
   }
 
-  #view(slot: number, key: SeriesKey): ServiceView {
+  /** The first by rank, without a view of each: 100,000 services must not stop the loop. */
+  async #rank(project: string): Promise<Ranked[]> {
+    let ranked: Ranked[] = [];
+    for (let slot = 0; slot < this.#directory.slotEnd; slot += 1) {
+      if (slot % SLICE_SLOTS === SLICE_SLOTS - 1) await nextTurn();
+      if (this.#directory.key(slot)?.project !== project) continue;
+      const order = STATE_ORDER.indexOf(this.#detector.stateOf(slot));
+      const records = this.#newest(slot)?.records ?? 0;
+      ranked.push({ slot, order, records });
+      if (ranked.length >= 4 * SERVICES_LISTED_MAX) ranked = firstOf(ranked);
+    }
+    return firstOf(ranked);
+  }
+
+  #newest(slot: number): BucketView | undefined {
+    const buckets = this.#detector.bucketsOf(slot, 1);
+    return buckets.find((bucket) => bucket.closed) ?? buckets.at(-1);
+  }
+
+  #view(slot: number): ServiceView[] {
+    const key = this.#directory.key(slot);
+    if (key === undefined) return []; // Given back meanwhile.
     const buckets = this.#detector.bucketsOf(slot, SPARKLINE_BUCKETS);
     const newest = buckets.findLast((bucket) => bucket.closed) ?? buckets.at(-1);
     const seen = buckets.findLast(({ records }) => records > 0);
-    return {
-      ...key,
-      state: this.#detector.stateOf(slot),
-      recordsPerMinute: newest?.records ?? 0,
-      errorsPerMinute: newest?.errors ?? 0,
-      sparkline: buckets.map(({ records }) => records),
-      lastSeenAt: seen === undefined ? null : new Date(seen.startMs).toISOString(),
-    };
+    return [
+      {
+        ...key,
+        state: this.#detector.stateOf(slot),
+        recordsPerMinute: newest?.records ?? 0,
+        errorsPerMinute: newest?.errors ?? 0,
+        sparkline: buckets.map(({ records }) => records),
+        lastSeenAt: seen === undefined ? null : new Date(seen.startMs).toISOString(),
+      },
+    ];
   }
 }
 
-function orderOf({ state }: ServiceView): number {
-  return STATE_ORDER.indexOf(state);
-}
-
-function byVolume(left: ServiceView, right: ServiceView): number {
-  return right.recordsPerMinute - left.recordsPerMinute;
+function firstOf(ranked: Ranked[]): Ranked[] {
+  return ranked
+    .sort((left, right) => left.order - right.order || right.records - left.records)
+    .slice(0, SERVICES_LISTED_MAX);
 }

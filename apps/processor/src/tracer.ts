@@ -23,7 +23,7 @@ export interface TracerOptions {
   readonly observe: Observe;
   readonly clock?: Clock;
   /** Where the `console` channel prints alerts, and whether it may colour them. */
-  readonly print: (text: string) => void;
+  readonly print: (text: string) => Promise<void>;
   readonly color: boolean;
   /** Called once, with keys that were made because Tracer listens beyond loopback and had none. */
   readonly showKeys: (keys: store.NewKeys) => void;
@@ -53,7 +53,10 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const { pool } = database;
   const keysStored = await makeKeys(options, database);
   const receipt = new ReceiptClock(clock);
-  const readClock = () => receipt.refresh(() => store.serverTimeMs(pool));
+  const readDatabaseMs = () => store.serverTimeMs(pool);
+  const readClock = async () => {
+    if (await receipt.refresh(readDatabaseMs)) await receipt.refresh(readDatabaseMs);
+  };
   await readClock();
   stack.use(startLoop({ name: "clock", idleMs: CLOCK_MS, observe }, readClock));
   const receiptMs = () => receipt.nowMs();
@@ -87,7 +90,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.use(startSnapshots({ path, state, snapshotSeconds, clock, observe }));
   stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
 
-  const services = new ServicesView(detection);
+  const services = new ServicesView({ ...detection, clock });
   const events = new LiveEvents(() => ({
     recordsTotal: observe.recordsAccepted(),
     services: services.count,
@@ -98,7 +101,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const http = stack.use(
     await startHttp({
       ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
-      ...{ services, events, channelStates, wakeDispatch: dispatching.wake },
+      ...{ services, events, channelStates, clock, wakeDispatch: dispatching.wake },
     }),
   );
   pageUrl = config.publicUrl ?? http.url;

@@ -7,7 +7,7 @@ export interface CommandContext {
   readonly stdin: AsyncIterable<unknown>;
   readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>;
   readonly stderr: NodeJS.WritableStream & Partial<Pick<WriteStream, "isTTY" | "columns">>;
-  /** Aborted by the first SIGTERM or SIGINT. */
+  /** Aborted by the first SIGTERM or SIGINT, and for all but `start` when nobody reads the output. */
   readonly stop: AbortSignal;
   /** True when a stream may be coloured: a terminal, and NO_COLOR is not set. */
   readonly color: (stream: { isTTY?: boolean }) => boolean;

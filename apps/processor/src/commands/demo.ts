@@ -96,7 +96,7 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
   const { pool } = database;
   const endMs = Math.floor((await store.serverTimeMs(pool)) / 60_000) * 60_000;
   const time = { nowMs: endMs - WARM_UP_MS - CALM_MS - FAULT_MS };
-  const write = (card: string) => void stdout.write(card);
+  const write = (card: string) => stdout.write(card);
   const channel = consoleChannel({ name: "slack-shaped", write, color: color(stdout) });
   const channelStates = new ChannelStates([channel], clock.wallMs);
   const detections: Detection[] = [];
@@ -126,7 +126,7 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
   }
   const [first] = detections;
   if (first === undefined) throw new Error("no pipeline");
-  const services = new ServicesView(first);
+  const services = new ServicesView({ ...first, clock });
   const events = new LiveEvents(() => ({
     recordsTotal: observe.recordsAccepted(),
     services: services.count,
@@ -135,7 +135,7 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
   const http = stack.use(
     await startHttp({
       ...{ config, version, keysStored: false, pool, pipeline: first.pipeline },
-      ...{ inFlight: new InFlight(), services, events, channelStates, observe },
+      ...{ inFlight: new InFlight(), services, events, channelStates, observe, clock },
       wakeDispatch: () => {},
     }),
   );
@@ -180,12 +180,17 @@ async function play(
   const say = (atMs: number, text: string) => {
     if (time.nowMs - startMs < atMs || said >= atMs + 1) return;
     said = atMs + 1;
-    stdout.write(`${new Date(time.nowMs).toISOString().slice(11, 19)}  ${text}\n`);
+    const seconds = Math.round((time.nowMs - startMs) / 1_000);
+    const clockText = `+${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    stdout.write(`${clockText}  ${text}\n`);
   };
   while (time.nowMs - startMs < CALM_MS + FAULT_MS + AFTER_MS_MAX) {
     if (stop.aborted) return "stopped";
     const elapsedMs = time.nowMs - startMs;
-    say(0, `The shop is open. Time runs ${SPEED} times as fast from here.`);
+    say(
+      0,
+      `The shop is open. Its time runs ${SPEED} times as fast as yours, and the cards show yours.`,
+    );
     say(CALM_MS, "The payment gateway of checkout begins to time out …");
     say(CALM_MS + FAULT_MS, "The payment gateway answers again.");
     shop.fault = elapsedMs >= CALM_MS && elapsedMs < CALM_MS + FAULT_MS;
@@ -213,8 +218,12 @@ async function summary(
 ): Promise<void> {
   const { incidents } = await store.listIncidents(pool, { limit: 10 });
   const sightings = incidents.reduce((sum, { occurrences }) => sum + occurrences, 0);
+  const sent = await store.listDeliveries(pool, { state: "sent", limit: 100 });
+  const sentAs = (action: string) => sent.filter((delivery) => delivery.action === action).length;
+  const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
   stdout.write(
-    `${detections.length} processors saw it ${sightings} times: ` +
-      `${incidents.length} incident, one alert, one resolve.\n`,
+    `${detections.length} processors saw it ${counted(sightings, "time")}: ` +
+      `${counted(incidents.length, "incident")}, ${counted(sentAs("open"), "alert")}, ` +
+      `${counted(sentAs("resolve"), "resolve")}.\n`,
   );
 }

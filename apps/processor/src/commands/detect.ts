@@ -28,7 +28,9 @@ export async function detect(
     rest = bytes.subarray(end);
     if (rest.length > LINE_BYTES_MAX) rest = Buffer.alloc(0); // A record cannot be that long.
     const written = end === 0 ? "" : run.read(bytes.subarray(0, end));
-    if (written !== "" && !stdout.write(written)) await once(stdout, "drain");
+    if (written !== "" && !stdout.write(written)) {
+      await once(stdout, "drain", { signal: stop }).catch(() => {}); // Nobody reads any more.
+    }
   }
   if (rest.length > 0) stdout.write(run.read(rest));
   const { accepted, rejected } = run;

@@ -12,7 +12,11 @@ export async function start(context: CommandContext): Promise<Exit> {
   const config = readConfig(environment);
   const observe = createObserve(config.logLevel, logDestination(context));
   const color = context.color(stdout);
-  const print = (text: string) => void stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  // Settles when the text is out: an alert counts as sent only then.
+  const print = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      stdout.write(text, (error) => (error ? reject(error) : resolve()));
+    });
   if (config.databaseUrl === null) {
     stderr.write("Starting the embedded database …\n");
   }

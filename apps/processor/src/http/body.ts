@@ -8,7 +8,7 @@ import {
   createZstdDecompress,
 } from "node:zlib";
 import { TracerError } from "@tracer/core";
-import type { InFlightShare } from "./in-flight.ts";
+import type { InFlight, InFlightShare } from "./in-flight.ts";
 
 /** Longest body on the wire, compressed or not. */
 export const BODY_BYTES_MAX = 10 * 1024 * 1024;
@@ -20,6 +20,9 @@ const RATIO_MAX = 300;
 const CHUNK_BYTES = 128 * 1024;
 /** Encodings on top of each other; nobody needs more than one. */
 const ENCODINGS_MAX = 2;
+const ENCODINGS: ReadonlySet<string> = new Set(["gzip", "x-gzip", "deflate", "br", "zstd"]);
+/** Taken of the budget before the first byte; the rest as bytes come, so that a slow sender holds little. */
+const FIRST_BYTES_MAX = 64 * 1024;
 
 /**
  * Reads a request's body and undoes its Content-Encoding; both in bounded memory, taken from `share` as it
@@ -35,15 +38,25 @@ export async function readBody(request: IncomingMessage, share: InFlightShare): 
   return body;
 }
 
-/** The length a request announces, 0 when it does not. Throws BODY_TOO_LARGE before a byte is read. */
-export function announcedLength(request: IncomingMessage): number {
+/**
+ * Asks for a share of the budget before a byte is read. Throws BODY_TOO_LARGE, or INGEST_BUSY when what
+ * the request announces would not fit now.
+ */
+export function admitBody(request: IncomingMessage, inFlight: InFlight): InFlightShare {
+  const announced = announcedLength(request);
+  if (inFlight.bytes + announced > inFlight.bytesMax) inFlight.admit(announced).release();
+  return inFlight.admit(Math.min(announced, FIRST_BYTES_MAX));
+}
+
+/** The length a request announces, 0 when it does not. Throws BODY_TOO_LARGE. */
+function announcedLength(request: IncomingMessage): number {
   const length = Number(request.headers["content-length"] ?? 0);
   if (length > BODY_BYTES_MAX) throw tooLarge();
   return Number.isSafeInteger(length) && length > 0 ? length : 0;
 }
 
 async function readWire(request: IncomingMessage, share: InFlightShare): Promise<Buffer> {
-  const announced = announcedLength(request);
+  const first = Math.min(announcedLength(request), FIRST_BYTES_MAX);
   const chunks: Buffer[] = [];
   let length = 0;
   try {
@@ -51,7 +64,7 @@ async function readWire(request: IncomingMessage, share: InFlightShare): Promise
       if (!Buffer.isBuffer(chunk)) continue;
       length += chunk.length;
       if (length > BODY_BYTES_MAX) throw tooLarge();
-      if (length > announced) share.grow(Math.min(chunk.length, length - announced));
+      if (length > first) share.grow(Math.min(chunk.length, length - first));
       chunks.push(chunk);
     }
   } catch (error) {
@@ -70,7 +83,7 @@ function encodingsOf(header: string | undefined): string[] {
     .map((encoding) => encoding.trim())
     .filter((encoding) => encoding !== "" && encoding !== "identity");
   for (const encoding of encodings) {
-    if (encodings.length > ENCODINGS_MAX || createInflater(encoding) === null) {
+    if (encodings.length > ENCODINGS_MAX || !ENCODINGS.has(encoding)) {
       throw new TracerError(
         "ENCODING_UNKNOWN",
         "Content-Encoding must be gzip, deflate, br, zstd or identity.",

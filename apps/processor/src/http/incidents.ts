@@ -20,7 +20,11 @@ const INCIDENTS_PER_PAGE_MAX = 200;
 
 const ListQuery = z.object({
   state: z.enum(["open", "resolved"]).optional(),
-  service: z.string().min(1).optional(),
+  service: z
+    .string()
+    .min(1)
+    .refine((name) => !name.includes("\0"), "must not hold NUL")
+    .optional(),
   limit: z.coerce.number().int().min(1).max(INCIDENTS_PER_PAGE_MAX).default(50),
   cursor: z.string().max(500).optional(),
 });

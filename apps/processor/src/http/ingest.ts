@@ -3,7 +3,7 @@ import type { DecodeReport } from "@tracer/ingest";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import type { Observe } from "../observe.ts";
 import type { BatchOrigin } from "../pipeline.ts";
-import { announcedLength, readBody } from "./body.ts";
+import { admitBody, readBody } from "./body.ts";
 import { statusOf } from "./errors.ts";
 import type { InFlight } from "./in-flight.ts";
 
@@ -41,7 +41,7 @@ async function receive(
   protocol: string,
 ): Promise<DecodeReport> {
   try {
-    const share = inFlight.admit(announcedLength(request.raw));
+    const share = admitBody(request.raw, inFlight);
     try {
       const body = await readBody(request.raw, share);
       const defaultService = serviceOf(request);

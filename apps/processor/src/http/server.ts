@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { TracerError } from "@tracer/core";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Observe } from "../observe.ts";
@@ -37,6 +38,8 @@ export function createServer({ access, observe }: ServerOptions): FastifyInstanc
     return503OnClosing: true,
     exposeHeadRoutes: true,
     routerOptions: { ignoreTrailingSlash: true },
+    frameworkErrors: createErrorHandler(observe),
+    clientErrorHandler: answerBrokenRequest,
   });
   app.decorateRequest("caller");
   app.addHook("onRequest", async (request, reply) => {
@@ -56,6 +59,25 @@ export function createServer({ access, observe }: ServerOptions): FastifyInstanc
   });
   return app;
 }
+
+/** What Node cannot even read as a request. The socket ends with it. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable) return void socket.destroy();
+  const [status, message] = BROKEN[error.code ?? ""] ?? [
+    "400 Bad Request",
+    "This is not valid HTTP.",
+  ];
+  const body = JSON.stringify({ code: "INPUT_INVALID", message });
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+const BROKEN: Readonly<Record<string, readonly [string, string]>> = {
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "The headers are too large."],
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "The request did not arrive in time."],
+};
 
 function pathOf(url: string): string {
   return url.split("?")[0] ?? url;

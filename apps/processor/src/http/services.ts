@@ -11,8 +11,8 @@ export interface ServiceRoutesOptions {
 const Params = z.object({ service: z.string().min(1).max(300) });
 const SeriesQuery = z.object({
   environment: z.string().default(""),
-  from: z.coerce.date().optional(),
-  to: z.coerce.date().optional(),
+  from: z.iso.datetime({ offset: true, error: "must be an ISO 8601 time" }).optional(),
+  to: z.iso.datetime({ offset: true, error: "must be an ISO 8601 time" }).optional(),
 });
 
 /** The services of the caller's project, as this processor sees them. */
@@ -21,7 +21,7 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (
   { services },
 ) => {
   app.get("/api/v1/services", async (request): Promise<{ services: ServiceView[] }> => {
-    return { services: services.list(request.caller.project) };
+    return { services: await services.list(request.caller.project) };
   });
 
   app.get("/api/v1/services/:service/series", async (request) => {
@@ -30,8 +30,8 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (
     const key = { project: request.caller.project, environment, service };
     const buckets = services.buckets(key);
     if (buckets === null) throw new TracerError("NOT_FOUND", "There is no service of this name.");
-    const fromMs = from?.getTime() ?? Number.NEGATIVE_INFINITY;
-    const toMs = to?.getTime() ?? Number.POSITIVE_INFINITY;
+    const fromMs = from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(from);
+    const toMs = to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to);
     return {
       service,
       environment,

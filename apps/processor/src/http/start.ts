@@ -1,5 +1,5 @@
 import { createServer as createProbe } from "node:net";
-import { TracerError } from "@tracer/core";
+import { type Clock, TracerError } from "@tracer/core";
 import * as store from "@tracer/store";
 import type { FastifyInstance } from "fastify";
 import type { ChannelStates } from "../channel-states.ts";
@@ -8,7 +8,6 @@ import type { LiveEvents } from "../live-events.ts";
 import type { Observe } from "../observe.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { ServicesView } from "../services-view.ts";
-import type { Caller } from "./access.ts";
 import { channelRoutes } from "./channels.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { eventRoutes } from "./events.ts";
@@ -16,6 +15,7 @@ import { healthRoutes } from "./health.ts";
 import type { InFlight } from "./in-flight.ts";
 import { incidentRoutes } from "./incidents.ts";
 import { ingestRoutes } from "./ingest.ts";
+import { KeyCache } from "./key-cache.ts";
 import { pageRoutes } from "./page.ts";
 import { createServer } from "./server.ts";
 import { serviceRoutes } from "./services.ts";
@@ -32,6 +32,7 @@ export interface HttpOptions {
   readonly events: LiveEvents;
   readonly channelStates: ChannelStates;
   readonly observe: Observe;
+  readonly clock: Clock;
   readonly wakeDispatch: () => void;
 }
 
@@ -39,12 +40,18 @@ export interface Http extends AsyncDisposable {
   readonly url: string;
 }
 
+/** Requests may take this long to end when Tracer stops. */
+const CLOSE_MS = 2_000;
 const READY_PROBE_MS = 1_000;
 
 /** Registers every route and listens. Throws PORT_IN_USE that names a free port. */
 export async function startHttp(options: HttpOptions): Promise<Http> {
   const { config, pool, observe, inFlight } = options;
   const keysExist = config.ingestKey !== null || config.adminKey !== null || options.keysStored;
+  const keys = new KeyCache({
+    find: (presented) => store.findKey(pool, presented),
+    monotonicMs: options.clock.monotonicMs,
+  });
   const app = createServer({
     observe,
     access: {
@@ -52,8 +59,7 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
       adminKey: config.adminKey,
       keysExist,
       publicHost: config.publicUrl === null ? null : new URL(config.publicUrl).host,
-      findKey: async (presented): Promise<Caller | null> =>
-        options.keysStored ? store.findKey(pool, presented) : null,
+      findKey: options.keysStored ? keys.find : async () => null,
     },
   });
   await registerRoutes(app, options, keysExist);
@@ -62,7 +68,10 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
     url: urlOf(app, config.host),
     [Symbol.asyncDispose]: async () => {
       inFlight.close();
+      // What is still on its way in after this was never acknowledged.
+      const cutOff = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS);
       await app.close();
+      clearTimeout(cutOff);
     },
   };
 }

@@ -48,6 +48,10 @@ function program(
     .option("--counts", "a record stands for its `count`")
     .action((args) => run(async () => (await import("./commands/detect.ts")).detect, args));
   tracer
+    .command("score")
+    .description("CSV `timestamp,value` on stdin, one anomaly score from 0 to 1 a row on stdout")
+    .action((args) => run(async () => (await import("./commands/score.ts")).score, args));
+  tracer
     .command("check-config")
     .description("say what the environment means, or everything that is wrong with it")
     .action((args) =>

@@ -5,6 +5,7 @@ export {
   type PipelineState,
   type SeriesState,
 } from "./detector.ts";
+export { MetricDetector } from "./metric/metric-detector.ts";
 export type { Reason } from "./open-signal.ts";
 export { type DetectorOptions, RULES, type Rule } from "./options.ts";
 export type { BucketView, Explanation } from "./series-view.ts";

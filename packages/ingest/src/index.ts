@@ -5,3 +5,4 @@ export { type Exemplar, ExemplarRings } from "./exemplars.ts";
 export { createLogsDecoder, type DecodeFatal, type LogsDecoder } from "./logs.ts";
 export { cleanName, NAME_BYTES_MAX } from "./names.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";
+export { parseTime } from "./time.ts";

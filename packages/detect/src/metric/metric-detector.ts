@@ -1,0 +1,38 @@
+import { AlertBar } from "./alert-bar.ts";
+import { RESIDUALS, Residuals } from "./residuals.ts";
+import { TailHistogram } from "./tail-histogram.ts";
+
+/** Larger values count as this: no difference or mean of them overflows. */
+const VALUE_MAX = 1e300;
+/** Surprise, in nats, that gives a score of one half. */
+const HALF_SCORE_NATS = 10;
+
+/**
+ * Anomaly scores for one series of plain numbers. Pure: time is what the rows say. A row is compared with its past in eight
+ * ways, each difference is ranked among its own past, and the most surprising one counts; after an alert the
+ * bar is raised and decays. O(1) a row, about 35 KB.
+ */
+export class MetricDetector {
+  readonly #residuals = new Residuals();
+  readonly #histograms = Array.from({ length: RESIDUALS }, () => new TailHistogram());
+  readonly #bar = new AlertBar();
+  #newestMs = 0;
+
+  /**
+   * The score of one row in [0, 1], 0 when it is nothing new; rows must come in order of time. A value that is not finite is
+   * missing: it scores 0 and nothing is learned. A timestamp that is not finite counts as that of the row before.
+   */
+  score(timestampMs: number, value: number): number {
+    if (!Number.isFinite(value)) return 0;
+    if (Number.isFinite(timestampMs)) this.#newestMs = timestampMs;
+    this.#residuals.update(this.#newestMs, Math.min(VALUE_MAX, Math.max(-VALUE_MAX, value)));
+    let surprise = 0; // In nats.
+    for (const [index, histogram] of this.#histograms.entries()) {
+      const residual = this.#residuals.values[index] ?? 0;
+      surprise = Math.max(surprise, histogram.surprise(residual));
+      histogram.learn(residual); // After it was judged: a spike must not excuse itself.
+    }
+    const passed = this.#bar.pass(surprise);
+    return passed / (passed + HALF_SCORE_NATS);
+  }
+}

@@ -1,4 +1,5 @@
 import { errorDispersionOf, learnErrorDispersion, resetErrorBlock } from "./dispersion.ts";
+import { beginsRun } from "./evidence-run.ts";
 import type { StepCounts } from "./open-steps.ts";
 import { ERROR_TESTS, type SeriesColumns } from "./series-columns.ts";
 
@@ -103,7 +104,10 @@ export function scoreErrors(
     const after = Math.min(Math.max(0, before + Math.min(ratio, STEP_CAP)), BOUND);
     evidence.set(index, after);
     if (after === 0) continue;
-    if (before === 0) {
+    const top = columns.errorTop.at(index);
+    const begins = after > before && beginsRun(before, top, ERROR_BAR);
+    columns.errorTop.set(index, begins ? after : Math.max(top, after));
+    if (begins) {
       columns.errorOnset.set(index, step);
       columns.errorSinceRecords.set(index, 0);
       columns.errorSinceErrors.set(index, 0);
@@ -136,6 +140,26 @@ export function strongestErrorTest(columns: SeriesColumns, slot: number): number
   }
   return strongest;
 }
+
+/**
+ * The test that says best what was decided, or -1 when none is over the bar. A step adds no more than its
+ * cap to any test, so several pass together, and the oldest of them may rest on chance errors before the
+ * fault. The latest onset speaks, and of two the test that looks for more; also one that is nearly there
+ * after two or three steps, because only a strong fault is that fast.
+ */
+export function decidedErrorTest(columns: SeriesColumns, slot: number, step: number): number {
+  let decided = strongestErrorTest(columns, slot);
+  if (columns.errorEvidence.at(decided) < ERROR_BAR) return -1;
+  for (let index = slot * ERROR_TESTS; index < (slot + 1) * ERROR_TESTS; index += 1) {
+    const onset = columns.errorOnset.at(index);
+    const bar = step - onset < FAST_STEPS ? FAST_SHARE * ERROR_BAR : ERROR_BAR;
+    if (columns.errorEvidence.at(index) < bar) continue;
+    if (onset >= columns.errorOnset.at(decided)) decided = index;
+  }
+  return decided;
+}
+const FAST_STEPS = 3;
+const FAST_SHARE = 0.75;
 
 /** Learns a closed step that was scored already. Not called while the signal is open. */
 export function learnErrors(columns: SeriesColumns, slot: number, counts: StepCounts): void {

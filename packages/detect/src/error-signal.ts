@@ -2,6 +2,7 @@ import { errorSeverity } from "@tracer/core";
 import { errorDispersionOf } from "./dispersion.ts";
 import {
   clearErrorEvidence,
+  decidedErrorTest,
   ERROR_BAR,
   errorAlternative,
   errorShareOf,
@@ -35,9 +36,9 @@ export function openErrorSignal(
   step: number,
   counts: StepCounts,
 ): OpenSignal | null {
-  const test = strongestErrorTest(columns, slot);
-  const evidence = columns.errorEvidence.at(test);
-  if (evidence < ERROR_BAR) return null;
+  const test = decidedErrorTest(columns, slot, step);
+  if (test < 0) return null;
+  const evidence = columns.errorEvidence.at(strongestErrorTest(columns, slot));
   const since = {
     records: columns.errorSinceRecords.at(test),
     errors: columns.errorSinceErrors.at(test),

@@ -164,6 +164,8 @@ export class SeriesColumns {
   readonly errorBlockExcess = this.#float("errorBlockExcess");
   readonly errorBlockVariance = this.#float("errorBlockVariance");
   readonly errorEvidence = this.#float("errorEvidence", ERROR_TESTS);
+  /** The highest that the evidence was since its onset. */
+  readonly errorTop = this.#float("errorTop", ERROR_TESTS);
   readonly errorOnset = this.#step("errorOnset", ERROR_TESTS);
   readonly errorSinceRecords = this.#float("errorSinceRecords", ERROR_TESTS);
   readonly errorSinceErrors = this.#float("errorSinceErrors", ERROR_TESTS);
@@ -183,6 +185,7 @@ export class SeriesColumns {
   /** Steps with an open volume signal, less those without one: how long the new volume has been going on. */
   readonly volumeOpenSteps = this.#int("volumeOpenSteps");
   readonly volumeEvidence = this.#float("volumeEvidence", VOLUME_TESTS);
+  readonly volumeTop = this.#float("volumeTop", VOLUME_TESTS);
   readonly volumeOnset = this.#step("volumeOnset", VOLUME_TESTS);
   readonly volumeCrossed = this.#step("volumeCrossed", VOLUME_TESTS);
   readonly volumeSinceRecords = this.#float("volumeSinceRecords", VOLUME_TESTS);

@@ -1,4 +1,5 @@
 import { learnVolumeDispersion, resetVolumeBlock, volumeDispersionOf } from "./dispersion.ts";
+import { beginsRun } from "./evidence-run.ts";
 import { type SeriesColumns, VOLUME_TESTS } from "./series-columns.ts";
 
 /** Nats that a `volume` signal needs. */
@@ -90,7 +91,10 @@ function accumulate(
   const after = Math.min(Math.max(0, before + Math.min(ratio, STEP_CAP)), BOUND);
   columns.volumeEvidence.set(index, after);
   if (after === 0) return;
-  if (before === 0) {
+  const top = columns.volumeTop.at(index);
+  const begins = after > before && beginsRun(before, top, VOLUME_BAR);
+  columns.volumeTop.set(index, begins ? after : Math.max(top, after));
+  if (begins) {
     columns.volumeOnset.set(index, step);
     columns.volumeSinceRecords.set(index, 0);
     columns.volumeSinceExpected.set(index, 0);
@@ -100,17 +104,26 @@ function accumulate(
   if (after >= VOLUME_BAR && before < VOLUME_BAR) columns.volumeCrossed.set(index, step);
 }
 
-/** The test that decides for a part at `step`, or -1: over the bar, and held there. */
+/**
+ * The test that decides for a part at `step`, or -1: over the bar, and held there. Of two, the one that
+ * took fewer steps to get there, or else the one that looks for more: see `decidedErrorTest`.
+ */
 export function decidedVolumeTest(
   columns: SeriesColumns,
   slot: number,
   step: number,
   part: VolumePart,
 ): number {
-  const index = strongestVolumeTest(columns, slot, part);
-  if (columns.volumeEvidence.at(index) < VOLUME_BAR) return -1;
   const hold = part === "surge" ? SURGE_HOLD_STEPS : DROP_HOLD_STEPS;
-  return step - columns.volumeCrossed.at(index) >= hold ? index : -1;
+  const first = slot * VOLUME_TESTS + (part === "surge" ? 0 : SURGE_TESTS);
+  let decided = -1;
+  for (let index = first; index < first + SURGE_TESTS; index += 1) {
+    if (columns.volumeEvidence.at(index) < VOLUME_BAR) continue;
+    if (step - columns.volumeCrossed.at(index) < hold) continue;
+    const later = columns.volumeOnset.at(index) >= columns.volumeOnset.at(decided);
+    if (decided < 0 || later) decided = index;
+  }
+  return decided;
 }
 
 export function strongestVolumeTest(

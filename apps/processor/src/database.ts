@@ -40,6 +40,7 @@ export async function openDatabase(config: Config, observe: Observe): Promise<Da
   };
 }
 
-function isUnavailable(error: unknown): error is TracerError {
+/** The database is away: worth another try later. Anything else is a mistake of ours. */
+export function isUnavailable(error: unknown): error is TracerError {
   return error instanceof TracerError && error.code === "DATABASE_UNAVAILABLE";
 }

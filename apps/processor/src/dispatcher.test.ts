@@ -1,8 +1,9 @@
-import type { Verdict } from "@tracer/core";
+import { TracerError, type Verdict } from "@tracer/core";
 import type { ClaimedDelivery, SettleOptions } from "@tracer/store";
 import { aDeliveryTask } from "@tracer/testkit";
 import { expect, test } from "vitest";
-import { Dispatcher, IN_FLIGHT_MAX } from "./dispatcher.ts";
+import { IN_FLIGHT_PER_CHANNEL_MAX } from "./channel-pace.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { recordingObserve } from "./fixtures.test-helper.ts";
 
 function aDelivery(id: number, overrides: Partial<ClaimedDelivery> = {}): ClaimedDelivery {
@@ -18,42 +19,70 @@ function aDelivery(id: number, overrides: Partial<ClaimedDelivery> = {}): Claime
 }
 
 interface WorldOptions {
-  readonly send?: () => Promise<Verdict>;
+  /** By channel name; `slack` alone when not given. */
+  readonly sends?: Readonly<Record<string, () => Promise<Verdict>>>;
   readonly recordAttempt?: () => Promise<string | null>;
   readonly random?: number;
 }
 
-function world({ send, recordAttempt, random = 0.5 }: WorldOptions = {}) {
+const SENT: Verdict = { kind: "sent", receipt: { ts: "1" } };
+
+function world({ sends, recordAttempt, random = 0.5 }: WorldOptions = {}) {
   const waiting: ClaimedDelivery[] = [];
   const settled: SettleOptions[] = [];
   const links: string[] = [];
+  const pauses: number[] = [];
+  const state = { monotonicMs: 1_000, settleErrors: [] as Error[] };
   const observe = recordingObserve();
+  const send = sends ?? { slack: async () => SENT };
   const dispatcher = new Dispatcher({
-    channels: [
-      {
-        name: "slack",
-        kind: "slack",
-        send: async (task) => {
-          links.push(task.link);
-          return (await send?.()) ?? { kind: "sent", receipt: { ts: "1" } };
-        },
+    channels: Object.entries(send).map(([name, answer]) => ({
+      name,
+      kind: name,
+      send: async (task) => {
+        links.push(task.link);
+        return answer();
       },
-    ],
-    claim: async (limit) => waiting.splice(0, limit),
+    })),
+    claim: async (channel, limit) => {
+      const taken = waiting.filter((delivery) => delivery.channel === channel).slice(0, limit);
+      for (const delivery of taken) waiting.splice(waiting.indexOf(delivery), 1);
+      return taken;
+    },
     recordAttempt: recordAttempt ?? (async () => "attempt"),
     settle: async (options) => {
+      const error = state.settleErrors.shift();
+      if (error !== undefined) throw error;
       settled.push(options);
       return "settled";
     },
     linkOf: (incidentId) => `http://tracer/i/${incidentId}`,
-    monotonicMs: () => 0,
+    monotonicMs: () => state.monotonicMs,
+    pause: async (ms) => {
+      pauses.push(ms);
+      await new Promise(setImmediate);
+    },
     random: () => random,
     observe,
     onSettled: () => {},
     onFree: () => {},
   });
-  return { waiting, settled, links, observe, dispatcher };
+  const rounds = async (times: number) => {
+    for (let round = 0; round < times; round += 1) {
+      await dispatcher.round();
+      await new Promise(setImmediate); // What needs no waiting has come to its end.
+    }
+  };
+  return { state, waiting, settled, links, pauses, observe, dispatcher, rounds };
 }
+
+/** A send that hangs until it is let go. */
+function hanging(verdict: Verdict = SENT) {
+  const { promise, resolve } = Promise.withResolvers<Verdict>();
+  return { send: () => promise, letGo: () => resolve(verdict) };
+}
+
+const away = () => new TracerError("DATABASE_UNAVAILABLE", "away");
 
 test("claim, attempt, send, settle, with a link to the incident", async () => {
   const { waiting, settled, links, dispatcher } = world();
@@ -74,28 +103,121 @@ test("without the attempt row nothing is sent: the lease has gone to another", a
   expect([settled, links]).toEqual([[], []]);
 });
 
-test("at most IN_FLIGHT_MAX at once; a slow one holds back only itself", async () => {
-  let release: () => void = () => {};
-  const slow = new Promise<void>((resolve) => {
-    release = resolve;
+test("at most IN_FLIGHT_PER_CHANNEL_MAX at once; a channel that hangs holds back only itself", async () => {
+  const slack = hanging();
+  const { waiting, settled, dispatcher, rounds } = world({
+    sends: { slack: slack.send, pagerduty: async () => SENT },
   });
-  const send = async (): Promise<Verdict> => {
-    await slow;
-    return { kind: "sent", receipt: null };
-  };
-  const { waiting, settled, dispatcher } = world({ send });
-  for (let id = 0; id < IN_FLIGHT_MAX + 3; id += 1) waiting.push(aDelivery(id));
-  await dispatcher.round();
-  await dispatcher.round();
-  expect(waiting).toHaveLength(3);
-  release();
+  for (let id = 0; id < 7; id += 1) waiting.push(aDelivery(id));
+  for (let id = 10; id < 17; id += 1) waiting.push(aDelivery(id, { channel: "pagerduty" }));
+  await rounds(3);
+  expect(waiting).toHaveLength(7 - IN_FLIGHT_PER_CHANNEL_MAX);
+  expect(settled).toHaveLength(7);
+  slack.letGo();
   await dispatcher.drain(1_000);
-  expect(settled).toHaveLength(IN_FLIGHT_MAX);
+  expect(settled).toHaveLength(7 + IN_FLIGHT_PER_CHANNEL_MAX);
+});
+
+test("Slack: five at once, then one a second", async () => {
+  const { state, waiting, settled, rounds } = world();
+  for (let id = 0; id < 20; id += 1) waiting.push(aDelivery(id));
+  await rounds(5);
+  expect(settled).toHaveLength(5);
+  state.monotonicMs += 999;
+  await rounds(2);
+  expect(settled).toHaveLength(5);
+  state.monotonicMs += 1;
+  await rounds(2);
+  expect(settled).toHaveLength(6);
+  state.monotonicMs += 60_000;
+  await rounds(5);
+  expect(settled).toHaveLength(11);
+});
+
+test("25 under Retry-After 10: the channel is left alone for that long, then tried with one", async () => {
+  const answers: Verdict[] = [];
+  const { state, waiting, settled, rounds } = world({
+    sends: {
+      slack: async () => answers.shift() ?? { kind: "retry", reason: "http_429", afterMs: 10_000 },
+      pagerduty: async () => SENT,
+    },
+  });
+  for (let id = 0; id < 25; id += 1) waiting.push(aDelivery(id));
+  await rounds(3);
+  expect(settled).toHaveLength(IN_FLIGHT_PER_CHANNEL_MAX);
+  state.monotonicMs += 9_999;
+  waiting.push(aDelivery(30, { channel: "pagerduty" })); // The others go on.
+  await rounds(3);
+  expect(settled).toHaveLength(IN_FLIGHT_PER_CHANNEL_MAX + 1);
+  state.monotonicMs += 1;
+  await rounds(3);
+  expect(settled).toHaveLength(IN_FLIGHT_PER_CHANNEL_MAX + 2);
+  answers.push(SENT, SENT);
+  state.monotonicMs += 10_000;
+  await rounds(3);
+  state.monotonicMs += 1_000;
+  await rounds(3);
+  expect(settled.slice(-2).map(({ verdict }) => verdict.kind)).toEqual(["sent", "sent"]);
+  expect(settled).toHaveLength(IN_FLIGHT_PER_CHANNEL_MAX + 4);
+});
+
+test("a retry that names no time does not hold the channel", async () => {
+  const { waiting, settled, rounds } = world({
+    sends: { slack: async () => ({ kind: "retry", reason: "ECONNREFUSED", afterMs: null }) },
+  });
+  for (let id = 0; id < 5; id += 1) waiting.push(aDelivery(id));
+  await rounds(3);
+  expect(settled).toHaveLength(5);
+});
+
+test("the database is away when an answer is known: kept, and written before anything else is claimed", async () => {
+  const { state, waiting, settled, pauses, observe, dispatcher } = world();
+  state.settleErrors = Array.from({ length: 6 }, away);
+  waiting.push(aDelivery(1));
+  await dispatcher.round();
+  while (state.settleErrors.length > 3) await new Promise(setImmediate);
+  waiting.push(aDelivery(2));
+  await dispatcher.round();
+  expect(waiting).toHaveLength(1); // Not claimed yet.
+  while (settled.length === 0) await new Promise(setImmediate);
+  expect(settled).toMatchObject([{ deliveryId: "1", verdict: { kind: "sent" } }]);
+  expect(pauses).toEqual([250, 500, 1_000, 2_000, 2_000, 2_000]);
+  await new Promise(setImmediate);
+  await dispatcher.round();
+  await dispatcher.drain(1_000);
+  expect(settled).toHaveLength(2);
+  const names = observe.events.map(({ name }) => name);
+  expect(names.filter((name) => name.startsWith("loop"))).toEqual([
+    "loop_failed",
+    "loop_recovered",
+  ]);
+});
+
+test("an answer that the database refuses for another reason is given up; the lease runs out", async () => {
+  const { state, waiting, settled, observe, dispatcher } = world();
+  state.settleErrors = [new Error("a mistake of ours")];
+  waiting.push(aDelivery(1));
+  await dispatcher.round();
+  await dispatcher.drain(1_000);
+  expect(settled).toEqual([]);
+  expect(observe.events).toMatchObject([{ name: "loop_failed", loop: "deliver" }]);
+});
+
+test("a stop ends the tries for a database that stays away", async () => {
+  const { state, waiting, settled, dispatcher } = world();
+  state.settleErrors = Array.from({ length: 100_000 }, away);
+  waiting.push(aDelivery(1));
+  await dispatcher.round();
+  await dispatcher.drain(0);
+  expect(settled).toEqual([]);
 });
 
 test("how long a retry waits: full jitter that doubles, Retry-After when longer", async () => {
   const delay = async (verdict: Verdict, attempts: number, random: number) => {
-    const { waiting, settled, dispatcher } = world({ send: async () => verdict, random });
+    const { waiting, settled, dispatcher } = world({
+      sends: { slack: async () => verdict },
+      random,
+    });
     waiting.push(aDelivery(1, { attempts }));
     await dispatcher.round();
     await dispatcher.drain(1_000);
@@ -110,16 +232,12 @@ test("how long a retry waits: full jitter that doubles, Retry-After when longer"
   expect(await delay(retry(null), 3, 0.5)).toBe(4_000);
   expect(await delay(retry(null), 60, 0.999_999)).toBeLessThanOrEqual(300_000);
   expect(await delay(retry(30_000), 0, 0.5)).toBe(30_000);
-  expect(await delay({ kind: "ambiguous", reason: "http_500" }, 0, 0.5)).toBe(1_000);
+  const ambiguous: Verdict = { kind: "ambiguous", reason: "http_500" };
+  expect(await delay(ambiguous, 0, 0)).toBe(1_000);
+  expect(await delay(ambiguous, 0, 0.75)).toBe(1_500);
+  expect(await delay(ambiguous, 4, 0.5)).toBe(16_000);
+  expect(await delay(ambiguous, 60, 0.999)).toBeCloseTo(299_700);
   expect(await delay({ kind: "reconnect", reason: "token_revoked" }, 0, 0.5)).toBe(60_000);
-});
-
-test("a channel that is not configured any more: permanent, kept as a dead letter", async () => {
-  const { waiting, settled, dispatcher } = world();
-  waiting.push(aDelivery(1, { channel: "pagerduty" }));
-  await dispatcher.round();
-  await dispatcher.drain(1_000);
-  expect(settled).toMatchObject([{ verdict: { kind: "permanent" } }]);
 });
 
 test("a database that goes away in the middle is reported, and the dispatcher goes on", async () => {

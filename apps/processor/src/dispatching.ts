@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "@tracer/core";
 import type { Channel } from "@tracer/notify";
 import * as store from "@tracer/store";
@@ -11,6 +12,8 @@ export interface DispatchingOptions {
   readonly processorId: string;
   readonly channels: readonly Channel[];
   readonly channelStates: ChannelStates;
+  /** An incident that nobody has sighted for this long is over. */
+  readonly quietSeconds: number;
   /** Alerts link to pages below this URL; known once HTTP listens. */
   readonly linkBase: () => string;
   readonly clock: Clock;
@@ -26,8 +29,6 @@ const HEARTBEAT_MS = 1_000;
 const RESOLVE_MS = 1_000;
 const CLAIM_MS = 250;
 const LEASE_SECONDS = 30;
-/** Leases of a process that has not shown life for this long may be taken over. */
-const DEAD_AFTER_SECONDS = 5;
 /** Sends in flight may take this long when Tracer stops. */
 const DRAIN_MS = 5_000;
 const SWEEP_MS = 60_000;
@@ -38,21 +39,21 @@ const RESOLVED_AT_ONCE_MAX = 200;
  * deleting what has expired. */
 export function startDispatching(options: DispatchingOptions): Dispatching {
   const { pool, processorId, channels, channelStates, linkBase, clock, observe } = options;
+  const { quietSeconds } = options;
+  const channelNames = channels.map(({ name }) => name);
   const stack = new AsyncDisposableStack();
   let wake = () => {};
   const dispatcher = new Dispatcher({
     channels,
-    claim: (limit) =>
+    claim: (channel, limit) =>
       store.claimDeliveries(pool, {
-        processorId,
-        limit,
-        leaseSeconds: LEASE_SECONDS,
-        deadAfterSeconds: DEAD_AFTER_SECONDS,
+        ...{ processorId, limit, leaseSeconds: LEASE_SECONDS, channels: [channel] },
       }),
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
     linkOf: (incidentId) => `${linkBase()}/i/${incidentId}`,
     monotonicMs: clock.monotonicMs,
+    pause: (ms, signal) => pause(ms, undefined, { signal }).catch(() => {}), // Rejects when aborted.
     random: Math.random,
     observe,
     onSettled: (channel, verdict) => channelStates.settled(channel, verdict),
@@ -71,7 +72,9 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   stack.use(claiming);
   stack.use(
     startLoop({ name: "resolve", idleMs: RESOLVE_MS, jitter: 0.2, observe }, async () => {
-      const resolved = await store.resolveQuiet(pool, { limit: RESOLVED_AT_ONCE_MAX });
+      const resolved = await store.resolveQuiet(pool, {
+        ...{ limit: RESOLVED_AT_ONCE_MAX, watch: { processorId, quietSeconds } },
+      });
       if (resolved.length === 0) return;
       observe({ name: "incidents_resolved", count: resolved.length });
       claiming.wake();
@@ -79,7 +82,7 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   );
   stack.use(
     startLoop({ name: "sweep", idleMs: SWEEP_MS, jitter: 0.5, observe }, async () => {
-      await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX });
+      await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels: channelNames });
     }),
   );
   return {

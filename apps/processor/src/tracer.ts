@@ -73,7 +73,10 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const linkBase = () => pageUrl;
   const shared = { pool, clock, observe };
   const dispatching = stack.use(
-    startDispatching({ ...shared, processorId, channels, channelStates, linkBase }),
+    startDispatching({
+      ...{ ...shared, processorId, channels, channelStates, linkBase },
+      quietSeconds: config.quietSeconds,
+    }),
   );
 
   const { path } = stack.use(await openSnapshotPlace(config, observe));

@@ -1,6 +1,7 @@
 import { DELIVERY_ACTIONS, type DeliveryTask } from "@tracer/core";
 import { type Executor, type Row, run } from "./executor.ts";
 import { incidentOf, incidentSql } from "./incident-json.ts";
+import { aliveSql, DEAD_AFTER_SECONDS, watchfulSql } from "./processors.ts";
 import { booleanOf, numberOf, receiptOf, textOf, wordOf } from "./row.ts";
 
 export interface ClaimOptions {
@@ -8,8 +9,8 @@ export interface ClaimOptions {
   /** How long the right to send lasts. Begin no send after half of it. */
   readonly leaseSeconds: number;
   readonly limit: number;
-  /** Leases of a processor whose heartbeat is older than this are taken over. Default 5. */
-  readonly deadAfterSeconds?: number;
+  /** Those that the caller can send to now. What is for others is left to whoever can. */
+  readonly channels: readonly string[];
 }
 
 /** A delivery that this processor, and no other, may try. */
@@ -23,18 +24,22 @@ export interface ClaimedDelivery extends Omit<DeliveryTask, "link"> {
 
 /**
  * Leases what is due, at most one delivery per (fingerprint, channel) and in the order in which the
- * incident changed; severest first. What another process is claiming is skipped. An `edit` shows the incident as it is now,
- * the others as it was when they were written.
+ * incident changed; what people have not heard of goes before reminders and edits, critical first. What another process is
+ * claiming is skipped. An `edit` shows the incident as it is now, the others as it was when they were written.
+ *
+ * Leases of others that are over, or whose holder shows no life, are taken over, but only by a processor
+ * whose own heartbeats have come for longer than it takes to look dead: after an outage of the database
+ * everybody looks dead for a moment, and whoever holds a lease may hold the answer to its send.
  */
 export async function claimDeliveries(
   db: Executor,
   options: ClaimOptions,
 ): Promise<ClaimedDelivery[]> {
-  const { processorId, leaseSeconds, limit, deadAfterSeconds = 5 } = options;
+  const { processorId, leaseSeconds, limit, channels } = options;
   // First, and on its own: what is dropped must be so for every later snapshot, or an edit that another
   // process has just leased could arrive after the resolve that overtook it.
   await run(db, DROP_EDITS_SQL);
-  const values = [processorId, leaseSeconds, limit, deadAfterSeconds];
+  const values = [processorId, leaseSeconds, limit, DEAD_AFTER_SECONDS, channels];
   return (await run(db, CLAIM_SQL, values)).map(claimedOf);
 }
 
@@ -54,16 +59,18 @@ update outbox set state = 'dropped' where id in (
 const CLAIM_SQL = `
 with due as materialized (
   select o.id from outbox o
-  where o.state in ('pending', 'leased')
-    and (o.due_at <= statement_timestamp() or (o.state = 'leased'
-      and o.leased_at < statement_timestamp() - make_interval(secs => $4::float8)
-      and not exists (select from processors p where p.id = o.leased_by
-        and p.heartbeat_at >= statement_timestamp() - make_interval(secs => $4::float8))))
+  where o.channel = any($5::text[])
+    and (o.state = 'pending' and o.due_at <= statement_timestamp()
+      or o.state = 'leased' and o.leased_by = $1 and o.due_at <= statement_timestamp()
+      or o.state = 'leased' and o.leased_by <> $1 and ${watchfulSql("$1", "$4::float8")}
+        and (o.due_at <= statement_timestamp()
+          or o.leased_at < statement_timestamp() - make_interval(secs => $4::float8)
+            and not ${aliveSql("o.leased_by", "$4::float8")}))
     and not exists (select from outbox other
       where other.fingerprint = o.fingerprint and other.channel = o.channel and other.id <> o.id
         and (other.state = 'leased' or (other.state = 'pending'
           and (other.epoch, other.seq) < (o.epoch, o.seq))))
-  order by o.due_at, o.id limit $3
+  order by o.urgency, o.due_at, o.id limit $3
   for update skip locked
 ), claimed as (
   update outbox set state = 'leased', lease_token = lease_token + 1, leased_by = $1,
@@ -82,7 +89,7 @@ select c.id, extract(epoch from c.leased_at - c.created_at) * 1000 as age_ms, c.
     and earlier.receipt is not null order by earlier.seq limit 1) as receipt,
   exists (select from delivery_attempts a where a.delivery_id = c.id
     and (a.outcome is null or a.outcome = 'ambiguous')) as uncertain
-from claimed c order by (c.incident ->> 'severity' = 'critical') desc, c.id`;
+from claimed c order by c.urgency, c.id`;
 
 function claimedOf(row: Row): ClaimedDelivery {
   return {

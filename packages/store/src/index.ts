@@ -29,10 +29,17 @@ export {
 } from "./keys.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
-export { acknowledge, clear, type Ended, resolveByHand, resolveQuiet } from "./resolve.ts";
+export { heartbeat } from "./processors.ts";
+export {
+  acknowledge,
+  clear,
+  type Ended,
+  type ResolveQuietOptions,
+  resolveByHand,
+  resolveQuiet,
+} from "./resolve.ts";
 export {
   type AttemptOptions,
-  heartbeat,
   nextDueMs,
   recordAttempt,
   retryDeadLetter,
@@ -41,4 +48,4 @@ export {
 } from "./settle.ts";
 export { type Outcome, type SightOptions, type SightResult, sight } from "./sight.ts";
 export type { Sighting } from "./sighting.ts";
-export { sweep } from "./sweep.ts";
+export { type SweepOptions, sweep } from "./sweep.ts";

@@ -4,8 +4,9 @@ import { expect, test } from "vitest";
 import { type ClaimedDelivery, claimDeliveries } from "./claim.ts";
 import { listDeliveries } from "./deliveries.ts";
 import { getIncident } from "./incidents.ts";
+import { heartbeat } from "./processors.ts";
 import { clear, resolveQuiet } from "./resolve.ts";
-import { heartbeat, nextDueMs, recordAttempt, retryDeadLetter, settle } from "./settle.ts";
+import { nextDueMs, recordAttempt, retryDeadLetter, settle } from "./settle.ts";
 import { sight } from "./sight.ts";
 
 type Database = Awaited<ReturnType<typeof createTestDatabase>>;
@@ -14,8 +15,19 @@ const SENT: Verdict = { kind: "sent", receipt: null };
 const RETRY: Verdict = { kind: "retry", reason: "http_429", afterMs: null };
 const PERMANENT: Verdict = { kind: "permanent", reason: "channel_not_found" };
 
+const CHANNELS = ["slack", "pagerduty"];
+
 function claim({ pool }: Database, processorId = "p1", limit = 100): Promise<ClaimedDelivery[]> {
-  return claimDeliveries(pool, { processorId, leaseSeconds: 120, limit });
+  return claimDeliveries(pool, { processorId, leaseSeconds: 120, limit, channels: CHANNELS });
+}
+
+/** The processor shows life, and has done so for a minute. */
+async function beat({ pool }: Database, processorId: string): Promise<void> {
+  await pool.query(
+    `insert into processors values ($1, clock_timestamp(), clock_timestamp(), clock_timestamp() - interval '1 min')
+     on conflict (id) do update set heartbeat_at = excluded.heartbeat_at, alive_since = excluded.alive_since`,
+    [processorId],
+  );
 }
 
 /** The one delivery that can be claimed now. */
@@ -173,6 +185,7 @@ test("fenced: who slept through the lease neither sends nor settles", async () =
   const attemptId = await recordAttempt(database.pool, { ...sleeper, processorId: "p1" });
   await passTime(database.pool, 121);
   expect(await recordAttempt(database.pool, { ...sleeper, processorId: "p1" })).toBeNull();
+  await beat(database, "p2");
   const successor = await claimOne(database, "p2");
   expect(successor).toMatchObject({ leaseToken: 2, attempts: 1, uncertain: true });
   expect(await recordAttempt(database.pool, { ...sleeper, processorId: "p1" })).toBeNull();
@@ -188,21 +201,125 @@ test("fenced: who slept through the lease neither sends nor settles", async () =
   ]);
 });
 
+test("no send begins after half of the lease", async () => {
+  for (const [seconds, begins] of [
+    [59, true],
+    [61, false],
+  ] as const) {
+    await using database = await createTestDatabase();
+    await open(database);
+    const delivery = await claimOne(database);
+    await passTime(database.pool, seconds);
+    const attemptId = await recordAttempt(database.pool, { ...delivery, processorId: "p1" });
+    expect(attemptId !== null).toBe(begins);
+  }
+});
+
 test("a processor whose heartbeat is older than 5 s loses its leases at once, one alive keeps them", async () => {
   await using database = await createTestDatabase();
-  await heartbeat(database.pool, "p1");
+  await beat(database, "p1");
   await open(database);
   const first = await claimOne(database, "p1");
   await recordAttempt(database.pool, { ...first, processorId: "p1" });
   await passTime(database.pool, 4.5);
+  await beat(database, "p2");
   expect(await claim(database, "p2")).toEqual([]);
-  await heartbeat(database.pool, "p1");
+  await beat(database, "p1");
   await passTime(database.pool, 4.5);
+  await beat(database, "p2");
   expect(await claim(database, "p2")).toEqual([]);
   await passTime(database.pool, 1);
   const taken = await claimOne(database, "p2");
   expect(taken).toMatchObject({ leaseToken: 2, uncertain: true });
-  expect(await claim(database, "p3")).toEqual([]); // p2 has shown no life yet, but its lease is new.
+  await beat(database, "p3");
+  expect(await claim(database, "p3")).toEqual([]); // p2 has shown life a second ago, and its lease is new.
+});
+
+test("after an outage everybody looks dead: nobody takes a lease over, and known answers still settle", async () => {
+  await using database = await createTestDatabase();
+  const { pool } = database;
+  await beat(database, "p1");
+  await beat(database, "p2");
+  await open(database);
+  const delivery = await claimOne(database, "p1");
+  const attemptId = await recordAttempt(pool, { ...delivery, processorId: "p1" });
+  await passTime(pool, 130); // Longer than the lease, and nobody's heartbeat could be written.
+  expect(await claim(database, "p2")).toEqual([]);
+  await heartbeat(pool, "p2");
+  expect(await claim(database, "p2")).toEqual([]);
+  await passTime(pool, 2.5);
+  await heartbeat(pool, "p2");
+  await passTime(pool, 2);
+  await heartbeat(pool, "p2");
+  expect(await claim(database, "p2")).toEqual([]); // 4.5 s without a gap.
+  const answer = { ...delivery, attemptId: attemptId ?? "", verdict: SENT, retryAfterMs: 0 };
+  expect(await settle(pool, answer)).toBe("settled");
+});
+
+test("a lease that is over is taken over once the successor has been alive for 5 s; its holder may at once", async () => {
+  for (const [seconds, processorId, taken] of [
+    [2, "p2", 0],
+    [2.9, "p2", 1],
+    [0, "p1", 1],
+  ] as const) {
+    await using database = await createTestDatabase();
+    await open(database);
+    await claimOne(database, "p1");
+    await passTime(database.pool, 121);
+    await heartbeat(database.pool, processorId);
+    await passTime(database.pool, 2.5);
+    await heartbeat(database.pool, processorId);
+    await passTime(database.pool, seconds);
+    expect(await claim(database, processorId)).toHaveLength(taken);
+  }
+});
+
+test("a processor does not take its own leases over, however late its heartbeat", async () => {
+  await using database = await createTestDatabase();
+  await beat(database, "p1");
+  await open(database);
+  await claimOne(database, "p1");
+  await passTime(database.pool, 60);
+  expect(await claim(database, "p1")).toEqual([]);
+  await beat(database, "p1");
+  expect(await claim(database, "p1")).toEqual([]);
+});
+
+test("a processor claims for its own channels; what is for others waits for who has them", async () => {
+  await using database = await createTestDatabase();
+  const { pool } = database;
+  await sight(pool, [aSighting()], { ...SIGHT_OPTIONS, channels: CHANNELS });
+  const claimFor = (processorId: string, channels: readonly string[]) =>
+    claimDeliveries(pool, { processorId, leaseSeconds: 120, limit: 10, channels });
+  expect(await claimFor("nothing", [])).toEqual([]);
+  expect(await claimFor("old", ["slack"])).toMatchObject([{ channel: "slack", action: "open" }]);
+  expect(await claimFor("old", ["slack"])).toEqual([]);
+  expect(await claimFor("new", CHANNELS)).toMatchObject([{ channel: "pagerduty", attempts: 0 }]);
+});
+
+test("what people have not heard of goes first, critical before all; then reminders, then edits", async () => {
+  await using database = await createTestDatabase();
+  const { pool } = database;
+  const told = { ...SIGHT_OPTIONS, quietSeconds: 100_000, repeatSeconds: 50 };
+  for (const service of ["edited", "reminded"]) {
+    await sight(pool, [aSighting({ service })], { ...told, repeatSeconds: 100_000 });
+    await attempt(database, await claimOne(database));
+  }
+  await pool.query("update incidents set renotify_at = opened_at where service = 'reminded'");
+  await passTime(pool, 60);
+  for (const service of ["edited", "reminded"])
+    await sight(pool, [aSighting({ service, hasNewText: true, severity: "error" })], told);
+  await passTime(pool, 10);
+  await sight(pool, [aSighting({ service: "opened" })], told);
+  await passTime(pool, 10);
+  await sight(pool, [aSighting({ service: "critical", severity: "critical" })], told);
+  const seen: string[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    for (const delivery of await claim(database, "p1", 1)) {
+      seen.push(`${delivery.incident.service} ${delivery.action}`);
+    }
+  }
+  expect(seen).toEqual(["critical open", "opened open", "reminded repeat", "edited edit"]);
 });
 
 test("the receipt of the first message comes with the later ones, and edits take the newest state", async () => {

@@ -1,6 +1,7 @@
 import { fingerprintOf, incidentIdOf, parseIncidentId, type SignalKey } from "@tracer/core";
 import { type Executor, type Row, run } from "./executor.ts";
 import { incidentSql } from "./incident-json.ts";
+import { watchfulSql } from "./processors.ts";
 import { retryOnLock } from "./retry-on-lock.ts";
 import { numberOf, textOf } from "./row.ts";
 
@@ -35,16 +36,28 @@ export interface Ended {
   readonly incidentId: string;
 }
 
+export interface ResolveQuietOptions {
+  /** Incidents ended in one call, default 200. */
+  readonly limit?: number;
+  /**
+   * Who asks. Only when its heartbeats have come without a gap for the quiet period does "nobody has
+   * sighted it" say anything: before that the database, or this processor, may have been away. Left out:
+   * it is believed. What a detector cleared ends in any case.
+   */
+  readonly watch?: { readonly processorId: string; readonly quietSeconds: number };
+}
+
 /**
- * Ends open incidents that nobody has sighted for the quiet period, or that a detector cleared: at most
- * `limit` of them, oldest first. The same statement writes what is owed to their channels. Rows that
- * another process holds are left for the next call.
+ * Ends open incidents that nobody has sighted for the quiet period, or that a detector cleared, oldest
+ * first. The same statement writes what is owed to their channels. Rows that another process holds are
+ * left for the next call.
  */
 export async function resolveQuiet(
   db: Executor,
-  { limit = 200 }: { readonly limit?: number } = {},
+  { limit = 200, watch }: ResolveQuietOptions = {},
 ): Promise<Ended[]> {
-  return (await run(db, RESOLVE_QUIET_SQL, [limit])).map(endedOf);
+  const values = [limit, watch?.processorId ?? null, watch?.quietSeconds ?? 0];
+  return (await run(db, RESOLVE_QUIET_SQL, values)).map(endedOf);
 }
 
 /**
@@ -106,6 +119,7 @@ with due as materialized (
   select fingerprint, coalesce(cleared_at, clock_timestamp()) as closed_at,
     case when cleared_at is null then 'quiet' else 'clear' end as reason
   from incidents where state = 'open' and expires_at <= statement_timestamp() and hold_until <= statement_timestamp()
+    and (cleared_at is not null or $2::text is null or ${watchfulSql("$2::text", "$3::float8")})
   order by expires_at limit $1 for update skip locked
 ), ${CLOSE_SQL}`;
 

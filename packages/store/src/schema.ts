@@ -127,6 +127,12 @@ export const outbox = pgTable(
     receipt: jsonb(),
     sentAt: time("sent_at"),
     lastError: text("last_error"),
+    /** Which goes first when not all can: 0 critical, 1 any other change, 2 a reminder, 3 an edit. */
+    urgency: smallint()
+      .notNull()
+      .generatedAlwaysAs(
+        sql`case when action = 'edit' then 3 when action = 'repeat' then 2 when incident ->> 'severity' = 'critical' then 0 else 1 end`,
+      ),
   },
   (table) => [
     check("outbox_state", sql`${table.state} in ('pending', 'leased', 'sent', 'dead', 'dropped')`),
@@ -137,7 +143,9 @@ export const outbox = pgTable(
     index("outbox_undone")
       .on(table.fingerprint, table.channel, table.epoch, table.seq)
       .where(sql`${table.state} in ('pending', 'leased')`),
-    index("outbox_due").on(table.dueAt).where(sql`${table.state} in ('pending', 'leased')`),
+    index("outbox_next")
+      .on(table.channel, table.urgency, table.dueAt)
+      .where(sql`${table.state} in ('pending', 'leased')`),
     index("outbox_dead").on(table.id).where(sql`${table.state} = 'dead'`),
   ],
 );
@@ -165,6 +173,8 @@ export const processors = pgTable("processors", {
   id: text().primaryKey(),
   startedAt: time("started_at").notNull(),
   heartbeatAt: time("heartbeat_at").notNull(),
+  /** Since when its heartbeats have come without a gap; what it then waited for, it could have seen. */
+  aliveSince: time("alive_since").notNull().default(sql`clock_timestamp()`),
 });
 
 export const projects = pgTable("projects", {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Verdict } from "@tracer/core";
 import { type Executor, run, sqlStateOf } from "./executor.ts";
+import { retryOnLock } from "./retry-on-lock.ts";
 import { numberOf, textOf } from "./row.ts";
 import { jsonbOf } from "./sighting.ts";
 
@@ -14,7 +15,7 @@ export interface AttemptOptions {
 
 /**
  * Writes down that a send begins; call it right before. A try without an end may have been sent. Answers
- * with the attempt's id, or null: the lease is over or another's, so do not send.
+ * with the attempt's id, or null: half of the lease is over, or it is another's, so do not send.
  */
 export async function recordAttempt(
   db: Executor,
@@ -27,7 +28,8 @@ export async function recordAttempt(
 const RECORD_ATTEMPT_SQL = `
 with held as (
   update outbox set attempts = attempts + 1
-  where id = $1 and state = 'leased' and lease_token = $2 and due_at > clock_timestamp()
+  where id = $1 and state = 'leased' and lease_token = $2
+    and clock_timestamp() < leased_at + (due_at - leased_at) / 2
   returning id, lease_token
 )
 insert into delivery_attempts (delivery_id, lease_token, processor_id, started_at)
@@ -56,7 +58,7 @@ export async function settle(db: Executor, options: SettleOptions): Promise<"set
   const receipt = sent && verdict.receipt !== null ? jsonbOf(verdict.receipt) : null;
   const ids = [deliveryId, leaseToken, attemptId];
   const values = [...ids, verdict.kind, reason?.toWellFormed(), receipt, retryAfterMs];
-  const rows = await run(db, SETTLE_SQL, values).catch((error: unknown) => {
+  const rows = await retryOnLock(() => run(db, SETTLE_SQL, values)).catch((error: unknown) => {
     // A newer edit was written between the look for one and the update. It is seen now.
     if (sqlStateOf(error) === UNIQUE_VIOLATION) return run(db, SETTLE_SQL, values);
     throw error;
@@ -97,16 +99,6 @@ const RETRY_SQL = `
 update outbox set state = 'pending', due_at = clock_timestamp(),
   give_up_at = clock_timestamp() + interval '24 h'
 where id = $1 and state = 'dead' returning id`;
-
-/** Says that this processor is alive; call it each second. Its leases are taken over when it is not. */
-export async function heartbeat(db: Executor, processorId: string): Promise<void> {
-  await run(db, HEARTBEAT_SQL, [processorId]);
-}
-
-const HEARTBEAT_SQL = `
-insert into processors (id, started_at, heartbeat_at)
-values ($1, clock_timestamp(), clock_timestamp())
-on conflict (id) do update set heartbeat_at = clock_timestamp()`;
 
 /** In how many ms the next delivery is due, 0 when one is; null when nothing waits. */
 export async function nextDueMs(db: Executor): Promise<number | null> {

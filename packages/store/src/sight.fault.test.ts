@@ -29,7 +29,7 @@ const WORKER = `
     for (const { outcome, fingerprint } of results) {
       if (outcome === "created") process.stdout.write("created " + fingerprint + "\\n");
     }
-    const claim = { processorId, leaseSeconds: 30, limit: 3 };
+    const claim = { processorId, leaseSeconds: 30, limit: 3, channels: options.channels };
     for (const delivery of await store.claimDeliveries(pool, claim)) {
       const attemptId = await store.recordAttempt(pool, { ...delivery, processorId });
       if (attemptId === null) continue;

@@ -1,8 +1,8 @@
 import { aSighting, createTestDatabase, passTime, SIGHT_OPTIONS } from "@tracer/testkit";
 import { expect, test } from "vitest";
 import type { Pool } from "./pool.ts";
+import { heartbeat } from "./processors.ts";
 import { resolveByHand } from "./resolve.ts";
-import { heartbeat } from "./settle.ts";
 import { sight } from "./sight.ts";
 import { DELIVERIES_KEPT_DAYS, INCIDENTS_KEPT_DAYS, sweep } from "./sweep.ts";
 
@@ -34,14 +34,14 @@ test("what is over goes after its time, not before: first deliveries, then the i
 
   await passTime(pool, DELIVERIES_KEPT_DAYS * DAY_SECONDS - 60);
   await heartbeat(pool, "processor");
-  expect(await sweep(pool, { limit: 100 })).toBe(0);
+  expect(await sweep(pool, { limit: 100, channels: [] })).toBe(0);
   await passTime(pool, 120);
   await heartbeat(pool, "processor");
-  await sweep(pool, { limit: 100 });
+  await sweep(pool, { limit: 100, channels: [] });
   expect(await counts(pool)).toEqual([0, 1, 1, 1]);
 
   await passTime(pool, (INCIDENTS_KEPT_DAYS - DELIVERIES_KEPT_DAYS) * DAY_SECONDS);
-  await sweep(pool, { limit: 100 });
+  await sweep(pool, { limit: 100, channels: [] });
   expect(await counts(pool)).toEqual([0, 0, 0, 0]);
 });
 
@@ -51,7 +51,7 @@ test("deliveries of an open incident stay, however old: its edits need their rec
   await sight(pool, [aSighting()], SIGHT_OPTIONS);
   await pool.query("update outbox set state = 'sent'");
   await passTime(pool, 100 * DAY_SECONDS);
-  expect(await sweep(pool, { limit: 100 })).toBe(0);
+  expect(await sweep(pool, { limit: 100, channels: [] })).toBe(0);
   expect(await count(pool, "outbox")).toBeGreaterThan(0);
 });
 
@@ -60,6 +60,24 @@ test("no more than asked for at once", async () => {
   const { pool } = database;
   for (let index = 0; index < 5; index += 1) await heartbeat(pool, `processor-${index}`);
   await passTime(pool, 2 * DAY_SECONDS);
-  expect(await sweep(pool, { limit: 2 })).toBe(2);
+  expect(await sweep(pool, { limit: 2, channels: [] })).toBe(2);
   expect(await count(pool, "processors")).toBe(3);
+});
+
+test("what no processor has claimed for a day becomes a dead letter; a channel of ours is not given up", async () => {
+  await using database = await createTestDatabase();
+  const { pool } = database;
+  await sight(pool, [aSighting()], { ...SIGHT_OPTIONS, channels: ["slack", "removed"] });
+  await passTime(pool, DAY_SECONDS + 540);
+  expect(await sweep(pool, { limit: 100, channels: ["slack"] })).toBe(0);
+  await passTime(pool, 120);
+  expect(await sweep(pool, { limit: 100, channels: ["slack", "removed"] })).toBe(0);
+  expect(await sweep(pool, { limit: 100, channels: ["slack"] })).toBe(1);
+  const { rows } = await pool.query("select channel, state, last_error from outbox order by id");
+  expect(rows).toEqual(
+    expect.arrayContaining([
+      { channel: "slack", state: "pending", last_error: null },
+      { channel: "removed", state: "dead", last_error: "no processor has this channel" },
+    ]),
+  );
 });

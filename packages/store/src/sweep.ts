@@ -5,18 +5,40 @@ export const DELIVERIES_KEPT_DAYS = 14;
 export const INCIDENTS_KEPT_DAYS = 90;
 const PROCESSORS_KEPT_DAYS = 1;
 
+/** Longer than any processor waits between two tries: by then whoever has the channel has given up. */
+const UNCLAIMED_MINUTES = 10;
+
+export interface SweepOptions {
+  /** Rows of each kind in one call. */
+  readonly limit: number;
+  /** Those of the caller; deliveries for them are not its to give up here. */
+  readonly channels: readonly string[];
+}
+
 /**
  * Deletes what has expired, at most `limit` rows of each kind, oldest first; what another process is
  * deleting is skipped. Deliveries of an incident that is still open stay: its edits need their receipts.
- * Returns how many rows went; call again while it is as many as asked for.
+ * Deliveries that no processor has claimed for as long as they are tried become dead letters.
+ * Returns how many rows were changed; call again while it is as many as asked for.
  */
-export async function sweep(db: Executor, { limit }: { readonly limit: number }): Promise<number> {
-  let swept = 0;
+export async function sweep(db: Executor, { limit, channels }: SweepOptions): Promise<number> {
+  let swept = (await run(db, GIVE_UP_SQL, [limit, channels])).length;
   for (const statement of STATEMENTS) {
     swept += (await run(db, statement, [limit])).length;
   }
   return swept;
 }
+
+const GIVE_UP_SQL = `
+update outbox set state = 'dead', last_error = 'no processor has this channel',
+  leased_by = null, leased_at = null
+where id in (
+  select id from outbox
+  where state in ('pending', 'leased') and channel <> all($2::text[])
+    and due_at <= statement_timestamp()
+    and give_up_at < statement_timestamp() - interval '${UNCLAIMED_MINUTES} min'
+  order by id limit $1 for update skip locked)
+returning id`;
 
 const expired = (column: string, days: number) =>
   `${column} < statement_timestamp() - interval '${days} days'`;

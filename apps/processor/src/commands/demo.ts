@@ -114,6 +114,7 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
         processorId,
         channels,
         channelStates,
+        quietSeconds: config.quietSeconds,
         linkBase: () => pageUrl,
       }),
     );

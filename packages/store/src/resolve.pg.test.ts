@@ -1,5 +1,6 @@
 import { aSighting, createTestDatabase, passTime, SIGHT_OPTIONS } from "@tracer/testkit";
 import { expect, test } from "vitest";
+import { heartbeat } from "./processors.ts";
 import { acknowledge, clear, resolveByHand, resolveQuiet } from "./resolve.ts";
 import { sight } from "./sight.ts";
 
@@ -33,6 +34,25 @@ test("quiet: ended when nobody has sighted it for the quiet period, with what it
      from outbox, incident_history history where action = 'resolve'`,
   );
   expect(rows).toEqual([{ seq: 2, action: "resolve", same: true, id, reason: "quiet" }]);
+});
+
+test("quiet is believed once who asks has been alive for the quiet period; a clear at once", async () => {
+  await using database = await createTestDatabase();
+  const { pool } = database;
+  const watch = { processorId: "p1", quietSeconds: 4 };
+  await sight(pool, [aSighting(), aSighting({ service: "cleared" })], SIGHT_OPTIONS);
+  await clear(pool, [aSighting({ service: "cleared" }).key], { clearSeconds: 30 });
+  await passTime(pool, 301);
+  expect(await resolveQuiet(pool, { watch })).toHaveLength(1);
+  expect(await reasonOf(database)).not.toBe("quiet");
+  await heartbeat(pool, "p1");
+  await passTime(pool, 2.5);
+  await heartbeat(pool, "p1");
+  await passTime(pool, 1);
+  expect(await resolveQuiet(pool, { watch })).toEqual([]); // 3.5 s.
+  await passTime(pool, 1);
+  expect(await resolveQuiet(pool, { watch: { ...watch, processorId: "p2" } })).toEqual([]);
+  expect(await resolveQuiet(pool, { watch })).toHaveLength(1);
 });
 
 test("a sighting extends it, whoever makes it", async () => {

@@ -2,20 +2,24 @@ import { aSighting, createTestDatabase, passTime } from "@tracer/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { serverTimeMs } from "./pool.ts";
+import { heartbeat } from "./processors.ts";
 import { clear, resolveByHand, resolveQuiet } from "./resolve.ts";
 import { type Outcome, sight } from "./sight.ts";
 
 /**
- * The rules of the table in design and decision record, in memory. Time passes in steps of 4 s, ages are
- * 2 s off that, the options are odd: so no two instants that are compared are less than a second apart.
+ * The rules of the table in design and decision record, in memory. Time passes in steps of 4 s, ages of
+ * sightings are 2 s off that, those of onsets 1 s, the options are odd: so no two instants that are compared are less than a second apart.
  */
 const OPTIONS = { holdSeconds: 9, quietSeconds: 301, repeatSeconds: 121, channels: ["slack"] };
 const CLEAR_SECONDS = 31;
 const EDIT_SECONDS = 30;
+const GAP_SECONDS = 3;
 const SEVERITIES = ["info", "warning", "error", "critical"] as const;
 
 interface Step {
   readonly passSeconds: number;
+  /** The processor's heartbeats came while the time passed; else the database was away. */
+  readonly alive: boolean;
   readonly kind: "sight" | "clear" | "resolve" | "resolveByHand";
   readonly ageSeconds: number;
   readonly onsetAgeSeconds: number;
@@ -27,6 +31,7 @@ interface Row {
   epoch: number;
   open: boolean;
   severity: number;
+  lastSeenAt: number;
   holdUntil: number;
   expiresAt: number;
   repeatAt: number;
@@ -39,9 +44,15 @@ interface Row {
 
 class Model {
   now = 0;
+  aliveSince = 0;
   row: Row | null = null;
   /** Messages in order: epoch and action, edits left out. */
   readonly messages: string[] = [];
+
+  pass({ passSeconds, alive }: Step): void {
+    this.now += passSeconds;
+    if (!alive && passSeconds > GAP_SECONDS) this.aliveSince = this.now;
+  }
 
   sight(step: Step): Outcome {
     const outcome = this.#outcome(step);
@@ -53,6 +64,7 @@ class Model {
         epoch: (row?.epoch ?? 0) + 1,
         open: true,
         severity: step.severity,
+        lastSeenAt: seenAt,
         holdUntil: now + OPTIONS.holdSeconds,
         expiresAt: Math.max(seenAt + OPTIONS.quietSeconds, now + OPTIONS.holdSeconds),
         repeatAt: now + OPTIONS.repeatSeconds,
@@ -76,7 +88,8 @@ class Model {
       if (now - ageSeconds < row.closedAt) return "late";
       return row.reason !== "quiet" && now - onsetAgeSeconds < row.closedAt ? "late" : "created";
     }
-    if (now >= row.expiresAt && now >= row.holdUntil) return "created";
+    const began = now - onsetAgeSeconds;
+    if (now >= row.expiresAt && now >= row.holdUntil && began > row.lastSeenAt) return "created";
     if (severity > row.severity) return "escalated";
     if (now >= row.holdUntil && now >= row.repeatAt) return "repeat";
     return now >= row.editAfter && (row.textPending || hasNewText) ? "update" : "duplicate";
@@ -84,6 +97,7 @@ class Model {
 
   #seen(row: Row, outcome: Outcome, step: Step, seenAt: number): void {
     row.severity = Math.max(row.severity, step.severity);
+    row.lastSeenAt = Math.max(row.lastSeenAt, seenAt);
     if (row.clearedAt === null || seenAt > row.clearedAt) {
       row.clearedAt = null;
       row.expiresAt = Math.max(row.expiresAt, seenAt + OPTIONS.quietSeconds);
@@ -105,6 +119,7 @@ class Model {
   resolve(): void {
     const { row, now } = this;
     if (!row?.open || now < row.expiresAt || now < row.holdUntil) return;
+    if (row.clearedAt === null && now - this.aliveSince < OPTIONS.quietSeconds) return;
     this.#close(row, row.clearedAt ?? now, row.clearedAt === null ? "quiet" : "clear");
   }
 
@@ -121,9 +136,10 @@ class Model {
 const steps = fc.array(
   fc.record<Step>({
     passSeconds: fc.constantFrom(0, 4, 8, 12, 28, 32, 100, 300, 304, 1_200),
+    alive: fc.constantFrom(true, true, true, false),
     kind: fc.constantFrom("sight", "sight", "sight", "sight", "clear", "resolve", "resolveByHand"),
     ageSeconds: fc.constantFrom(2, 2, 2, 6, 34, 402),
-    onsetAgeSeconds: fc.constantFrom(2, 10, 42, 402, 2_002),
+    onsetAgeSeconds: fc.constantFrom(5, 9, 41, 401, 2_001),
     severity: fc.constantFrom(1, 1, 1, 2, 3),
     hasNewText: fc.boolean(),
   }),
@@ -146,7 +162,9 @@ test("the statement agrees with the model, whatever happens in whatever order", 
       const nowMs = await serverTimeMs(pool);
       await passTime(pool, step.passSeconds - (nowMs - lastMs) / 1e3);
       lastMs = nowMs;
-      model.now += step.passSeconds;
+      model.pass(step);
+      if (step.alive) await pool.query("update processors set heartbeat_at = clock_timestamp()");
+      await heartbeat(pool, "p1");
       if (step.kind === "sight") {
         const [result] = await sight(
           pool,
@@ -171,7 +189,9 @@ test("the statement agrees with the model, whatever happens in whatever order", 
         await clear(pool, [sighting.key], { clearSeconds: CLEAR_SECONDS });
       } else if (step.kind === "resolve") {
         model.resolve();
-        await resolveQuiet(pool);
+        await resolveQuiet(pool, {
+          watch: { processorId: "p1", quietSeconds: OPTIONS.quietSeconds },
+        });
       } else {
         model.resolveByHand();
         await resolveByHand(pool, id);
@@ -183,7 +203,7 @@ test("the statement agrees with the model, whatever happens in whatever order", 
       [sighting.key.service],
     );
     expect(rows.map(({ message }) => message)).toEqual(model.messages);
-    await pool.query("truncate incidents, incident_history, outbox cascade");
+    await pool.query("truncate incidents, incident_history, outbox, processors cascade");
   });
   await fc.assert(property, { seed: 7, numRuns: 15, endOnFailure: true });
   expect([...seen].toSorted()).toEqual(

@@ -129,13 +129,17 @@ const NAMES = COLUMNS.map(([name]) => name).join(", ");
  * in a sub-select of SET, which runs once per row and only when the row's lock is held: `now()` is
  * frozen when the transaction begins, and everything in VALUES and EXCLUDED was computed before the
  * wait. The nesting (no join) keeps the planner from holding one reading for several rows.
+ *
+ * A signal that began before the newest sighting is the one that was seen then, however long nobody could
+ * write: its incident has not expired, it was the database that was away.
  */
 const DECISION = `
   select t.clock, t.seen_at, t.onset_at, case
     when held.state = 'resolved' and (t.seen_at < held.closed_at or
       (held.close_reason in ('manual', 'clear') and t.onset_at < held.closed_at)) then 'late'
     when held.state = 'resolved' then 'created'
-    when t.clock >= held.expires_at and t.clock >= held.hold_until then 'created'
+    when t.clock >= held.expires_at and t.clock >= held.hold_until
+      and t.onset_at > held.last_seen_at then 'created'
     when excluded.severity > held.severity then 'escalated'
     when t.clock >= held.hold_until and t.clock >= held.renotify_at and held.acked_at is null then 'repeat'
     when t.clock >= held.edit_after and (

@@ -1,6 +1,7 @@
 import { fingerprintOf } from "@tracer/core";
 import { aSighting, createTestDatabase, passTime, SIGHT_OPTIONS } from "@tracer/testkit";
 import { afterEach, expect, test, vi } from "vitest";
+import { heartbeat } from "./processors.ts";
 import { clear, resolveByHand, resolveQuiet } from "./resolve.ts";
 import { sight } from "./sight.ts";
 import type { Sighting } from "./sighting.ts";
@@ -105,7 +106,8 @@ test("more sightings than one statement takes, with text that jsonb refuses", as
 test("the hold is fixed, the expiry slides", async () => {
   await using database = await createTestDatabase();
   const options = { ...SIGHT_OPTIONS, quietSeconds: 8, repeatSeconds: 1 };
-  const outcome = async () => (await sight(database.pool, [aSighting()], options))[0]?.outcome;
+  const outcome = async () =>
+    (await sight(database.pool, [aSighting({ onsetAgeMs: 1_000 })], options))[0]?.outcome;
   expect(await outcome()).toBe("created");
   await passTime(database.pool, 4);
   expect(await outcome()).toBe("duplicate"); // Within the hold nothing is repeated.
@@ -248,12 +250,62 @@ test.each([3_000, -3_000, 3_600_000, -3_600_000])(
   },
 );
 
+// Goal: no false end after an outage. Method: the sightings and heartbeats of a while are missing, then
+// resolver and sighting come, in both orders, with the signal that was open all along.
+test.each(["resolver first", "sighting first"])(
+  "the database was away for longer than the quiet period: the same incident goes on, %s",
+  async (order) => {
+    await using database = await createTestDatabase();
+    const { pool } = database;
+    const watch = { processorId: "p1", quietSeconds: SIGHT_OPTIONS.quietSeconds };
+    await heartbeat(pool, "p1");
+    await outcomeOf(database);
+    await passTime(pool, 400);
+    const resolve = async () => expect(await resolveQuiet(pool, { watch })).toEqual([]);
+    const again = async () =>
+      expect(await outcomeOf(database, aSighting({ onsetAgeMs: 440_000, occurrences: 0 }))).toBe(
+        "duplicate",
+      );
+    if (order === "resolver first") {
+      await resolve(); // Also before the first heartbeat.
+      await heartbeat(pool, "p1");
+      await resolve();
+    }
+    await again();
+    await heartbeat(pool, "p1");
+    await resolve();
+    await again();
+    expect(await messagesOf(database)).toEqual(["1 1 open slack"]);
+  },
+);
+
+test("expired, and the signal began after the newest sighting: a new incident", async () => {
+  for (const [onsetAgeMs, expected] of [
+    [399_000, "created"],
+    [401_000, "duplicate"],
+  ] as const) {
+    await using database = await createTestDatabase();
+    await outcomeOf(database);
+    await passTime(database.pool, 400);
+    expect(await outcomeOf(database, aSighting({ onsetAgeMs, occurrences: 0 }))).toBe(expected);
+  }
+});
+
+test("a sighting made before the outage, written after it, extends nothing: nobody sees the signal now", async () => {
+  await using database = await createTestDatabase();
+  await outcomeOf(database);
+  await passTime(database.pool, 400);
+  const old = aSighting({ onsetAgeMs: 440_000, ageMs: 399_000, occurrences: 0 });
+  expect(await outcomeOf(database, old)).toBe("duplicate");
+  expect(await resolveQuiet(database.pool)).toHaveLength(1);
+});
+
 // Method: another session holds the row while the reservation waits; by the time it gets the row, a clock
 // that was read before the wait would already be past the new epoch's whole hold.
 test("one clock reading after the lock: born after a wait, not expired", async () => {
   await using database = await createTestDatabase();
   const options = { ...SIGHT_OPTIONS, holdSeconds: 0.3, quietSeconds: 0.3 };
-  const keys = ["a", "b", "c"].map((service) => aSighting({ service }));
+  const keys = ["a", "b", "c"].map((service) => aSighting({ service, onsetAgeMs: 0 }));
   await sight(database.pool, keys, options);
   await passTime(database.pool, 10);
   const blocker = await database.pool.connect();

@@ -105,8 +105,9 @@ function accumulate(
 }
 
 /**
- * The test that decides for a part at `step`, or -1: over the bar, and held there. Of two, the one that
- * took fewer steps to get there, or else the one that looks for more: see `decidedErrorTest`.
+ * The test that says best what was decided for a part at `step`, or -1 when none was over the bar for
+ * long enough. The latest onset speaks among those that were, or that came over it a little later: see
+ * `decidedErrorTest`.
  */
 export function decidedVolumeTest(
   columns: SeriesColumns,
@@ -117,14 +118,18 @@ export function decidedVolumeTest(
   const hold = part === "surge" ? SURGE_HOLD_STEPS : DROP_HOLD_STEPS;
   const first = slot * VOLUME_TESTS + (part === "surge" ? 0 : SURGE_TESTS);
   let decided = -1;
+  let heldSteps = -1;
   for (let index = first; index < first + SURGE_TESTS; index += 1) {
     if (columns.volumeEvidence.at(index) < VOLUME_BAR) continue;
-    if (step - columns.volumeCrossed.at(index) < hold) continue;
+    const held = step - columns.volumeCrossed.at(index);
+    if (held < hold - HOLD_TOLERANCE_STEPS) continue;
+    heldSteps = Math.max(heldSteps, held);
     const later = columns.volumeOnset.at(index) >= columns.volumeOnset.at(decided);
     if (decided < 0 || later) decided = index;
   }
-  return decided;
+  return heldSteps >= hold ? decided : -1;
 }
+const HOLD_TOLERANCE_STEPS = 3;
 
 export function strongestVolumeTest(
   columns: SeriesColumns,

@@ -52,10 +52,30 @@ function program(
     .description("CSV `timestamp,value` on stdin, one anomaly score from 0 to 1 a row on stdout")
     .action((args) => run(async () => (await import("./commands/score.ts")).score, args));
   tracer
+    .command("backtest")
+    .description("the same detector over past logs: what it would have said, and why not more")
+    .argument(
+      "<files...>",
+      "logs in any form that POST /logs takes, plain, gzip or zstd; - for stdin",
+    )
+    .option("--json", "the report as JSON on stdout")
+    .option("--html <file>", "the report with charts, as one file")
+    .option("--fail-on <condition...>", "exit 3 when it holds, such as 'alerts>0'")
+    .action((files, options) =>
+      run(async () => (await import("./commands/backtest.ts")).backtest, { ...options, files }),
+    );
+  tracer
     .command("check-config")
     .description("say what the environment means, or everything that is wrong with it")
     .action((args) =>
       run(async () => (await import("./commands/check-config.ts")).checkConfig, args),
+    );
+  tracer
+    .command("send-test")
+    .argument("[channel]", "only this one, such as slack")
+    .description("send a marked test through the configured channels, and resolve it")
+    .action((channel) =>
+      run(async () => (await import("./commands/send-test.ts")).sendTest, { channel }),
     );
   tracer
     .command("migrate")

@@ -5,6 +5,7 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
@@ -20,6 +21,8 @@ import type { ServerBinaries } from "./embedded-binaries.ts";
 
 /** Debian's `nobody` and `nogroup`: Postgres refuses to run as root. */
 const NOBODY_ID = 65_534;
+/** A database that is being made is in a folder whose name begins so. */
+const UNFINISHED = "data.new";
 /** How long an orphan is given to stop before the next, harder signal. */
 const ORPHAN_STOP_MS = 10_000;
 const ORPHAN_POLL_MS = 20;
@@ -63,6 +66,7 @@ export async function openCluster(
   const base = join(dataDir, "postgres");
   const folder = join(base, "data");
   const passwordFile = join(base, "password");
+  removeUnfinished(base);
   if (existsSync(folder)) {
     const user = userOf(folder);
     assertMajor(folder, binaries.version);
@@ -70,22 +74,34 @@ export async function openCluster(
   }
   const user = process.getuid?.() === 0 ? { uid: NOBODY_ID, gid: NOBODY_ID } : null;
   const password = randomBytes(24).toString("hex");
-  const fresh = join(base, "data.new");
+  // A name of its own: the program of a start that was killed lives on for a second, and writes there.
+  const fresh = join(base, `${UNFINISHED}${randomBytes(4).toString("hex")}`);
   try {
     mkdirSync(base, { recursive: true });
     chmodSync(base, user === null ? 0o700 : 0o711); // The server's user passes through, and lists nothing.
-    rmSync(fresh, { recursive: true, force: true });
     mkdirSync(fresh, { mode: 0o700 });
     if (user !== null) chownSync(fresh, user.uid, user.gid);
     writeFileSync(passwordFile, `${password}\n`, { mode: 0o600, flush: true });
     await initialise({ folder: fresh, user, password }, base, binaries, fsync);
     renameSync(fresh, folder);
   } catch (cause) {
-    rmSync(fresh, { recursive: true, force: true });
+    removeUnfinished(base);
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw unusable(folder, `A database could not be made in ${base}: ${reason}`, cause);
   }
   return { folder, user, password };
+}
+
+/** What starts that were cut off have left. Something may still be writing there: the next start tries again. */
+function removeUnfinished(base: string): void {
+  try {
+    for (const name of readdirSync(base)) {
+      if (!name.startsWith(UNFINISHED)) continue;
+      rmSync(join(base, name), { recursive: true, force: true });
+    }
+  } catch {
+    // Nothing depends on it: a new database gets a name that nobody has used.
+  }
 }
 
 /**

@@ -1,10 +1,19 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { startEmbeddedPostgres } from "./embedded.ts";
 import { findBinaries, reachableBinaries } from "./embedded-binaries.ts";
@@ -182,6 +191,36 @@ test("a machine that npm has no server for", () => {
     }),
   );
 });
+
+// Goal: a start that was killed while it made the database does not hinder the next one, although the
+// program that makes it outlives its parent. Method: killed as soon as that program has begun to write.
+test("kill -9 while the database is being made: the next start makes one, and nothing is left over", async () => {
+  const dataDir = await privateFolder();
+  const base = join(dataDir, "postgres");
+  const script = `
+    import { startEmbeddedPostgres } from ${JSON.stringify(join(import.meta.dirname, "index.ts"))};
+    await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, fsync: false });`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const begun = () => unfinishedIn(base).some((folder) => existsSync(join(base, folder, "pg_wal")));
+  while (!begun()) await pause(1);
+  child.kill("SIGKILL");
+  await once(child, "close");
+  await using second = await startEmbeddedPostgres({ dataDir, fsync: false });
+  const pool = openPool(second);
+  await pool.query("select 1");
+  await pool.end();
+  await second.stop();
+  await using third = await startEmbeddedPostgres({ dataDir, fsync: false });
+  await expect.poll(() => isRunning(third.pid)).toBe(true);
+  await expect.poll(() => unfinishedIn(base), { timeout: 5_000 }).toEqual([]);
+});
+
+function unfinishedIn(base: string): string[] {
+  return existsSync(base) ? readdirSync(base).filter((name) => name.startsWith("data.new")) : [];
+}
 
 test("programs in a place that others cannot enter are copied to one that they can, once", async () => {
   const home = await privateFolder();

@@ -1,0 +1,160 @@
+import { flatten, formatDuration, formatNumber, formatQuantity, sparklineText } from "@tracer/core";
+import type { BacktestReport, ReportedAlert, ReportedService } from "./report.ts";
+
+/** Services without an alert that are named; all of them are in the other formats. */
+const QUIET_NAMED_MAX = 20;
+/** A service seen for less says nothing about drops. */
+const DROP_SECONDS = 21_600;
+
+export interface TextOptions {
+  readonly color: boolean;
+}
+
+/** The report for a terminal. Times are UTC. */
+export function textReport(report: BacktestReport, { color }: TextOptions): string {
+  const paint = (code: number) => (text: string) =>
+    color ? `\u001b[${code}m${text}\u001b[0m` : text;
+  const style = { bold: paint(1), dim: paint(2), red: paint(31), green: paint(32) };
+  const lines = [...parseLines(report, style), ""];
+  const alerting = report.services.filter(({ alerts }) => alerts.length > 0);
+  const quiet = report.services.filter(({ alerts }) => alerts.length === 0);
+  for (const service of alerting) lines.push(...serviceLines(service, style), "");
+  if (quiet.length > 0) {
+    lines.push(style.bold(alerting.length > 0 ? "No alert" : "No alert for any service"));
+    for (const service of quiet.slice(0, QUIET_NAMED_MAX)) {
+      lines.push(
+        `  ${nameOf(service)}  ${style.dim(`${formatNumber(service.records)} records`)}`,
+        ...heldLines(service).map((line) => style.dim(`    ${line}`)),
+      );
+    }
+    const more = report.parse.services - alerting.length - Math.min(quiet.length, QUIET_NAMED_MAX);
+    if (more > 0) lines.push(style.dim(`  and ${formatNumber(more)} more`));
+    lines.push("");
+  }
+  lines.push(summaryOf(report, style));
+  return `${lines.join("\n")}\n`;
+}
+
+type Paint = (text: string) => string;
+interface Style {
+  readonly bold: Paint;
+  readonly dim: Paint;
+  readonly red: Paint;
+  readonly green: Paint;
+}
+
+function parseLines({ parse }: BacktestReport, { bold, dim }: Style): string[] {
+  const lines = [
+    `${bold(`${formatNumber(parse.records)} records`)} of ${counted(parse.services, "service")}` +
+      (parse.from === null || parse.to === null
+        ? ", none with a time"
+        : `, ${clockText(parse.from)} to ${clockText(parse.to)} UTC (${formatDuration(parse.spanSeconds)})`),
+  ];
+  const notes = parseNotes(parse);
+  return [...lines, ...notes.map((note) => dim(`  ${note}`))];
+}
+
+/** What was not as it should be in the input, a sentence each. */
+export function parseNotes(parse: BacktestReport["parse"]): string[] {
+  const notes: string[] = [];
+  if (parse.rejected > 0) {
+    notes.push(`${counted(parse.rejected, "record")} could not be read:`);
+    for (const { input, record, reason } of parse.problems)
+      notes.push(`  input ${input}, record ${record}: ${reason}`);
+  }
+  if (parse.late > 0)
+    notes.push(`${counted(parse.late, "record")} came too late for its step and changed nothing`);
+  if (parse.future > 0)
+    notes.push(
+      `${counted(parse.future, "record")} dated more than a day ahead of all others: not counted`,
+    );
+  if (parse.withoutTime > 0)
+    notes.push(
+      `${counted(parse.withoutTime, "record")} without a time: counted at the newest time`,
+    );
+  if (parse.warnings > parse.withoutTime || parse.warningProblems.length > 0) {
+    notes.push(`${counted(parse.warnings, "record")} with a field that could not be read:`);
+    for (const { input, record, reason } of parse.warningProblems.slice(0, 3))
+      notes.push(`  input ${input}, record ${record}: ${reason}`);
+  }
+  return notes;
+}
+
+function serviceLines(service: ReportedService, style: Style): string[] {
+  const lines = [
+    `${style.bold(nameOf(service))}  ${counted(service.alerts.length, "alert")}, ${counted(service.records, "record")}`,
+  ];
+  for (const alert of service.alerts) lines.push(...alertLines(alert, style));
+  return [...lines, ...heldLines(service).map((line) => style.dim(`  ${line}`))];
+}
+
+function alertLines(alert: ReportedAlert, { red, dim }: Style): string[] {
+  const { evidence } = alert;
+  const until =
+    alert.until === null
+      ? "still open at the end"
+      : `until ${clockText(alert.until)} (${formatDuration(alert.durationSeconds)})`;
+  return [
+    `  ${red(alert.severity)} ${alertName(alert)}  since ${clockText(alert.since)}, ${until}`,
+    `    ${sparklineText(evidence.sparkline)}  ${evidence.sentence}`,
+    dim(
+      `    expected ${formatQuantity(evidence.expectedLow, evidence.unit)} to ${formatQuantity(evidence.expectedHigh, evidence.unit)}; ` +
+        `evidence ${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)}; announced ${clockText(alert.decided)}`,
+    ),
+    ...alert.examples.map((line) => dim(`    │ ${line}`)),
+  ];
+}
+
+/** Why a service said nothing, or nothing more. */
+export function heldLines(service: ReportedService): string[] {
+  const lines: string[] = [];
+  const seconds = (Date.parse(service.to) - Date.parse(service.from)) / 1000;
+  if (service.learnedAt === null) {
+    lines.push("held back: learning to the end, too short or too few records to judge");
+  } else lines.push(`learning until ${clockText(service.learnedAt)}`);
+  if (seconds < DROP_SECONDS) {
+    lines.push(
+      `seen for ${formatDuration(seconds)}: a drop or silence is judged only after ${formatDuration(DROP_SECONDS)}`,
+    );
+  }
+  for (const call of service.heldBack) {
+    const what = call.part === "" ? call.kind : `${call.kind} ${call.part}`;
+    const of = `evidence ${formatNumber(call.evidence)} of ${formatNumber(call.bar)}`;
+    lines.push(
+      call.reason === "hold"
+        ? `held back: ${what} at ${clockText(call.at)}, ${of}, but it did not last`
+        : `closest call: ${what} at ${clockText(call.at)}, ${of}: short by ${formatNumber(call.bar - call.evidence)}`,
+    );
+  }
+  return lines;
+}
+
+function summaryOf({ alerts }: BacktestReport, { bold, green, red }: Style): string {
+  const total = counted(alerts.total, "alert");
+  const rate = rateText(alerts.perWeek);
+  const open = alerts.open > 0 ? `, ${formatNumber(alerts.open)} still open at the end` : "";
+  return bold((alerts.total === 0 ? green : red)(total)) + rate + open;
+}
+
+function rateText(perWeek: number | null): string {
+  return perWeek === null ? "" : ` (${formatNumber(perWeek)} a week at this rate)`;
+}
+
+/** "volume drop", "error". */
+export function alertName({ kind, part }: { kind: string; part: string }): string {
+  return part === "" || kind === "template" ? kind : `${kind} ${part}`;
+}
+
+/** The name of a service, harmless in a terminal. */
+export function nameOf({ service, environment }: ReportedService): string {
+  return flatten(environment === "" ? service : `${service} (${environment})`);
+}
+
+/** "2026-01-05 14:03" */
+export function clockText(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${formatNumber(count)} ${what}${count === 1 ? "" : "s"}`;
+}

@@ -1,3 +1,5 @@
+export { type BandMark, type BandPoint, type BandSeries, bandChart } from "./chart/band-chart.ts";
+export { escapeMarkup } from "./chart/markup.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { BUCKET_MS, CountDeltas, STEP_MS, stepStartOf } from "./counts.ts";
 export { type ErrorCode, TracerError } from "./errors.ts";

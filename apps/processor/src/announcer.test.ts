@@ -1,8 +1,9 @@
-import type { Signal, SignalKey } from "@tracer/core";
+import { type Signal, type SignalKey, TracerError } from "@tracer/core";
 import type { Sighting } from "@tracer/store";
 import { expect, test } from "vitest";
 import { Announcer } from "./announcer.ts";
 import { aSignal, recordingObserve } from "./fixtures.test-helper.ts";
+import { PENDING_SAVED_MAX, pendingOfBytes, pendingToBytes } from "./pending-state.ts";
 
 const STALE_SECONDS = 900;
 
@@ -12,6 +13,7 @@ function world() {
     receiptMs: 1_040_000,
     monotonicMs: 5_000,
     away: false,
+    poison: "",
     lines: ["first line", "password=hunter2secret"],
     sighted: [] as Sighting[],
     cleared: [] as SignalKey[],
@@ -23,10 +25,15 @@ function world() {
     sightSeconds: 10,
     receiptMs: () => state.receiptMs,
     monotonicMs: () => state.monotonicMs,
-    keyOf: () => ({ project: "default", environment: "prod", service: "checkout" }),
+    keyOf: (slot) => ({
+      project: "default",
+      environment: "prod",
+      service: slot === 3 ? "checkout" : `service ${slot}`,
+    }),
     linesOf: () => state.lines,
     sight: async (sightings) => {
-      if (state.away) throw new Error("away");
+      if (sightings.some(({ key }) => key.service === state.poison)) throw new Error("refused");
+      if (state.away) throw new TracerError("DATABASE_UNAVAILABLE", "away");
       state.sighted.push(...sightings);
       return sightings.map(() => ({
         fingerprint: "f",
@@ -36,7 +43,7 @@ function world() {
       }));
     },
     clear: async (keys) => {
-      if (state.away) throw new Error("away");
+      if (state.away) throw new TracerError("DATABASE_UNAVAILABLE", "away");
       state.cleared.push(...keys);
     },
     observe,
@@ -167,3 +174,87 @@ test("after a restart an open signal is sighted at once, not counted as new, and
   await announcer.flush();
   expect(state.cleared).toMatchObject([{ service: "checkout", kind: "error", part: "" }]);
 });
+
+test("one that the database refuses is dropped and said; the others are written", async () => {
+  const { state, announcer, observe } = world();
+  state.poison = "service 1";
+  for (const slot of [0, 1, 2]) announcer.take(opened(aSignal({ slot })));
+  await announcer.flush();
+  expect(state.sighted.map(({ key }) => key.service)).toEqual(["service 0", "service 2"]);
+  expect(observe.events.filter(({ name }) => name === "sighting_dropped")).toMatchObject([
+    { service: "service 1", kind: "error" },
+  ]);
+  expect(announcer.pendingCount).toBe(0);
+});
+
+/** What one process leaves, as it comes out of a file. */
+function kept(announcer: Announcer) {
+  return pendingOfBytes(pendingToBytes(announcer.pendingState()));
+}
+
+test("a signal that began and ended while the database was away outlives a restart, with its ages", async () => {
+  const before = world();
+  before.state.away = true;
+  before.announcer.take(opened(aSignal()));
+  before.pass(30_000);
+  before.announcer.sight([aSignal({ lastStepMs: 1_060_000 })]);
+  before.pass(5_000);
+  before.announcer.take(resolved(aSignal()));
+  await expect(before.announcer.flush()).rejects.toThrow("away");
+  const after = world(); // Another process: its monotonic clock has nothing to do with the first one's.
+  after.state.monotonicMs = 77;
+  after.state.receiptMs = before.state.receiptMs + 60_000;
+  after.announcer.restorePending(kept(before.announcer));
+  await after.announcer.flush();
+  expect(after.state.sighted).toMatchObject([
+    {
+      key: { service: "checkout", kind: "error" },
+      ...{ ageMs: 65_000, onsetAgeMs: 135_000, occurrences: 2, hasNewText: true },
+      ...{ title: "checkout: error rate spike", exemplars: ["first line", expect.any(String)] },
+    },
+  ]);
+  expect(after.state.cleared).toMatchObject([{ service: "checkout", kind: "error" }]);
+});
+
+test("what is being written is kept too; written again it is one", async () => {
+  const { state, announcer } = world();
+  announcer.take(opened(aSignal()));
+  const writing = announcer.flush();
+  announcer.sight([aSignal({ lastStepMs: 1_040_000 })]);
+  expect(kept(announcer)).toMatchObject([{ occurrences: 2 }]);
+  await writing;
+  await announcer.flush();
+  expect(kept(announcer)).toEqual([]);
+  expect(state.sighted).toHaveLength(2);
+});
+
+test("a clock that went back gives no negative age; what is open again is not cleared", async () => {
+  const before = world();
+  before.announcer.take([...opened(aSignal()), ...resolved(aSignal())]);
+  const after = world();
+  after.state.receiptMs = 500_000;
+  after.announcer.restorePending(kept(before.announcer));
+  after.announcer.resume([aSignal()]);
+  expect(after.announcer.pendingCount).toBe(1);
+  await after.announcer.flush();
+  expect(after.state.sighted).toMatchObject([{ ageMs: 0, onsetAgeMs: 0, occurrences: 2 }]);
+  expect(after.state.cleared).toEqual([]);
+});
+
+test("at most PENDING_SAVED_MAX are kept, and of signals that have ended all that fit", () => {
+  const { announcer } = world();
+  for (let slot = 10; slot < 10 + PENDING_SAVED_MAX; slot += 1)
+    announcer.take(opened(aSignal({ slot })));
+  expect(announcer.pendingState()).toHaveLength(PENDING_SAVED_MAX);
+  announcer.take([...opened(aSignal({ slot: 5_000 })), ...resolved(aSignal({ slot: 5_000 }))]);
+  const states = kept(announcer);
+  expect(states).toHaveLength(PENDING_SAVED_MAX);
+  expect(states[0]).toMatchObject({ clear: true, key: { service: "service 5000" } });
+});
+
+test.each(["[", "{}", "[{}]", '[{"key":null}]', "[1e999]"])(
+  "what is not pending state is refused: %s",
+  (text) => {
+    expect(() => pendingOfBytes(new TextEncoder().encode(text))).toThrow("cannot be used");
+  },
+);

@@ -7,7 +7,9 @@ import {
 } from "@tracer/core";
 import type { Transition } from "@tracer/detect";
 import type { Sighting, SightResult } from "@tracer/store";
+import { isUnavailable } from "./database.ts";
 import type { Observe } from "./observe.ts";
+import { PENDING_SAVED_MAX, type PendingState } from "./pending-state.ts";
 import { titleOf } from "./title.ts";
 
 /** Example lines that go with an alert. */
@@ -45,7 +47,7 @@ interface OpenSignal {
 interface Pending {
   readonly key: SignalKey;
   sighting: {
-    readonly signal: Signal;
+    readonly signal: Pick<Signal, "severity" | "peak" | "evidence">;
     readonly seenAtMs: number;
     readonly onsetAtMs: number;
   } | null;
@@ -54,6 +56,8 @@ interface Pending {
   occurrences: number;
   clear: boolean;
 }
+
+type Batch = readonly (readonly [fingerprint: string, pending: Pending])[];
 
 /**
  * From the detector's open signals to the reservation: every open signal is sighted at each step, `clear` is
@@ -64,6 +68,7 @@ export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #open = new Map<string, OpenSignal>(); // By slot, kind and part.
   readonly #pending = new Map<string, Pending>(); // By fingerprint.
+  #writing: Batch = []; // Not in `#pending` meanwhile.
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
@@ -95,17 +100,59 @@ export class Announcer {
     }
   }
 
-  /** Writes what is pending. Throws when the database is away; everything stays pending then. */
+  /**
+   * Writes what is pending. Throws when the database is away; everything stays pending then. What the
+   * database refuses for another reason is a mistake of ours: dropped and said, so that it holds up nothing else.
+   */
   async flush(): Promise<void> {
     while (this.#pending.size > 0) {
-      const batch = [...this.#pending.entries()].slice(0, SIGHTINGS_PER_BATCH_MAX);
-      for (const [fingerprint] of batch) this.#pending.delete(fingerprint);
+      const batch = this.#take();
       try {
         await this.#write(batch);
       } catch (error) {
-        for (const [fingerprint, pending] of batch) this.#putBack(fingerprint, pending);
-        throw error;
+        if (isUnavailable(error)) throw this.#putBack(batch, error);
+        await this.#writeOneByOne(batch);
+      } finally {
+        this.#writing = [];
       }
+    }
+  }
+
+  /**
+   * What is not written yet, to outlive this process: a signal may have begun and ended while the database
+   * was away, and then nobody else knows of it. At most PENDING_SAVED_MAX, signals that have ended first.
+   */
+  pendingState(): readonly PendingState[] {
+    const byFingerprint = new Map(this.#writing);
+    for (const [fingerprint, pending] of this.#pending) {
+      const older = byFingerprint.get(fingerprint);
+      byFingerprint.set(fingerprint, older === undefined ? pending : mergePending(older, pending));
+    }
+    const nowMs = this.#options.monotonicMs();
+    const receiptMs = this.#options.receiptMs();
+    return [...byFingerprint.values()]
+      .toSorted((one, other) => Number(other.clear) - Number(one.clear))
+      .slice(0, PENDING_SAVED_MAX)
+      .map((pending) => pendingStateOf(pending, receiptMs - nowMs));
+  }
+
+  /** Goes on with what another process has left. Call it before `resume`: what is open now is newer. */
+  restorePending(states: readonly PendingState[]): void {
+    const nowMs = this.#options.monotonicMs();
+    const receiptMs = this.#options.receiptMs();
+    // Never in the future, whatever the clocks say: an age is not negative.
+    const monotonicOf = (ms: number) => nowMs - Math.max(0, receiptMs - ms);
+    for (const { sighting, ...state } of states) {
+      const restored: Pending = { ...state, sighting: null };
+      if (sighting !== null) {
+        const { seenMs, onsetMs, ...signal } = sighting;
+        restored.sighting = {
+          signal,
+          seenAtMs: monotonicOf(seenMs),
+          onsetAtMs: monotonicOf(onsetMs),
+        };
+      }
+      this.#putBack([[fingerprintOf(state.key), restored]], null);
     }
   }
 
@@ -208,20 +255,35 @@ export class Announcer {
     }
   }
 
-  /** A newer state of the same fingerprint may have come meanwhile; it wins. */
-  #putBack(fingerprint: string, pending: Pending): void {
-    const newer = this.#pending.get(fingerprint);
-    if (newer === undefined) {
-      this.#pending.set(fingerprint, pending);
-      return;
-    }
-    newer.sighting ??= pending.sighting;
-    newer.occurrences += pending.occurrences;
-    newer.hasNewText ||= pending.hasNewText;
-    if (newer.exemplars.length === 0) newer.exemplars = pending.exemplars;
+  #take(): Batch {
+    this.#writing = [...this.#pending.entries()].slice(0, SIGHTINGS_PER_BATCH_MAX);
+    for (const [fingerprint] of this.#writing) this.#pending.delete(fingerprint);
+    return this.#writing;
   }
 
-  async #write(batch: readonly (readonly [string, Pending])[]): Promise<void> {
+  /** A newer state of the same fingerprint may have come meanwhile; it wins. Returns `error` to be thrown. */
+  #putBack(batch: Batch, error: unknown): unknown {
+    for (const [fingerprint, pending] of batch) {
+      const newer = this.#pending.get(fingerprint);
+      const both = newer === undefined ? pending : mergePending(pending, newer);
+      this.#pending.set(fingerprint, both);
+    }
+    return error;
+  }
+
+  async #writeOneByOne(batch: Batch): Promise<void> {
+    for (const [index, entry] of batch.entries()) {
+      try {
+        await this.#write([entry]);
+      } catch (error) {
+        if (isUnavailable(error)) throw this.#putBack(batch.slice(index), error);
+        const { kind, service } = entry[1].key;
+        this.#options.observe({ name: "sighting_dropped", kind, service, error });
+      }
+    }
+  }
+
+  async #write(batch: Batch): Promise<void> {
     const startedMs = this.#options.monotonicMs();
     const sightings = batch.flatMap(([, pending]) => this.#toSighting(pending, startedMs));
     if (sightings.length > 0) {
@@ -258,4 +320,23 @@ export class Announcer {
 
 function idOf(signal: Signal): string {
   return `${signal.slot}/${signal.kind}/${signal.part}`;
+}
+
+function mergePending(older: Pending, newer: Pending): Pending {
+  return {
+    ...newer,
+    sighting: newer.sighting ?? older.sighting,
+    occurrences: newer.occurrences + older.occurrences,
+    hasNewText: newer.hasNewText || older.hasNewText,
+    exemplars: newer.exemplars.length === 0 ? older.exemplars : newer.exemplars,
+  };
+}
+
+function pendingStateOf(pending: Pending, receiptOffsetMs: number): PendingState {
+  const { sighting, ...state } = pending;
+  if (sighting === null) return { ...state, sighting };
+  const { severity, peak, evidence } = sighting.signal;
+  const seenMs = sighting.seenAtMs + receiptOffsetMs;
+  const onsetMs = sighting.onsetAtMs + receiptOffsetMs;
+  return { ...state, sighting: { severity, peak, evidence, seenMs, onsetMs } };
 }

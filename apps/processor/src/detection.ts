@@ -7,7 +7,7 @@ import type { Config } from "./config.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { Pipeline } from "./pipeline.ts";
-import { createState, type DetectorState } from "./snapshots.ts";
+import { createState, type RestoredState } from "./snapshots.ts";
 
 export interface DetectionOptions {
   readonly config: Config;
@@ -21,7 +21,7 @@ export interface DetectionOptions {
   /** Called after something was written that a channel may have to send. */
   readonly onWritten: () => void;
   /** What was known before; a detector that has seen nothing when it is not given. */
-  readonly state?: DetectorState;
+  readonly state?: RestoredState;
 }
 
 export interface Detection extends AsyncDisposable {
@@ -39,7 +39,10 @@ const SIGHT_SECONDS_MAX = 10;
 export function startDetection(options: DetectionOptions): Detection {
   const { config, clock, receiptMs, pool, channels, observe, onWritten } = options;
   const { staleSeconds, holdSeconds, quietSeconds, repeatSeconds, clearSeconds } = config;
-  const { directory, detector } = options.state ?? createState(config);
+  const { directory, detector, pending } = options.state ?? {
+    ...createState(config),
+    pending: [],
+  };
   const rings = new ExemplarRings();
   const announcer = new Announcer({
     staleSeconds,
@@ -54,6 +57,7 @@ export function startDetection(options: DetectionOptions): Detection {
     observe,
     onWritten,
   });
+  announcer.restorePending(pending);
   announcer.resume(detector.openSignals());
   const flush = () => announcer.flush();
   const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, flush);

@@ -43,6 +43,12 @@ export type TracerEvent =
       readonly reserveSeconds: number;
     }
   | {
+      readonly name: "sighting_dropped";
+      readonly kind: Kind;
+      readonly service: string;
+      readonly error: unknown;
+    }
+  | {
       readonly name: "delivery_settled";
       readonly channel: string;
       readonly action: string;
@@ -177,6 +183,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       }
       if (event.maybeRepeat) metrics.repeats.inc({ channel: event.channel });
       return metrics.deliveries.inc({ channel: event.channel, outcome: event.outcome });
+    case "sighting_dropped":
+      return metrics.failures.inc({ loop: "announce" });
     case "loop_failed":
       return metrics.failures.inc({ loop: event.loop });
     case "snapshot_failed":
@@ -209,6 +217,11 @@ function write(log: Logger, event: TracerEvent): void {
       return log.info(event, "A signal lies in the past: recorded, nothing sent.");
     case "reserved":
       return log.debug(event, "A sighting was recorded.");
+    case "sighting_dropped":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "The database refused what was seen of a signal: a defect of Tracer, and this report is lost.",
+      );
     case "delivery_settled":
       if (event.outcome === "sent") return log.info(event, "A delivery was sent.");
       return log.warn(event, "A delivery could not be sent.");

@@ -8,12 +8,16 @@ export interface Frame {
   readonly bytes: Uint8Array;
 }
 
-/** In this order: a head, then for each block of services their names and their state. */
-export type FrameKind = "head" | "names" | "slots";
+/**
+ * In this order: a head, then for each block of services their names and their state, then, if there is
+ * any, what waits for the database.
+ */
+export type FrameKind = "head" | "names" | "slots" | "pending";
 
-const KINDS: readonly FrameKind[] = ["head", "names", "slots"];
+/** A kind's number is its place: new ones come last. */
+const KINDS: readonly (FrameKind | "end")[] = ["head", "names", "slots", "end", "pending"];
 /** Kind number of the frame that says that nothing was cut off. */
-const END = KINDS.length;
+const END = KINDS.indexOf("end");
 
 const MAGIC = Buffer.from("tracer snapshot\n");
 const FILE_VERSION = 1;
@@ -111,7 +115,7 @@ async function* readFrames(file: FileHandle): AsyncGenerator<Frame> {
     }
     if (kind === END) break;
     const name = KINDS[kind];
-    if (name === undefined) throw invalid("a part of it is of no known kind");
+    if (name === undefined || name === "end") throw invalid("a part of it is of no known kind");
     yield { kind: name, bytes };
   }
   if (at !== size) throw invalid("it goes on after its end");

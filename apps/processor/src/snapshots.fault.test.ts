@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { readConfig } from "./config.ts";
 import { recordingObserve } from "./fixtures.test-helper.ts";
 import type { TracerEvent } from "./observe.ts";
+import type { PendingState } from "./pending-state.ts";
 import { FRAME_BYTES_MAX, readSnapshot, writeSnapshot } from "./snapshot-file.ts";
 import {
   createState,
@@ -70,6 +71,31 @@ test("written and restored: the same services, the same knowledge; nothing else 
     { name: "snapshot_restored", services: 1_500, openSignals: 0, gapSeconds: 5 },
   ]);
   expect(await readdir(world.folder)).toEqual(["detector.snapshot"]);
+});
+
+test("what waits for the database is kept with it, also when the detector's state is outdated", async () => {
+  await using world = await aWorld();
+  const key = { project: "default", environment: "", service: "gone", part: "" };
+  const waiting: PendingState[] = [
+    {
+      key: { ...key, kind: "error" },
+      ...{ sighting: null, exemplars: ["a line"], hasNewText: true, occurrences: 3, clear: true },
+    },
+  ];
+  await writeSnapshot(
+    world.path,
+    framesOf(aState(world.config), () => waiting),
+  );
+  for (const gapMs of [5_000, 100 * 24 * HOUR_MS]) {
+    const { pending } = await restoreState({ ...world, receiptMs: NOON_MS + gapMs });
+    expect(pending).toEqual(waiting);
+  }
+  await writeSnapshot(world.path, [
+    ...framesOf(aState(world.config)),
+    { kind: "pending", bytes: new TextEncoder().encode("[{}]") },
+  ]);
+  expect((await restoreState({ ...world, receiptMs: NOON_MS })).pending).toEqual([]);
+  expect(world.named("snapshot_refused")).toHaveLength(1);
 });
 
 test("no snapshot: a detector that knows nothing, and nothing is said", async () => {

@@ -6,6 +6,7 @@ import * as store from "@tracer/store";
 import type { Config } from "./config.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
+import { type PendingState, pendingOfBytes, pendingToBytes } from "./pending-state.ts";
 import { type Frame, keepAside, readSnapshot, writeSnapshot } from "./snapshot-file.ts";
 
 /** Processes that share a DATA_DIR; one more runs without snapshots. */
@@ -17,6 +18,12 @@ export const LOOK_MS = 200;
 export interface DetectorState {
   readonly directory: SeriesDirectory;
   readonly detector: Detector;
+}
+
+/** What the last process left. */
+export interface RestoredState extends DetectorState {
+  /** What it could not write, the database being away. */
+  readonly pending: readonly PendingState[];
 }
 
 /** A detector that has seen nothing. */
@@ -77,44 +84,50 @@ export interface RestoreOptions {
  * The detector as it was at the last snapshot, or a new one where there is none or none that can be
  * used: that is said, and the file kept aside. Never rejects because of what is in the file.
  */
-export async function restoreState(options: RestoreOptions): Promise<DetectorState> {
+export async function restoreState(options: RestoreOptions): Promise<RestoredState> {
   const { config, path, receiptMs, observe } = options;
-  if (path === null) return createState(config);
+  const nothing = () => ({ ...createState(config), pending: [] });
+  if (path === null) return nothing();
   try {
     const state = createState(config);
-    const savedMs = await loadState(path, state);
-    if (!Number.isFinite(savedMs)) return createState(config);
+    const { savedMs, pending } = await loadState(path, state);
+    if (!Number.isFinite(savedMs)) return nothing();
     const gapSeconds = Math.max(0, receiptMs - savedMs) / 1000;
     if (gapSeconds > IDLE_SECONDS) {
       observe({ name: "snapshot_outdated", gapSeconds });
-      return createState(config);
+      return { ...nothing(), pending };
     }
     state.detector.resume(receiptMs);
     dropOrphans(state);
     const services = state.directory.size;
     const openSignals = state.detector.openSignals().length;
     observe({ name: "snapshot_restored", services, openSignals, gapSeconds });
-    return state;
+    return { ...state, pending };
   } catch (error) {
     if (!(error instanceof TracerError) || error.code !== "SNAPSHOT_INVALID") throw error;
     const { code, message: reason } = error;
     observe({ name: "snapshot_refused", code, reason, keptAs: await keepAside(path) });
-    return createState(config);
+    return nothing();
   }
 }
 
-/** Receipt time of what was loaded; -Infinity when there was nothing. */
-async function loadState(path: string, { directory, detector }: DetectorState): Promise<number> {
+/** `savedMs`: receipt time of what was loaded; -Infinity when there was nothing. */
+async function loadState(
+  path: string,
+  { directory, detector }: DetectorState,
+): Promise<{ savedMs: number; pending: readonly PendingState[] }> {
   let savedMs: number | null = null;
+  let pending: readonly PendingState[] = [];
   for await (const { kind, bytes } of readSnapshot(path)) {
     if ((kind === "head") !== (savedMs === null)) {
       throw new TracerError("SNAPSHOT_INVALID", "The snapshot cannot be used: it has no one head.");
     }
     if (kind === "head") savedMs = detector.loadHead(bytes).savedMs;
     else if (kind === "names") loadNames(directory, bytes);
+    else if (kind === "pending") pending = pendingOfBytes(bytes);
     else detector.loadSlots(bytes);
   }
-  return savedMs ?? Number.NEGATIVE_INFINITY;
+  return { savedMs: savedMs ?? Number.NEGATIVE_INFINITY, pending };
 }
 
 /** A name without counts was refused with its batch; counts without a name are nobody's. Neither may stay. */
@@ -129,6 +142,8 @@ function dropOrphans({ directory, detector }: DetectorState): void {
 export interface SnapshotsOptions {
   readonly path: string | null;
   readonly state: DetectorState;
+  /** What waits for the database; nothing when it is not given. */
+  readonly pending?: () => readonly PendingState[];
   readonly snapshotSeconds: number;
   readonly clock: Clock;
   readonly observe: Observe;
@@ -139,13 +154,13 @@ export interface SnapshotsOptions {
  * reported once, and once when it is over; the detector goes on.
  */
 export function startSnapshots(options: SnapshotsOptions): AsyncDisposable {
-  const { path, state, snapshotSeconds, clock, observe } = options;
+  const { path, state, pending = () => [], snapshotSeconds, clock, observe } = options;
   if (path === null) return { [Symbol.asyncDispose]: async () => {} };
   let failures = 0;
   const write = async () => {
     const startedMs = clock.monotonicMs();
     try {
-      const bytes = await writeSnapshot(path, framesOf(state));
+      const bytes = await writeSnapshot(path, framesOf(state, pending));
       const seconds = (clock.monotonicMs() - startedMs) / 1000;
       observe({ name: "snapshot_written", bytes, seconds });
       if (failures > 0) observe({ name: "snapshot_recovered", failures });
@@ -170,7 +185,10 @@ export function startSnapshots(options: SnapshotsOptions): AsyncDisposable {
 }
 
 /** Each pair of names and state is made in one turn, so that no slot changes hands between them. */
-export function* framesOf({ directory, detector }: DetectorState): Generator<Frame> {
+export function* framesOf(
+  { directory, detector }: DetectorState,
+  pending: () => readonly PendingState[] = () => [],
+): Generator<Frame> {
   yield { kind: "head", bytes: detector.saveHead() };
   for (let from = 0; from < detector.slotEnd; ) {
     const { bytes, slotEnd } = detector.saveSlots(from);
@@ -179,4 +197,7 @@ export function* framesOf({ directory, detector }: DetectorState): Generator<Fra
     yield { kind: "slots", bytes };
     from = slotEnd;
   }
+  // Last: a signal that ends meanwhile is then in here, and not nowhere.
+  const waiting = pending();
+  if (waiting.length > 0) yield { kind: "pending", bytes: pendingToBytes(waiting) };
 }

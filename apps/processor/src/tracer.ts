@@ -90,7 +90,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   );
   const { pipeline, directory } = detection;
   const { snapshotSeconds } = config;
-  stack.use(startSnapshots({ path, state, snapshotSeconds, clock, observe }));
+  const pending = () => detection.announcer.pendingState();
+  stack.use(startSnapshots({ path, state, pending, snapshotSeconds, clock, observe }));
   stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
 
   const services = new ServicesView({ ...detection, clock });

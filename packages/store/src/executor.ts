@@ -23,8 +23,11 @@ export async function run(db: Executor, text: string, values: unknown[] = []): P
   }
 }
 
-/** Classes of SQLSTATE that say "not now": connection, login, no such database, resources, operator, system. */
-const UNAVAILABLE_CLASSES = ["08", "28", "3D", "53", "57", "58"];
+/**
+ * Classes of SQLSTATE that say "not now": connection, transaction state (a server that is read-only, as
+ * a standby is), login, no such database, resources, operator, system.
+ */
+const UNAVAILABLE_CLASSES = ["08", "25", "28", "3D", "53", "57", "58"];
 
 /** Makes a TracerError of an error that says that the database is away; others stay as they are. */
 export function translated(error: unknown): unknown {

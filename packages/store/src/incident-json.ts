@@ -80,7 +80,8 @@ export function incidentOf(value: unknown): Incident {
   };
 }
 
-function evidenceOf(row: Row): Evidence {
+/** Reads evidence as JSON, by this version of Tracer or an earlier one. Throws an AssertionError when it is none. */
+export function evidenceOf(row: Row): Evidence {
   return {
     unit: wordOf(row, "unit", UNITS),
     observed: numberOf(row, "observed"),

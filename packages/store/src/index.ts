@@ -13,6 +13,7 @@ export {
 } from "./embedded.ts";
 export type { Executor } from "./executor.ts";
 export { type FolderLock, lockFolder } from "./folder-lock.ts";
+export { evidenceOf } from "./incident-json.ts";
 export {
   getIncident,
   type IncidentPage,

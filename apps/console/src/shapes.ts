@@ -7,6 +7,7 @@
 interface Evidence {
   readonly unit: string;
   readonly observed: number;
+  readonly peak: number;
   readonly expected: number;
   readonly expectedLow: number;
   readonly expectedHigh: number;

@@ -10,19 +10,21 @@ export type EvidenceUnit = "share" | "records_per_minute" | "milliseconds" | "nu
  */
 export interface Evidence {
   readonly unit: EvidenceUnit;
-  /** What was seen, from the onset to the last step judged. */
+  /** What was seen, from the onset to the last step judged; 0 for a service that is silent by now. */
   readonly observed: number;
+  /** The most extreme since the onset: of what `observed` was, and of every full minute. The least for a drop, else the most. */
+  readonly peak: number;
   /** What was expected, and the band that steady traffic stays in (about 95 %). */
   readonly expected: number;
   readonly expectedLow: number;
   readonly expectedHigh: number;
   /** observed ÷ expected; null where nothing was expected ("new, was 0"). At most 9,999. */
   readonly ratio: number | null;
-  /** Deviation of the last 60-second bucket from the last 60 closed ones; null while fewer than 8 are known. */
+  /** Deviation of a minute as observed from the 60 closed buckets before the onset; null while fewer than 8 are known. */
   readonly z: number | null;
-  /** Exponentially weighted mean before this bucket was learned, in `unit`; null while unknown. */
+  /** Exponentially weighted mean of the buckets before the onset, in `unit`; null while unknown. */
   readonly ewma: number | null;
-  /** Natural logarithm of (this bucket + a) ÷ (the one before + a); null where there is no bucket before. */
+  /** Natural logarithm of (a minute as observed + a) ÷ (the bucket before the onset + a); null where there is none. */
   readonly rateOfChange: number | null;
   /** Accumulated log-likelihood ratio and the bar it had to pass, in nats. */
   readonly evidence: number;

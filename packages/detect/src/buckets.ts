@@ -97,11 +97,16 @@ export function missBuckets(columns: SeriesColumns, slot: number, from: number, 
   clearBucket(columns, slot);
 }
 
+/** α of the exponentially weighted mean when it learns its `learned`th value: 1/n while it warms up. */
+export function ewmaGain(learned: number): number {
+  return Math.max(EWMA_ALPHA, 1 / learned);
+}
+
 // δ = x − m; m += αδ; v = (1 − α)(v + αδ²), with α = 1/n while fewer than its memory are known.
 function learnEwmaRecords(columns: SeriesColumns, slot: number, records: number): void {
   const learned = columns.ewmaRecordsLearned.at(slot) + 1;
   columns.ewmaRecordsLearned.set(slot, learned);
-  const alpha = Math.max(EWMA_ALPHA, 1 / learned);
+  const alpha = ewmaGain(learned);
   const delta = records - columns.ewmaRecords.at(slot);
   columns.ewmaRecords.add(slot, alpha * delta);
   const variance = columns.ewmaRecordsVariance.at(slot);
@@ -111,7 +116,7 @@ function learnEwmaRecords(columns: SeriesColumns, slot: number, records: number)
 function learnEwmaShare(columns: SeriesColumns, slot: number, share: number): void {
   const learned = columns.ewmaShareLearned.at(slot) + 1;
   columns.ewmaShareLearned.set(slot, learned);
-  const alpha = Math.max(EWMA_ALPHA, 1 / learned);
+  const alpha = ewmaGain(learned);
   const delta = share - columns.ewmaShare.at(slot);
   columns.ewmaShare.add(slot, alpha * delta);
   const variance = columns.ewmaShareVariance.at(slot);

@@ -137,6 +137,22 @@ describe("silence", () => {
     expect(feed.detector.pipeline).toBe("ok");
   });
 
+  test("of everything is sighted once a step, and says since when and what is usual", () => {
+    const { feed, endMs } = busy(70);
+    feed.quiet(endMs, 10 * MINUTE);
+    const { signal } = feed.first("opened", "pipeline");
+    expect(signal.lastStepMs).toBe(signal.decidedMs);
+    expect(signal.evidence.sentence).toMatch(
+      /^No records from any service for 2 min( \d+ s)?; usually about \d+ a second$/,
+    );
+    const steps = new Set<number>();
+    for (let atMs = endMs + 10 * MINUTE; atMs < endMs + 11 * MINUTE; atMs += SECOND) {
+      feed.quiet(atMs, SECOND);
+      for (const { lastStepMs } of feed.detector.openSignals()) steps.add(lastStepMs % STEP_MS);
+    }
+    expect([...steps]).toEqual([0]);
+  });
+
   test("of one service that does not come back after a freeze is found after the grace", () => {
     const { feed, services, endMs } = busy(70);
     feed.quiet(endMs, 10 * MINUTE);

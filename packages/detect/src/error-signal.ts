@@ -1,4 +1,6 @@
 import { errorSeverity } from "@tracer/core";
+import { baselineOf } from "./baseline.ts";
+import { BUCKET_STEPS } from "./buckets.ts";
 import { errorDispersionOf } from "./dispersion.ts";
 import {
   clearErrorEvidence,
@@ -10,6 +12,8 @@ import {
   strongestErrorTest,
   unlearnErrors,
 } from "./error-evidence.ts";
+import { noteShares, recentSharesOf, sharesOf } from "./error-shares.ts";
+import { noteBucketsBefore } from "./observed.ts";
 import {
   ACCEPT_STEPS,
   extendSignal,
@@ -17,7 +21,6 @@ import {
   type OpenSignal,
   type Reason,
   raiseSeverity,
-  recentOf,
   rememberStep,
   returnSignal,
 } from "./open-signal.ts";
@@ -26,8 +29,6 @@ import type { SeriesColumns } from "./series-columns.ts";
 
 /** Over means: nearer to what is expected than to this much of what was seen since the onset. */
 const RETURN_SHARE = 0.7;
-/** Fewer records than this in the last minute, and its share alone does not raise the severity. */
-const RECENT_RECORDS_MIN = 20;
 
 /** Opens an `error` signal when the evidence has passed its bar, else null. */
 export function openErrorSignal(
@@ -44,19 +45,22 @@ export function openErrorSignal(
     errors: columns.errorSinceErrors.at(test),
     fatals: columns.errorSinceFatals.at(test),
   };
+  const onsetStep = columns.errorOnset.at(test);
   const signal = newOpenSignal({
     slot,
     kind: "error",
     part: "",
     rule: "evidence",
-    onsetStep: columns.errorOnset.at(test),
+    onsetStep,
     decidedStep: step,
     evidence,
     bar: ERROR_BAR,
     since,
     expectedRecords: 0,
+    baseline: baselineOf(columns, slot, onsetStep, step),
   });
-  rememberStep(signal, step, counts, 0);
+  rememberStep(signal, step, counts);
+  noteBucketsBefore(columns, signal);
   // The step in hand is not learned yet.
   unlearnErrors(columns, slot, since.records - counts.records, since.errors - counts.errors);
   judgeErrorSeverity(signal);
@@ -88,17 +92,15 @@ export function continueErrorSignal(
 
 /** Severity by the share since the onset, or of the last minute. True when it rose. */
 export function judgeErrorSeverity(signal: OpenSignal): boolean {
-  if (signal.records === 0) return raiseSeverity(signal, "error");
-  const recent = recentOf(signal);
-  signal.peak = Math.max(signal.peak, signal.errors / signal.records);
-  let rose = raiseSeverity(signal, severityOf(signal));
-  if (recent.records >= RECENT_RECORDS_MIN) {
-    signal.peak = Math.max(signal.peak, recent.errors / recent.records);
-    if (raiseSeverity(signal, severityOf(recent))) rose = true;
+  const since = sharesOf(signal);
+  let rose = raiseSeverity(signal, errorSeverity(since));
+  noteShares(signal, since);
+  const recent = recentSharesOf(signal);
+  if (recent !== null) {
+    const raised = raiseSeverity(signal, errorSeverity(recent));
+    if (raised || recent.steps === BUCKET_STEPS) noteShares(signal, recent);
+    rose ||= raised;
   }
+  signal.peak = Math.max(signal.peak, signal.worst);
   return rose;
-}
-
-function severityOf({ records, errors, fatals }: StepCounts) {
-  return errorSeverity({ errorShare: errors / records, fatalShare: fatals / records });
 }

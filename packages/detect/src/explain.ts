@@ -1,10 +1,18 @@
-import { type Evidence, type EvidenceUnit, type Signal, STEP_MS } from "@tracer/core";
+import {
+  type Evidence,
+  type EvidenceUnit,
+  errorSeverity,
+  type Signal,
+  STEP_MS,
+} from "@tracer/core";
 import { countScore, meanAndVariance, rateOfChange, shareScore } from "./bucket-scores.ts";
-import { BUCKET_STEPS, bucketOf, closedBucket, knownBuckets, type RingBucket } from "./buckets.ts";
+import { BUCKET_STEPS, bucketOf, closedBucket, type RingBucket } from "./buckets.ts";
 import { errorDispersionOf, volumeDispersionOf } from "./dispersion.ts";
 import { errorShareOf } from "./error-evidence.ts";
-import type { OpenSignal } from "./open-signal.ts";
-import { errorSentence, volumeSentence } from "./sentence.ts";
+import { recentSharesOf, sharesOf } from "./error-shares.ts";
+import { observedOf, silentMsOf } from "./observed.ts";
+import { type OpenSignal, worseOf } from "./open-signal.ts";
+import { type ErrorGravity, errorSentence, volumeSentence } from "./sentence.ts";
 import type { SeriesColumns } from "./series-columns.ts";
 import { volumeExpectedOf } from "./volume-evidence.ts";
 
@@ -15,8 +23,6 @@ const RATIO_MAX = 9_999;
 const BAND_DEVIATIONS = 1.96;
 /** Less than this many errors remembered reads as "none". */
 const NO_ERRORS_BELOW = 0.25;
-/** Closed steps from which the unfinished bucket is worth comparing. */
-const PARTIAL_STEPS_MIN = 3;
 
 /** A value that was expected, with the band that steady traffic stays in. */
 export interface Expectation {
@@ -25,13 +31,10 @@ export interface Expectation {
   readonly high: number;
 }
 
-/** The bucket that is compared with the past: the unfinished one once half of it is known, else the last. */
-export interface JudgedBucket {
-  readonly records: number;
-  readonly errors: number;
+/** A bucket that is compared with the closed ones before it. */
+export interface JudgedBucket extends RingBucket {
+  /** Closed steps of it. */
   readonly steps: number;
-  /** Closed buckets to skip, so that a bucket is not compared with itself. */
-  readonly skip: number;
 }
 
 /** Records expected in a minute, with the band. */
@@ -72,10 +75,13 @@ export function signalOf(columns: SeriesColumns, open: OpenSignal, lastStep: num
 function errorEvidence(columns: SeriesColumns, open: OpenSignal): Evidence {
   const slot = open.slot;
   const band = errorExpectation(columns, slot);
-  const observed = open.records === 0 ? 0 : open.errors / open.records;
-  const openBucket = bucketOf(open.lastStep);
-  const judged = judgedBucket(columns, slot, openBucket);
-  const known = knownBuckets(columns, slot, openBucket, judged.skip);
+  const observed = observedOf(columns, open);
+  const { buckets, records, errors, ewmaShare, before } = open.baseline;
+  // A minute like those since the onset.
+  const minutes = Math.max(1, open.lastStep - open.onsetStep + 1) / BUCKET_STEPS;
+  const minute = { records: open.records / minutes, errors: open.errors / minutes };
+  const share = buckets < SCORED_BUCKETS_MIN || records === 0 ? null : errors / records;
+  const dispersion = errorDispersionOf(columns, slot);
   const ratio = ratioOf(observed, band.expected);
   return {
     unit: "share",
@@ -84,26 +90,33 @@ function errorEvidence(columns: SeriesColumns, open: OpenSignal): Evidence {
     expectedLow: band.low,
     expectedHigh: band.high,
     ratio,
-    z: shareZ(columns, slot, judged, known),
-    ewma: columns.ewmaShareLearned.at(slot) === 0 ? null : columns.ewmaShare.at(slot),
-    rateOfChange: shareChange(judged, closedBucket(columns, slot, openBucket, judged.skip + 1)),
-    sparkline: sparkline(columns, slot, openBucket, "share"),
-    sentence: errorSentence({ observed, expected: band.expected, ratio, fatals: open.fatals }),
-    ...common(columns, open, open.records),
+    z: share === null ? null : shareScore(minute.errors, minute.records, share, dispersion),
+    ewma: ewmaShare < 0 ? null : ewmaShare,
+    rateOfChange: shareChange(minute, before),
+    sparkline: sparkline(columns, slot, bucketOf(open.lastStep), "share"),
+    sentence: errorSentence({ observed, expected: band.expected, ratio, ...gravityOf(open) }),
+    ...common(columns, open, observed, open.records),
   };
+}
+
+/** What else there is to say of the shares: what made it critical, unless `observed` shows it already. */
+function gravityOf(open: OpenSignal): ErrorGravity {
+  const since = sharesOf(open);
+  const worst = { errorShare: open.worst, fatalShare: open.worstFatal };
+  const said = open.severity !== "critical" || errorSeverity(since) === "critical";
+  const recent = recentSharesOf(open);
+  const now = recent !== null && errorSeverity(recent) === "critical" ? recent : null;
+  return { fatalShare: since.fatalShare, recent: said ? null : (now ?? { ...worst, steps: 0 }) };
 }
 
 function volumeEvidence(columns: SeriesColumns, open: OpenSignal): Evidence {
   const slot = open.slot;
   const band = volumeExpectation(columns, slot);
-  const steps = Math.max(1, open.lastStep - open.onsetStep + 1);
-  const observed = (open.records * BUCKET_STEPS) / steps;
-  const openBucket = bucketOf(open.lastStep);
-  const judged = judgedBucket(columns, slot, openBucket);
-  const known = knownBuckets(columns, slot, openBucket, judged.skip);
-  const before = closedBucket(columns, slot, openBucket, judged.skip + 1);
-  const perMinute = (judged.records * BUCKET_STEPS) / Math.max(1, judged.steps);
+  const observed = observedOf(columns, open);
+  const { buckets, records, variance, ewmaRecords, before } = open.baseline;
+  const mean = buckets < SCORED_BUCKETS_MIN ? null : records / buckets;
   const ratio = ratioOf(observed, band.expected);
+  const silentMs = silentMsOf(columns, open);
   const sample = open.part === "drop" ? open.expectedRecords : open.records;
   return {
     unit: "records_per_minute",
@@ -112,39 +125,29 @@ function volumeEvidence(columns: SeriesColumns, open: OpenSignal): Evidence {
     expectedLow: band.low,
     expectedHigh: band.high,
     ratio,
-    z: countZ(judged, known),
-    ewma: columns.ewmaRecordsLearned.at(slot) === 0 ? null : columns.ewmaRecords.at(slot),
-    rateOfChange:
-      before === null || judged.steps === 0 ? null : rateOfChange(perMinute, before.records),
-    sparkline: sparkline(columns, slot, openBucket, "records_per_minute"),
-    sentence: volumeSentence({ observed, expected: band.expected, ratio }),
-    ...common(columns, open, sample),
+    z: mean === null ? null : countScore(observed, mean, mean > 0 ? variance / mean : 1),
+    ewma: ewmaRecords < 0 ? null : ewmaRecords,
+    rateOfChange: before === null ? null : rateOfChange(observed, before.records),
+    sparkline: sparkline(columns, slot, bucketOf(open.lastStep), "records_per_minute"),
+    sentence: volumeSentence({ observed, expected: band.expected, ratio, silentMs }),
+    ...common(columns, open, observed, sample),
   };
 }
 
 function common(
   columns: SeriesColumns,
   open: OpenSignal,
+  observed: number,
   sampleSize: number,
-): Pick<Evidence, "evidence" | "bar" | "sampleSize" | "baselineAgeSeconds"> {
+): Pick<Evidence, "peak" | "evidence" | "bar" | "sampleSize" | "baselineAgeSeconds"> {
   const steps = open.onsetStep - columns.firstStep.at(open.slot);
   return {
+    peak: worseOf(open.part, open.worst, observed),
     evidence: open.evidence,
     bar: open.bar,
     sampleSize,
     baselineAgeSeconds: Math.max(0, (steps * STEP_MS) / 1000),
   };
-}
-
-function judgedBucket(columns: SeriesColumns, slot: number, openBucket: number): JudgedBucket {
-  const steps = columns.bucketSteps.at(slot);
-  if (steps >= PARTIAL_STEPS_MIN) {
-    const records = columns.bucketRecords.at(slot);
-    return { records, errors: columns.bucketErrors.at(slot), steps, skip: 0 };
-  }
-  const last = closedBucket(columns, slot, openBucket, 1);
-  if (last === null) return { records: 0, errors: 0, steps: 0, skip: 0 };
-  return { records: last.records, errors: last.errors, steps: BUCKET_STEPS, skip: 1 };
 }
 
 /** Deviation of a bucket's count from the known ones, inflated by how much those vary. */
@@ -179,7 +182,7 @@ export function shareZ(
 }
 
 /** Change of the share from one bucket to the next, with one record of doubt on both sides. */
-export function shareChange(judged: JudgedBucket, before: RingBucket | null): number | null {
+export function shareChange(judged: RingBucket, before: RingBucket | null): number | null {
   if (before === null || before.records === 0 || judged.records === 0) return null;
   const now = (judged.errors + 0.5) / (judged.records + 1);
   return Math.log(now / ((before.errors + 0.5) / (before.records + 1)));

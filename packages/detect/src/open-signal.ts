@@ -1,4 +1,5 @@
 import { SEVERITIES, type Severity, severityRank } from "@tracer/core";
+import { BASELINE_NUMBERS, type Baseline, loadedBaseline, savedBaseline } from "./baseline.ts";
 import { BUCKET_STEPS } from "./buckets.ts";
 import type { StepCounts } from "./open-steps.ts";
 import { RULES, type Rule } from "./options.ts";
@@ -33,6 +34,11 @@ export interface OpenSignal {
   lastStep: number;
   severity: Severity;
   peak: number;
+  /** The most extreme that was shown or seen in a full minute, in the unit of the evidence. */
+  worst: number;
+  /** Likewise of the share of fatal records. */
+  worstFatal: number;
+  readonly baseline: Baseline;
   /** Evidence when it was last judged, and the bar of its rule. */
   evidence: number;
   readonly bar: number;
@@ -44,14 +50,18 @@ export interface OpenSignal {
   errors: number;
   fatals: number;
   expectedRecords: number;
-  /** The last six steps, by step modulo six. */
-  readonly recent: { records: number; errors: number; fatals: number; expected: number }[];
+  /** The last six steps that were judged, by step modulo six. */
+  readonly recent: RecentStep[];
+}
+
+interface RecentStep extends StepCounts {
+  step: number;
 }
 
 export function newOpenSignal(
   fixed: Pick<
     OpenSignal,
-    "slot" | "kind" | "part" | "rule" | "onsetStep" | "decidedStep" | "bar"
+    "slot" | "kind" | "part" | "rule" | "onsetStep" | "decidedStep" | "bar" | "baseline"
   > & {
     readonly evidence: number;
     readonly since: StepCounts;
@@ -64,16 +74,18 @@ export function newOpenSignal(
     lastStep: fixed.decidedStep,
     severity: "info",
     peak: 0,
+    worst: fixed.part === "drop" ? Number.MAX_SAFE_INTEGER : 0, // Until it is judged for the first time.
+    worstFatal: 0,
     reverse: 0,
     reverseOnsetStep: fixed.decidedStep,
     records: since.records,
     errors: since.errors,
     fatals: since.fatals,
     recent: Array.from({ length: BUCKET_STEPS }, () => ({
+      step: fixed.decidedStep - BUCKET_STEPS,
       records: 0,
       errors: 0,
       fatals: 0,
-      expected: 0,
     })),
   };
 }
@@ -89,7 +101,7 @@ export function extendSignal(
   signal.errors += counts.errors;
   signal.fatals += counts.fatals;
   signal.expectedRecords += expected;
-  rememberStep(signal, step, counts, expected);
+  rememberStep(signal, step, counts);
 }
 
 /** Adds a step's evidence that it is over. True when that is enough, and has been for `holdSteps`. */
@@ -111,31 +123,37 @@ export function returnSignal(
 }
 
 /** Keeps a step for the sums of the last minute. */
-export function rememberStep(
-  signal: OpenSignal,
-  step: number,
-  counts: StepCounts,
-  expected: number,
-): void {
+export function rememberStep(signal: OpenSignal, step: number, counts: StepCounts): void {
   signal.lastStep = step;
   const recent = signal.recent[((step % BUCKET_STEPS) + BUCKET_STEPS) % BUCKET_STEPS];
   if (recent === undefined) return;
+  recent.step = step;
   recent.records = counts.records;
   recent.errors = counts.errors;
   recent.fatals = counts.fatals;
-  recent.expected = expected;
 }
 
-/** Sums over the last minute of an open signal. */
-export function recentOf(signal: OpenSignal): StepCounts & { expected: number } {
-  const sums = { records: 0, errors: 0, fatals: 0, expected: 0 };
-  for (const step of signal.recent) {
-    sums.records += step.records;
-    sums.errors += step.errors;
-    sums.fatals += step.fatals;
-    sums.expected += step.expected;
+/** Sums over the last minute of an open signal, and how many of its six steps were judged since it opened. */
+export function recentOf(signal: OpenSignal): StepCounts & { steps: number } {
+  const sums = { steps: 0, records: 0, errors: 0, fatals: 0 };
+  for (const each of signal.recent) {
+    if (each.step <= signal.lastStep - BUCKET_STEPS) continue;
+    sums.steps += 1;
+    sums.records += each.records;
+    sums.errors += each.errors;
+    sums.fatals += each.fatals;
   }
   return sums;
+}
+
+/** Notes a value that was shown, or that of a full minute: the end will say how bad it was. */
+export function noteWorst(signal: OpenSignal, value: number): void {
+  signal.worst = worseOf(signal.part, signal.worst, value);
+}
+
+/** The more extreme value: less for a drop, else more. */
+export function worseOf(part: SignalPart, one: number, other: number): number {
+  return part === "drop" ? Math.min(one, other) : Math.max(one, other);
 }
 
 /** Raises the severity, which never falls while a signal is open. True when it rose. */
@@ -147,9 +165,9 @@ export function raiseSeverity(signal: OpenSignal, severity: Severity): boolean {
 
 const PARTS = ["", "surge", "drop"] as const satisfies readonly SignalPart[];
 const RECENT_NUMBERS = 4;
-const FIXED_NUMBERS = 16;
+const FIXED_NUMBERS = 18;
 /** Numbers that an open signal takes in a snapshot. */
-export const SIGNAL_NUMBERS = FIXED_NUMBERS + RECENT_NUMBERS * BUCKET_STEPS;
+export const SIGNAL_NUMBERS = FIXED_NUMBERS + BASELINE_NUMBERS + RECENT_NUMBERS * BUCKET_STEPS;
 
 /** An open signal as numbers, for a snapshot. */
 export function savedSignal(open: OpenSignal): number[] {
@@ -158,14 +176,17 @@ export function savedSignal(open: OpenSignal): number[] {
     ...[open.onsetStep, open.decidedStep, open.lastStep, severityRank(open.severity)],
     ...[open.peak, open.evidence, open.bar, open.reverse, open.reverseOnsetStep],
     ...[open.records, open.errors, open.fatals, open.expectedRecords],
-    ...open.recent.flatMap((step) => [step.records, step.errors, step.fatals, step.expected]),
+    ...[open.worst, open.worstFatal, ...savedBaseline(open.baseline)],
+    ...open.recent.flatMap((each) => [each.step, each.records, each.errors, each.fatals]),
   ];
 }
 
 /** The signal that `savedSignal` wrote. Throws SNAPSHOT_INVALID. */
 export function loadedSignal(saved: Float64Array): OpenSignal {
-  const [slot, partIndex, ruleIndex, onsetStep, decidedStep, lastStep, rank, ...numbers] = saved;
-  const [peak, evidence, bar, reverse, reverseOnsetStep, ...sums] = numbers.map(soundNumber);
+  const [slot, partIndex, ruleIndex, onsetStep, decidedStep, lastStep, rank, ...rest] = saved;
+  const numbers = rest.map(soundNumber);
+  const [peak, evidence, bar, reverse, reverseOnsetStep, ...sums] = numbers;
+  const [records, errors, fatals, expectedRecords, worst, worstFatal, ...kept] = sums;
   const part = PARTS[partIndex ?? -1];
   const rule = RULES[ruleIndex ?? -1];
   const severity = SEVERITIES[rank ?? -1];
@@ -173,8 +194,6 @@ export function loadedSignal(saved: Float64Array): OpenSignal {
     throw invalidSnapshot("an open signal is of no known kind");
   }
   const step = (value: number | undefined) => wholeIn(value, -STEP_MAX, STEP_MAX);
-  const recentAt = (at: number, column: number) =>
-    sums[FIXED_NUMBERS - SUMS_FROM + at * RECENT_NUMBERS + column] ?? 0;
   return {
     slot: wholeIn(slot, 0, STEP_MAX),
     kind: part === "" ? "error" : "volume",
@@ -185,22 +204,26 @@ export function loadedSignal(saved: Float64Array): OpenSignal {
     lastStep: step(lastStep),
     severity,
     peak: peak ?? 0,
+    worst: worst ?? 0,
+    worstFatal: worstFatal ?? 0,
+    baseline: loadedBaseline(kept.slice(0, BASELINE_NUMBERS)),
     evidence: evidence ?? 0,
     bar: bar ?? 0,
     reverse: reverse ?? 0,
     reverseOnsetStep: step(reverseOnsetStep),
-    records: sums[0] ?? 0,
-    errors: sums[1] ?? 0,
-    fatals: sums[2] ?? 0,
-    expectedRecords: sums[3] ?? 0,
-    recent: Array.from({ length: BUCKET_STEPS }, (_, at) => ({
-      records: recentAt(at, 0),
-      errors: recentAt(at, 1),
-      fatals: recentAt(at, 2),
-      expected: recentAt(at, 3),
-    })),
+    records: records ?? 0,
+    errors: errors ?? 0,
+    fatals: fatals ?? 0,
+    expectedRecords: expectedRecords ?? 0,
+    recent: Array.from({ length: BUCKET_STEPS }, (_, at) => {
+      const from = BASELINE_NUMBERS + at * RECENT_NUMBERS;
+      return {
+        step: step(kept[from]),
+        records: kept[from + 1] ?? 0,
+        errors: kept[from + 2] ?? 0,
+        fatals: kept[from + 3] ?? 0,
+      };
+    }),
   };
 }
-/** Where the sums begin in the numbers of a signal. */
-const SUMS_FROM = 12;
 const STEP_MAX = 2 ** 31 - 1;

@@ -1,11 +1,15 @@
-import type { Signal } from "@tracer/core";
+import { type Signal, stepStartOf } from "@tracer/core";
 import { type Arrivals, PIPELINE_GAPS_MIN } from "./arrivals.ts";
 import { pipelineSentence } from "./sentence.ts";
 
 /** Slot of the one `pipeline` signal: it is about no series. */
 export const PIPELINE_SLOT = -1;
 
-/** The signal that nothing arrives at all, as of `receiptMs`. Its evidence is in nats of mean gaps. */
+/**
+ * The signal that nothing arrives at all, as of `receiptMs`. It is decided between two steps, and sighted
+ * at the end of each from then on. Its evidence is in mean gaps, not nats, and there is no band: what it
+ * says to people is its sentence.
+ */
 export function pipelineSignal(arrivals: Arrivals, decidedMs: number, receiptMs: number): Signal {
   const gapMs = Math.max(0, receiptMs - arrivals.lastMs);
   const expected = arrivals.recordsPerMinute;
@@ -16,11 +20,12 @@ export function pipelineSignal(arrivals: Arrivals, decidedMs: number, receiptMs:
     severity: "critical",
     onsetMs: arrivals.lastMs,
     decidedMs,
-    lastStepMs: receiptMs,
+    lastStepMs: Math.max(decidedMs, stepStartOf(receiptMs)),
     peak: 1,
     evidence: {
       unit: "records_per_minute",
       observed: 0,
+      peak: 0,
       expected,
       expectedLow: 0,
       expectedHigh: expected,
@@ -33,7 +38,7 @@ export function pipelineSignal(arrivals: Arrivals, decidedMs: number, receiptMs:
       sampleSize: (expected * gapMs) / 60_000,
       baselineAgeSeconds: arrivals.ageMs / 1000,
       sparkline: [],
-      sentence: pipelineSentence(gapMs, arrivals.gapMs),
+      sentence: pipelineSentence(gapMs, expected),
     },
   };
 }

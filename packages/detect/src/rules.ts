@@ -37,7 +37,7 @@ export function ruleScores(
   const openBucket = bucketOf(step);
   const records = columns.bucketRecords.at(slot);
   const errors = columns.bucketErrors.at(slot);
-  const judged = { records, errors, steps: columns.bucketSteps.at(slot), skip: 0 };
+  const judged = { records, errors, steps: columns.bucketSteps.at(slot) };
   const few = errors < ERRORS_MIN;
   switch (rule) {
     case "z_score": {

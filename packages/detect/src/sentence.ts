@@ -1,3 +1,7 @@
+import { CRITICAL_ERROR_SHARE_MIN, CRITICAL_FATAL_SHARE_MIN } from "@tracer/core";
+import { BUCKET_STEPS } from "./buckets.ts";
+import type { RecentShares } from "./error-shares.ts";
+
 /** Plain English for people, without the service's name. Never NaN, Infinity or undefined. */
 
 interface Compared {
@@ -6,25 +10,51 @@ interface Compared {
   readonly ratio: number | null;
 }
 
-/** "12.4 % of records are errors, 0.6 % expected (20.7×)". */
-export function errorSentence({
+export interface ErrorGravity {
+  /** Share of fatal records since the onset. */
+  readonly fatalShare: number;
+  /** What made it critical, if it was not the share since the onset: over the last `steps`, or at the worst. */
+  readonly recent: RecentShares | null;
+}
+
+/** "12.4 % of records are errors, 0.6 % expected (20.7×)", and "; 55 % in the last minute". */
+export function errorSentence(facts: Compared & ErrorGravity): string {
+  const { observed, expected, ratio, fatalShare, recent } = facts;
+  const seen = `${percent(observed)} of records are errors${fatalText(fatalShare)}`;
+  const versus =
+    ratio === null ? "; new, was 0" : `, ${percent(expected)} expected (${times(ratio)})`;
+  if (recent === null) return `${seen}${versus}`;
+  const { errorShare, fatalShare: recentFatals, steps } = recent;
+  const shares =
+    errorShare >= CRITICAL_ERROR_SHARE_MIN ? percent(errorShare) : `${percent(recentFatals)} fatal`;
+  return `${seen}${versus}; ${shares} ${recentText(steps)}`;
+}
+
+function fatalText(fatalShare: number): string {
+  if (fatalShare === 0) return "";
+  if (fatalShare < CRITICAL_FATAL_SHARE_MIN) return ", some of them fatal";
+  return ` (${percent(fatalShare)} fatal)`;
+}
+
+function recentText(steps: number): string {
+  if (steps === 0) return "at its worst";
+  return steps < BUCKET_STEPS ? `in the last ${steps * 10} s` : "in the last minute";
+}
+
+/** "No records for 40 s, about 100 a minute expected" or "640 records a minute, about 100 expected (6.4×)". */
+export function volumeSentence({
   observed,
   expected,
   ratio,
-  fatals,
-}: Compared & { readonly fatals: number }): string {
-  const what = fatals > 0 ? "errors, some of them fatal" : "errors";
-  const seen = `${percent(observed)} of records are ${what}`;
-  if (ratio === null) return `${seen}; new, was 0`;
-  return `${seen}, ${percent(expected)} expected (${times(ratio)})`;
-}
-
-/** "No records, about 100 a minute expected" or "640 records a minute, about 100 expected (6.4×)". */
-export function volumeSentence({ observed, expected, ratio }: Compared): string {
-  if (observed === 0) return `No records, about ${amount(expected)} a minute expected`;
+  silentMs,
+}: Compared & { readonly silentMs: number }): string {
+  if (observed === 0) {
+    const since = silentMs > 0 ? ` for ${duration(silentMs)}` : "";
+    return `No records${since}, about ${roughly(expected)} a minute expected`;
+  }
   const seen = `${amount(observed)} records a minute`;
   if (ratio === null) return `${seen}; new, was 0`;
-  return `${seen}, about ${amount(expected)} expected (${times(ratio)})`;
+  return `${seen}, about ${roughly(expected)} expected (${times(ratio)})`;
 }
 
 export function acceptedSentence(sentence: string): string {
@@ -35,9 +65,16 @@ export function silentErrorSentence(sentence: string): string {
   return `${sentence}. No records for 6 hours since`;
 }
 
-export function pipelineSentence(gapMs: number, usualGapMs: number): string {
-  return `Nothing has arrived from any service for ${duration(gapMs)}; a batch usually comes every ${duration(usualGapMs)}`;
+/** "No records from any service for 2 min 10 s; usually one every 0.4 s". */
+export function pipelineSentence(gapMs: number, usualPerMinute: number): string {
+  const seen = `No records from any service for ${duration(gapMs)}`;
+  if (usualPerMinute <= 0) return seen;
+  const perSecond = usualPerMinute / 60;
+  if (perSecond > OFTEN_PER_SECOND) return `${seen}; usually about ${roughly(perSecond)} a second`;
+  return `${seen}; usually one every ${duration(1_000 / perSecond)}`;
 }
+/** Nobody thinks of what comes more often than this as one every so much of a second. */
+const OFTEN_PER_SECOND = 10;
 
 function percent(share: number): string {
   const value = share * 100;
@@ -53,11 +90,16 @@ function amount(value: number): string {
   return value > 0 && value < 0.01 ? "under 0.01" : `${round(value)}`;
 }
 
+function roughly(value: number): string {
+  return value >= 10 ? `${Math.round(value)}` : amount(value);
+}
+
 function duration(ms: number): string {
-  const seconds = ms / 1000;
-  if (seconds < 90) return `${round(seconds)} s`;
-  if (seconds < 5_400) return `${round(seconds / 60)} minutes`;
-  return `${round(seconds / 3_600)} hours`;
+  if (ms < 60_000) return `${round(ms / 1_000)} s`;
+  const [big, small, unit, part] = ms < 3_600_000 ? [60, 1, "min", "s"] : [3_600, 60, "h", "min"];
+  const whole = Math.round(ms / 1_000 / small);
+  const rest = whole % (big / small);
+  return `${Math.floor(whole / (big / small))} ${unit}${rest === 0 ? "" : ` ${rest} ${part}`}`;
 }
 
 function round(value: number): number {

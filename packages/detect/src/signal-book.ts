@@ -1,4 +1,5 @@
 import { KINDS, type Signal, STEP_MS } from "@tracer/core";
+import { baselineOf } from "./baseline.ts";
 import { BUCKET_STEPS, bucketOf, closeBucket, fillBucket, missBuckets } from "./buckets.ts";
 import {
   ERROR_BAR,
@@ -232,7 +233,7 @@ export class SignalBook {
       }
       const ended = continueVolumeSignal(this.#columns, open, step, counts);
       if (ended !== null) this.#end(open, index, flag, ended);
-      else if (judgeVolumeSeverity(open)) this.#changed(open);
+      else if (judgeVolumeSeverity(this.#columns, open)) this.#changed(open);
       if (ended === "accepted") acceptNewNormal(this.#columns, slot, step);
     }
   }
@@ -293,10 +294,11 @@ export class SignalBook {
       bar: finding.bar,
       since: { records, errors, fatals: 0 },
       expectedRecords: BUCKET_STEPS * expected,
+      baseline: baselineOf(columns, slot, step - BUCKET_STEPS + 1, step),
     });
-    rememberStep(signal, step, counts, expected);
+    rememberStep(signal, step, counts);
     if (signal.kind === "error") judgeErrorSeverity(signal);
-    else judgeVolumeSeverity(signal);
+    else judgeVolumeSeverity(columns, signal);
     return signal;
   }
 

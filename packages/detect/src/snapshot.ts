@@ -16,8 +16,8 @@ import {
 import type { TickWheel } from "./tick-wheel.ts";
 import { clearVolumeEvidence, decayVolume, restartVolume } from "./volume-evidence.ts";
 
-/** Goes up when a column changes its meaning; older and newer ones are refused. */
-export const SNAPSHOT_VERSION = 1;
+/** Goes up when a column changes its meaning or a signal its numbers; older and newer ones are refused. */
+export const SNAPSHOT_VERSION = 2;
 /** A block holds this many series at the most, and fewer when they have many open steps: about 1 MB. */
 export const BLOCK_SLOTS_MAX = 1_024;
 const BLOCK_CELLS_MAX = 32_768;

@@ -1,10 +1,13 @@
 import type { Severity } from "@tracer/core";
+import { baselineOf } from "./baseline.ts";
 import { BUCKET_STEPS, bucketOf, closedBucket } from "./buckets.ts";
 import { volumeDispersionOf } from "./dispersion.ts";
+import { noteBucketsBefore, observedOf, silentMsOf } from "./observed.ts";
 import {
   ACCEPT_STEPS,
   extendSignal,
   newOpenSignal,
+  noteWorst,
   type OpenSignal,
   type Reason,
   raiseSeverity,
@@ -57,6 +60,7 @@ export function openVolumeSignal(
     bar: VOLUME_BAR,
     since: { records: columns.volumeSinceRecords.at(test), errors: 0, fatals: 0 },
     expectedRecords: columns.volumeSinceExpected.at(test),
+    baseline: baselineOf(columns, slot, onsetStep, step),
   });
   unlearnVolume(columns, slot, step - onsetStep, signal.records - counts.records);
   const expected = volumeExpectedOf(columns, slot);
@@ -66,8 +70,9 @@ export function openVolumeSignal(
     clearVolumeEvidence(columns, slot); // Against the past alone there is nothing to show.
     return null;
   }
-  rememberStep(signal, step, counts, expected);
-  judgeVolumeSeverity(signal);
+  rememberStep(signal, step, counts);
+  noteBucketsBefore(columns, signal);
+  judgeVolumeSeverity(columns, signal);
   return signal;
 }
 
@@ -114,20 +119,20 @@ export function acceptNewNormal(columns: SeriesColumns, slot: number, step: numb
   else acceptVolume(columns, slot, level);
 }
 
-/** Severity by the volume since the onset, or of the last minute. True when it rose. */
-export function judgeVolumeSeverity(signal: OpenSignal): boolean {
+/** Severity by the volume since the onset, or a silence by now. True when it rose. */
+export function judgeVolumeSeverity(columns: SeriesColumns, signal: OpenSignal): boolean {
+  noteWorst(signal, observedOf(columns, signal));
   const recent = recentOf(signal);
-  const ratio = signal.expectedRecords > 0 ? signal.records / signal.expectedRecords : null;
-  const recentRatio = recent.expected > 0 ? recent.records / recent.expected : null;
+  if (recent.steps === BUCKET_STEPS) noteWorst(signal, recent.records);
+  const perMinute = volumeExpectedOf(columns, signal.slot) * BUCKET_STEPS;
+  const ratio = perMinute > 0 ? signal.worst / perMinute : signal.worst;
   if (signal.part === "surge") {
-    const peak = Math.max(ratio ?? signal.records, recentRatio ?? 0);
-    signal.peak = Math.min(Math.max(signal.peak, peak), PEAK_MAX);
+    signal.peak = Math.max(signal.peak, Math.min(ratio, PEAK_MAX));
     return raiseSeverity(signal, "warning");
   }
-  signal.peak = Math.max(signal.peak, 1 - Math.min(ratio ?? 1, recentRatio ?? 1, 1));
-  const perMinute =
-    (signal.expectedRecords / (signal.lastStep - signal.onsetStep + 1)) * BUCKET_STEPS;
-  const silent = (ratio ?? 1) <= SILENCE_RATIO || (recent.expected >= 3 && recent.records === 0);
+  signal.peak = Math.max(signal.peak, 1 - Math.min(ratio, 1));
+  const silent =
+    signal.records <= SILENCE_RATIO * signal.expectedRecords || silentMsOf(columns, signal) > 0;
   const severity: Severity = silent && perMinute > 1 ? "critical" : "error";
   return raiseSeverity(signal, severity);
 }

@@ -85,6 +85,7 @@ export function evidenceOf(row: Row): Evidence {
   return {
     unit: wordOf(row, "unit", UNITS),
     observed: numberOf(row, "observed"),
+    peak: numberOf(row, typeof row["peak"] === "number" ? "peak" : "observed"), // It was added later.
     expected: numberOf(row, "expected"),
     expectedLow: numberOf(row, "expectedLow"),
     expectedHigh: numberOf(row, "expectedHigh"),

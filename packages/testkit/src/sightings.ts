@@ -10,6 +10,7 @@ export const SIGHT_OPTIONS: SightOptions = {
 const EVIDENCE: Sighting["evidence"] = {
   unit: "share",
   observed: 0.124,
+  peak: 0.124,
   expected: 0.006,
   expectedLow: 0,
   expectedHigh: 0.02,

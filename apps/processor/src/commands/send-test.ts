@@ -136,6 +136,7 @@ function anIncident(action: DeliveryAction): Incident {
 const TEST_EVIDENCE: Evidence = {
   unit: "share",
   observed: 0,
+  peak: 0,
   expected: 0,
   expectedLow: 0,
   expectedHigh: 0,

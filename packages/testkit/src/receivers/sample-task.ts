@@ -13,6 +13,7 @@ export const SAMPLE_OPENED_MS = Date.parse("2026-11-22T14:02:10Z");
 const EVIDENCE: Evidence = {
   unit: "share",
   observed: 0.124,
+  peak: 0.124,
   expected: 0.006,
   expectedLow: 0.002,
   expectedHigh: 0.014,

@@ -1,0 +1,40 @@
+import { STEP_MS } from "@tracer/core";
+import { BUCKET_STEPS, bucketOf, closedBucket } from "./buckets.ts";
+import { MINUTE_RECORDS_MIN, sharesOf } from "./error-shares.ts";
+import { noteWorst, type OpenSignal } from "./open-signal.ts";
+import type { SeriesColumns } from "./series-columns.ts";
+import { volumeExpectedOf } from "./volume-evidence.ts";
+
+/** A service is silent after this many empty steps, if this many records were expected in them. */
+const SILENT_STEPS_MIN = 3;
+const SILENT_EXPECTED_MIN = 3;
+
+/** How long a service that dropped has been silent, in ms; 0 while it is not. */
+export function silentMsOf(columns: SeriesColumns, open: OpenSignal): number {
+  if (open.part !== "drop") return 0;
+  const emptyRun = columns.emptyRun.at(open.slot);
+  const missed = emptyRun * volumeExpectedOf(columns, open.slot);
+  const silent = emptyRun >= SILENT_STEPS_MIN && missed >= SILENT_EXPECTED_MIN;
+  return silent ? emptyRun * STEP_MS : 0;
+}
+
+/**
+ * What was seen, in the unit of the evidence: since the onset, or nothing, of a service that is silent by
+ * now. The step in which it fell silent still held records, and people are told of a silence.
+ */
+export function observedOf(columns: SeriesColumns, open: OpenSignal): number {
+  if (open.kind === "error") return sharesOf(open).errorShare;
+  if (silentMsOf(columns, open) > 0) return 0;
+  return (open.records * BUCKET_STEPS) / Math.max(1, open.lastStep - open.onsetStep + 1);
+}
+
+/** Notes the full buckets between the onset of a signal and its opening; they are on its sparkline. */
+export function noteBucketsBefore(columns: SeriesColumns, open: OpenSignal): void {
+  const openBucket = bucketOf(open.decidedStep);
+  for (let back = 1; (openBucket - back) * BUCKET_STEPS >= open.onsetStep; back += 1) {
+    const bucket = closedBucket(columns, open.slot, openBucket, back);
+    if (bucket === null) return;
+    if (open.kind === "volume") noteWorst(open, bucket.records);
+    else if (bucket.records >= MINUTE_RECORDS_MIN) noteWorst(open, bucket.errors / bucket.records);
+  }
+}

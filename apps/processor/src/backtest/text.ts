@@ -95,7 +95,7 @@ function alertLines(alert: ReportedAlert, { red, dim }: Style): string[] {
       ? "still open at the end"
       : `until ${clockText(alert.until)} (${formatDuration(alert.durationSeconds)})`;
   return [
-    `  ${red(alert.severity)} ${alertName(alert)}  since ${clockText(alert.since)}, ${until}`,
+    `  ${red(alertLabel(alert))}  since ${clockText(alert.since)}, ${until}`,
     `    ${sparklineText(evidence.sparkline)}  ${evidence.sentence}`,
     dim(
       `    expected ${formatQuantity(evidence.expectedLow, evidence.unit)} to ${formatQuantity(evidence.expectedHigh, evidence.unit)}; ` +
@@ -114,7 +114,7 @@ export function heldLines(service: ReportedService): string[] {
   } else lines.push(`learning until ${clockText(service.learnedAt)}`);
   if (seconds < DROP_SECONDS) {
     lines.push(
-      `seen for ${formatDuration(seconds)}: a drop or silence is judged only after ${formatDuration(DROP_SECONDS)}`,
+      `seen for less than ${formatDuration(DROP_SECONDS)}: a drop or a silence is not judged yet`,
     );
   }
   for (const call of service.heldBack) {
@@ -143,6 +143,12 @@ function rateText(perWeek: number | null): string {
 /** "volume drop", "error". */
 export function alertName({ kind, part }: { kind: string; part: string }): string {
   return part === "" || kind === "template" ? kind : `${kind} ${part}`;
+}
+
+/** Severity and name of an alert, "critical volume drop"; once when they are the same word. */
+export function alertLabel(alert: ReportedAlert): string {
+  const name = alertName(alert);
+  return name === alert.severity ? name : `${alert.severity} ${name}`;
 }
 
 /** The name of a service, harmless in a terminal. */

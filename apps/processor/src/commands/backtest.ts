@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { systemClock } from "@tracer/core";
+import { writeFile } from "node:fs/promises";
+import { systemClock, TracerError } from "@tracer/core";
 import { Collector } from "../backtest/collector.ts";
 import {
   FAIL_ON_FIGURES,
@@ -8,6 +9,7 @@ import {
   holds,
   parseFailOn,
 } from "../backtest/fail-on.ts";
+import { htmlReport } from "../backtest/html.ts";
 import { findInput } from "../backtest/input.ts";
 import { Progress } from "../backtest/progress.ts";
 import { Reading } from "../backtest/reading.ts";
@@ -56,7 +58,10 @@ export async function backtest(context: CommandContext, args: BacktestArgs): Pro
     stderr.write(`${csv} is a metric CSV (timestamp,value): tracer score reads those, on stdin.\n`);
     return Exit.usage;
   }
-  const { report } = reportOf(reading.result);
+  const { report, listed } = reportOf(reading.result);
+  if (args.html !== undefined) {
+    await writePage(args.html, htmlReport(report, listed, collector.charts));
+  }
   const text = json
     ? `${JSON.stringify(report, null, 2)}\n`
     : textReport(report, { color: color(stdout) });
@@ -71,6 +76,15 @@ export async function backtest(context: CommandContext, args: BacktestArgs): Pro
     return Exit.failed;
   }
   return judge(report, failOn, stderr);
+}
+
+async function writePage(path: string, page: string): Promise<void> {
+  try {
+    await writeFile(path, page);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TracerError("INPUT_INVALID", `--html ${path}: ${reason}`, { cause: error });
+  }
 }
 
 function judge(

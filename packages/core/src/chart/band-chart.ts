@@ -52,6 +52,7 @@ interface Frame {
 const MARGIN = { left: 58, right: 14, top: 14, bottom: 24 } as const;
 const ROW_TICKS = 4;
 const TICK_WIDTH = 78;
+const LABEL_HALF_WIDTH = 12;
 const MARK_WIDTH_MIN = 3;
 const TITLE_CHARS_MAX = 300;
 const HEADROOM = 1.08;
@@ -144,10 +145,12 @@ function columns({ x, left, right, bottom }: Frame): string {
   return timeTicks(x.from, x.to, countMax)
     .map(({ atMs, label }) => {
       const at = px(x.at(atMs));
+      // The last label must not leave the picture.
+      const anchor = x.at(atMs) > right - LABEL_HALF_WIDTH ? "end" : "middle";
       return (
         `<path class="band-chart-grid" d="M${at} ${px(bottom)}v4" fill="none" ` +
         'stroke="currentColor" stroke-opacity=".4"/>' +
-        `<text class="band-chart-label" x="${at}" y="${px(bottom + 17)}" text-anchor="middle" ` +
+        `<text class="band-chart-label" x="${at}" y="${px(bottom + 17)}" text-anchor="${anchor}" ` +
         `fill="currentColor" font-size="11">${escapeMarkup(label)}</text>`
       );
     })

@@ -1,4 +1,4 @@
-import { DELIVERY_ACTIONS, type DeliveryAction } from "@tracer/core";
+import { DELIVERY_ACTIONS, type DeliveryAction, type Incident } from "@tracer/core";
 import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
 import { numberOf, textOf, textOrNull, wordOf } from "./row.ts";
@@ -36,12 +36,18 @@ export async function listDeliveries(
   return rows.map(recordOf);
 }
 
-/** All that was written about one incident, in order; edits that something newer overtook are left out. */
+/**
+ * All that was written about each of some incidents, by incident id and in order; edits that something newer
+ * overtook are left out. An incident of which nothing was written is not in the map.
+ */
 export async function deliveriesOf(
   db: Executor,
-  { fingerprint, epoch }: { readonly fingerprint: string; readonly epoch: number },
-): Promise<DeliveryRecord[]> {
-  return (await run(db, OF_INCIDENT_SQL, [fingerprint, epoch])).map(recordOf);
+  incidents: readonly Pick<Incident, "fingerprint" | "epoch">[],
+): Promise<Map<string, DeliveryRecord[]>> {
+  const fingerprints = incidents.map(({ fingerprint }) => fingerprint);
+  const epochs = incidents.map(({ epoch }) => epoch);
+  const rows = await run(db, OF_INCIDENTS_SQL, [fingerprints, epochs]);
+  return Map.groupBy(rows.map(recordOf), ({ incidentId }) => incidentId);
 }
 
 const COLUMNS = `id::text, 'inc_' || fingerprint || '-' || epoch as incident_id, channel, action,
@@ -54,9 +60,10 @@ where state = any(case when $1 = 'pending' then array['pending', 'leased'] else 
   and ($2::text is null or incident ->> 'project' = $2)
 order by outbox.id desc limit $3`;
 
-const OF_INCIDENT_SQL = `
+const OF_INCIDENTS_SQL = `
 select ${COLUMNS} from outbox
-where fingerprint = $1 and epoch = $2 and state <> 'dropped' order by seq, outbox.id`;
+where (fingerprint, epoch) in (select * from unnest($1::text[], $2::int[])) and state <> 'dropped'
+order by epoch, seq, outbox.id`;
 
 function recordOf(row: Row): DeliveryRecord {
   return {

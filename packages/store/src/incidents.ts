@@ -68,8 +68,8 @@ export async function getIncident(
   if (named === null) return null;
   const [row] = await run(db, GET_SQL, [named.fingerprint, named.epoch]);
   if (row === undefined) return null;
-  const deliveries = await deliveriesOf(db, named);
-  return { incident: incidentOf(row["incident"]), deliveries };
+  const deliveries = await deliveriesOf(db, [named]);
+  return { incident: incidentOf(row["incident"]), deliveries: deliveries.get(incidentId) ?? [] };
 }
 
 const GET_SQL = `

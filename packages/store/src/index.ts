@@ -3,6 +3,7 @@ export {
   DELIVERY_STATES,
   type DeliveryRecord,
   type DeliveryState,
+  deliveriesOf,
   type ListDeliveriesOptions,
   listDeliveries,
 } from "./deliveries.ts";

@@ -6,6 +6,10 @@ import { parseInput } from "./input.ts";
 
 export interface IncidentRoutesOptions {
   readonly list: (options: ListIncidentsOptions) => Promise<IncidentPage>;
+  /** What was written about each, by incident id. */
+  readonly deliveriesOf: (
+    incidents: readonly Incident[],
+  ) => Promise<ReadonlyMap<string, DeliveryRecord[]>>;
   /** Null when there is none of this id. */
   readonly get: (
     id: string,
@@ -49,7 +53,14 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
       ...(service === undefined ? {} : { service }),
       ...(cursor === undefined ? {} : { cursor }),
     });
-    return { incidents, nextCursor };
+    const deliveries = await options.deliveriesOf(incidents);
+    return {
+      incidents: incidents.map((incident) => ({
+        ...incident,
+        deliveries: deliveries.get(incident.id) ?? [],
+      })),
+      nextCursor,
+    };
   });
 
   app.get("/api/v1/incidents/:id", async (request) => {

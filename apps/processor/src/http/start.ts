@@ -88,6 +88,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   });
   await app.register(incidentRoutes, {
     list: (query) => store.listIncidents(pool, query),
+    deliveriesOf: (incidents) => store.deliveriesOf(pool, incidents),
     get: (id) => store.getIncident(pool, id),
     acknowledge: (id) => store.acknowledge(pool, { incidentId: id, by: "api" }),
     resolve: async (id) => {

@@ -1,0 +1,131 @@
+import { sight } from "@tracer/store";
+import { aSighting, createTestDatabase, SIGHT_OPTIONS, type TestDatabase } from "@tracer/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startTracerProcess, type TracerProcess } from "./tracer-process.ts";
+import { until } from "./traffic.ts";
+
+// Goal: the JSON API from outside. Method: incidents are written straight into the database that a real
+// process serves and delivers from.
+
+let database: TestDatabase;
+let tracer: TracerProcess;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  tracer = await startTracerProcess({ DATABASE_URL: database.connectionString });
+});
+afterAll(async () => {
+  await tracer[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
+});
+
+interface Shown {
+  readonly id: string;
+  readonly state: string;
+  readonly service: string;
+  readonly deliveries: readonly { action: string; channel: string; state: string }[];
+}
+
+async function ask<Answer>(
+  path: string,
+  method = "GET",
+): Promise<{ status: number; json: Answer }> {
+  const response = await fetch(`${tracer.url}${path}`, { method });
+  return { status: response.status, json: JSON.parse(await response.text()) };
+}
+
+async function open(service: string, channel = "console"): Promise<string> {
+  const options = { ...SIGHT_OPTIONS, channels: [channel] };
+  const [result] = await sight(database.pool, [aSighting({ service })], options);
+  return result?.incidentId ?? "";
+}
+
+test("incidents with their deliveries: listed page by page, shown, acknowledged, resolved", async () => {
+  const ids = [await open("cart"), await open("search")];
+  await until("both sent", 10_000, async () => {
+    const { json } = await ask<{ incidents: Shown[] }>("/api/v1/incidents?state=open");
+    const sent = json.incidents.flatMap(({ deliveries }) => deliveries.map(({ state }) => state));
+    return sent.length === 2 && sent.every((state) => state === "sent");
+  });
+  type Page = { incidents: Shown[]; nextCursor: string | null };
+  const first = (await ask<Page>("/api/v1/incidents?limit=1")).json;
+  const cursor = encodeURIComponent(first.nextCursor ?? "");
+  const second = (await ask<Page>(`/api/v1/incidents?limit=1&cursor=${cursor}`)).json;
+  expect([...first.incidents, ...second.incidents].map(({ id }) => id).toSorted()).toEqual(
+    ids.toSorted(),
+  );
+  const own = (await ask<Page>("/api/v1/incidents?service=cart")).json.incidents;
+  expect(own).toMatchObject([{ service: "cart", deliveries: [{ action: "open", state: "sent" }] }]);
+
+  const [id = ""] = ids;
+  expect((await ask<Shown>(`/api/v1/incidents/${id}/ack`, "POST")).json).toMatchObject({
+    id,
+    state: "open",
+  });
+  const resolved = await ask<Shown>(`/api/v1/incidents/${id}/resolve`, "POST");
+  expect(resolved.json).toMatchObject({ id, state: "resolved", closeReason: "manual" });
+  await until("the resolve", 10_000, async () => {
+    const { json } = await ask<Shown>(`/api/v1/incidents/${id}`);
+    return json.deliveries.some(({ action, state }) => action === "resolve" && state === "sent");
+  });
+});
+
+test("a delivery that was given up is listed, and can be tried again", async () => {
+  await open("mail");
+  await database.pool.query(
+    "update outbox set state = 'dead', last_error = 'channel_not_found' where incident ->> 'service' = 'mail'",
+  );
+  type Dead = { deliveries: { id: string; lastError: string }[] };
+  const { deliveries } = (await ask<Dead>("/api/v1/deliveries?state=dead")).json;
+  expect(deliveries).toMatchObject([{ lastError: "channel_not_found" }]);
+  const id = deliveries[0]?.id ?? "";
+  expect((await ask(`/api/v1/deliveries/${id}/retry`, "POST")).status).toBe(200);
+  await until(
+    "sent",
+    10_000,
+    async () => (await ask<Dead>("/api/v1/deliveries?state=dead")).json.deliveries.length === 0,
+  );
+  expect((await ask(`/api/v1/deliveries/${id}/retry`, "POST")).status).toBe(404);
+});
+
+test("what is not there: 404 in the one shape of errors", async () => {
+  const paths = [
+    "/api/v1/incidents/inc_x",
+    `/api/v1/incidents/inc_${"0".repeat(32)}-1`,
+    "/nowhere",
+  ];
+  for (const path of paths) {
+    const { status, json } = await ask<{ code: string }>(path);
+    expect([path, status, json.code]).toEqual([path, 404, "NOT_FOUND"]);
+  }
+});
+
+test("services, channels, events and the page", async () => {
+  await fetch(`${tracer.url}/logs`, { method: "POST", body: '{"service":"cart","level":"error"}' });
+  await until("the service", 10_000, async () => {
+    const { json } = await ask<{ services: { service: string; state: string }[] }>(
+      "/api/v1/services",
+    );
+    return json.services.some(({ service, state }) => service === "cart" && state === "learning");
+  });
+  const series = await ask<{ buckets: { records: number }[] }>("/api/v1/services/cart/series");
+  expect(series.json.buckets.at(-1)?.records).toBe(1);
+  const { json } = await ask<{ channels: { name: string }[] }>("/api/v1/channels");
+  expect(json.channels).toMatchObject([{ name: "console" }]);
+
+  const abort = new AbortController();
+  const stream = await fetch(`${tracer.url}/api/v1/events`, { signal: abort.signal });
+  const { value } = (await stream.body?.getReader().read()) ?? {};
+  abort.abort();
+  expect(new TextDecoder().decode(value)).toMatch(
+    /^event: counts\nid: \d+\ndata: \{"recordsTotal":1,/,
+  );
+
+  const page = await fetch(tracer.url, { headers: { accept: "text/html" } });
+  expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+  const html = await page.text();
+  for (const [, asset] of html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)) {
+    expect([asset, (await fetch(`${tracer.url}${asset}`)).status]).toEqual([asset, 200]);
+  }
+  const handshake = await fetch(tracer.url, { headers: { accept: "application/json" } });
+  expect(handshake.headers.get("x-elastic-product")).toBe("Elasticsearch");
+});

@@ -4,6 +4,8 @@ import { TailHistogram } from "./tail-histogram.ts";
 
 /** Larger values count as this: no difference or mean of them overflows. */
 const VALUE_MAX = 1e300;
+/** Rows that are learned only: what is usual is not known yet, and nothing can be unusual. */
+const LEARNING_ROWS = 50;
 /** Surprise, in nats, that gives a score of one half. */
 const HALF_SCORE_NATS = 10;
 
@@ -16,6 +18,7 @@ export class MetricDetector {
   readonly #residuals = new Residuals();
   readonly #histograms = Array.from({ length: RESIDUALS }, () => new TailHistogram());
   readonly #bar = new AlertBar();
+  #rows = 0;
   #newestMs = 0;
 
   /**
@@ -32,7 +35,8 @@ export class MetricDetector {
       surprise = Math.max(surprise, histogram.surprise(residual));
       histogram.learn(residual); // After it was judged: a spike must not excuse itself.
     }
-    const passed = this.#bar.pass(surprise);
+    this.#rows += 1;
+    const passed = this.#rows > LEARNING_ROWS ? this.#bar.pass(surprise) : 0;
     return passed / (passed + HALF_SCORE_NATS);
   }
 }

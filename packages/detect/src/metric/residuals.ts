@@ -6,14 +6,20 @@ import { RollingMedian } from "./rolling-median.ts";
 export const RESIDUALS = 8;
 
 /** A learned value is held within this many mean deviations of the rolling median: an outlier leaves little trace. */
-const WINSOR_DEVIATIONS = 6;
+const LEARNED_DEVIATIONS = 6;
+/** The mean deviation itself learns a deviation up to this many times its size: it can grow, by 5 % a row. */
+const DEVIATION_DEVIATIONS = 24;
+/** Beyond this many a value is judged as this: a broken reading cannot blind the detector for long. */
+const OUTLIER_DEVIATIONS = 1e6;
 /** Rows before deviations are believed. */
-const WINSOR_ROWS_MIN = 20;
+const HELD_ROWS_MIN = 20;
 /** A residual below this share of the values it is the difference of is rounding, not a change. */
 const ROUNDING_SHARE = 1e-12;
-/** A ratio of deviations never falls below this: it keeps a flat line's logarithm finite. */
-const RATIO_MIN = 1e-3;
+/** Added to a ratio of deviations: a line that goes flat is one piece of news, not one with each row. */
+const RATIO_MIN = 0.1;
+/** The usual time between rows is learned over so many; a gap counts as a day at most. */
 const INTERVAL_ROWS = 100;
+const INTERVAL_MS_MAX = 86_400_000;
 
 /**
  * Eight differences between a row and what its past leads to expect, in O(1) and signed:
@@ -39,9 +45,18 @@ export class Residuals {
   #previous = 0;
   #previousMs = 0;
 
-  update(timestampMs: number, value: number): void {
+  update(timestampMs: number, given: number): void {
+    const value = this.#held(given, OUTLIER_DEVIATIONS);
     if (this.#rows > 0) this.#compare(timestampMs, value);
     this.#learn(timestampMs, value);
+  }
+
+  /** A value within so many deviations of the rolling median; as it is while deviations are not believed. */
+  #held(value: number, deviations: number): number {
+    if (this.#rows <= HELD_ROWS_MIN || this.#deviation.mean === 0) return value;
+    const median = this.#shortMedian.median;
+    const reach = deviations * this.#deviation.mean;
+    return Math.min(median + reach, Math.max(median - reach, value));
   }
 
   #compare(timestampMs: number, value: number): void {
@@ -54,10 +69,9 @@ export class Residuals {
     this.#put(3, value, this.#previous);
     this.#put(4, level, this.#slowLevel.mean);
     this.#put(5, level, this.#slowestLevel.mean);
-    this.values[6] =
-      this.#rows > 50 ? logRatio(this.#fastSpread.with(spread), this.#slowSpread.mean) : 0;
+    this.values[6] = logRatio(this.#fastSpread.with(spread), this.#slowSpread.mean);
     this.values[7] = logRatio(this.#fastProfileSpread.mean, this.#slowProfileSpread.mean);
-    const apart = expected === null ? 0 : Math.abs(value - expected);
+    const apart = Math.abs(this.values[0] ?? 0);
     this.#fastProfileSpread.learn(apart);
     this.#slowProfileSpread.learn(apart);
   }
@@ -70,18 +84,15 @@ export class Residuals {
 
   #learn(timestampMs: number, value: number): void {
     const interval = timestampMs - this.#previousMs;
-    if (this.#rows > 0 && interval > 0) this.#interval.learn(interval);
+    if (this.#rows > 0 && interval > 0) this.#interval.learn(Math.min(interval, INTERVAL_MS_MAX));
     this.#previousMs = timestampMs;
 
-    const spread = Math.abs(value - this.#fastLevel.mean);
+    const spread = this.#rows === 0 ? 0 : Math.abs(value - this.#fastLevel.mean);
     this.#fastSpread.learn(spread);
     this.#slowSpread.learn(spread);
-    const median = this.#shortMedian.median;
-    const believed = this.#rows > WINSOR_ROWS_MIN;
-    const reach = believed ? WINSOR_DEVIATIONS * this.#deviation.mean : Number.POSITIVE_INFINITY;
-    const held = Math.min(median + reach, Math.max(median - reach, value));
-    const deviation = Math.abs(value - median);
-    this.#deviation.learn(Math.min(deviation, 4 * reach + ROUNDING_SHARE * deviation));
+    const held = this.#held(value, LEARNED_DEVIATIONS);
+    const limited = this.#held(value, DEVIATION_DEVIATIONS);
+    this.#deviation.learn(Math.abs(limited - this.#shortMedian.median));
     this.#fastLevel.learn(held);
     this.#slowLevel.learn(held);
     this.#slowestLevel.learn(held);
@@ -97,5 +108,5 @@ export class Residuals {
 /** ln(fast ÷ slow), 0 while nothing ever moved. */
 function logRatio(fast: number, slow: number): number {
   if (!(slow > 0)) return 0;
-  return Math.log((fast / slow + RATIO_MIN) / (1 + RATIO_MIN));
+  return Math.log((fast / slow + RATIO_MIN) / (1 + RATIO_MIN)); // Finite also for 0.
 }

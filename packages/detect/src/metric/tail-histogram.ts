@@ -47,22 +47,20 @@ export class TailHistogram {
     if (magnitude === 0) return; // Counts among the rows, and is smaller than any residual.
     this.#centre();
     const bins = this.#bins[residual < 0 ? 1 : 0];
-    const bin = Math.floor(this.#binOf(magnitude));
+    const bin = this.#binOf(magnitude);
     bins[bin] = (bins[bin] ?? 0) + this.#weight;
   }
 
   #tailRows(side: 0 | 1, magnitude: number): number {
     const bins = this.#bins[side];
-    const position = this.#binOf(magnitude);
-    const bin = Math.floor(position);
-    let sum = (bins[bin] ?? 0) * (1 - (position - bin)); // Within a bin residuals are spread evenly.
-    for (let above = bin + 1; above < BINS; above += 1) sum += bins[above] ?? 0;
+    let sum = 0; // All of its own bin count as larger: a record by a hair is none.
+    for (let bin = this.#binOf(magnitude); bin < BINS; bin += 1) sum += bins[bin] ?? 0;
     return sum / this.#weight;
   }
 
   #binOf(magnitude: number): number {
     const octaves = Math.log2(magnitude) - (this.#middleOctave ?? 0);
-    return Math.min(BINS - 1, Math.max(0, MIDDLE + octaves * BINS_PER_OCTAVE));
+    return Math.min(BINS - 1, Math.max(0, Math.floor(MIDDLE + octaves * BINS_PER_OCTAVE)));
   }
 
   /** Keeps the scale near the middle, so that no unit of measure is too small or too large for the bins. */

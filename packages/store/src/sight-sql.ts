@@ -10,6 +10,16 @@ const QUIET = "make_interval(secs => $3::float8)";
 const REPEAT = "make_interval(secs => $4::float8)";
 const CHANNELS = "$5::text[]";
 
+/** The newest evidence, with the worst that any of the epoch has shown: its end must not look better. */
+const WORST_KEPT = `excluded.evidence || jsonb_build_object('peak', case held.part
+  when 'drop' then least(${peakOf("held")}, ${peakOf("excluded")})
+  else greatest(${peakOf("held")}, ${peakOf("excluded")}) end)`;
+
+/** Null in what was written before peaks were. */
+function peakOf(row: string): string {
+  return `(${row}.evidence ->> 'peak')::float8`;
+}
+
 /** The columns that a sighting decides, each with its value in the row that opens a fingerprint's first
  * epoch (`s` is the sighting with the clock), and its value when the row was there before. There, `held`
  * is the locked row, `excluded` the sighting, and `n` the decision: `clock`, `seen_at`, `onset_at`,
@@ -77,7 +87,7 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   ],
   ["seq", "1", "case when n.fresh then 1 when n.told then held.seq + 1 else held.seq end"],
   ["title", "s.title", "case when n.late then held.title else excluded.title end"],
-  ["evidence", "s.evidence", "case when n.late then held.evidence else excluded.evidence end"],
+  ["evidence", "s.evidence", later("excluded.evidence", WORST_KEPT, "evidence")],
   [
     "exemplars",
     "s.exemplars",

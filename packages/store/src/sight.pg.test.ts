@@ -1,6 +1,7 @@
 import { fingerprintOf } from "@tracer/core";
 import { aSighting, createTestDatabase, passTime, SIGHT_OPTIONS } from "@tracer/testkit";
 import { afterEach, expect, test, vi } from "vitest";
+import { listIncidents } from "./incidents.ts";
 import { heartbeat } from "./processors.ts";
 import { clear, resolveByHand, resolveQuiet } from "./resolve.ts";
 import { sight } from "./sight.ts";
@@ -179,6 +180,36 @@ test("edits: at most one per 30 s, none is forgotten, and one row waits for all 
   expect(await outcomeOf(database)).toBe("update");
   expect(await messagesOf(database)).toEqual(["1 1 open slack", "1 3 edit slack"]);
 });
+
+test.each([
+  ["", [0.3, 0.55, 0.2], [0.3, 0.55, 0.55]],
+  ["drop", [40, 12, 30], [40, 12, 12]],
+])(
+  "the worst of an epoch is kept, part %j, and a new epoch has its own",
+  async (part, peaks, kept) => {
+    await using database = await createTestDatabase();
+    const { pool } = database;
+    const sighting = (peak: number) => {
+      const { key, evidence } = aSighting();
+      return aSighting({ key: { ...key, part }, evidence: { ...evidence, peak } });
+    };
+    const stored = async () => {
+      const { incidents } = await listIncidents(pool, { limit: 10 });
+      return incidents.map(({ evidence }) => evidence.peak);
+    };
+    for (const [index, peak] of peaks.entries()) {
+      await sight(pool, [sighting(peak)], SIGHT_OPTIONS);
+      expect(await stored()).toEqual([kept[index]]);
+    }
+    await pool.query("update incidents set evidence = evidence - 'peak'"); // By an earlier version.
+    expect(await stored()).toEqual([aSighting().evidence.observed]);
+    await sight(pool, peaks.map(sighting), SIGHT_OPTIONS);
+    expect(await stored()).toEqual([kept.at(-1)]);
+    await passTime(pool, 301);
+    await sight(pool, [sighting(35)], SIGHT_OPTIONS);
+    expect((await stored())[0]).toBe(35);
+  },
+);
 
 test("late: the sighting itself is older than the close, however it was closed", async () => {
   for (const how of ["clear", "manual", "quiet"] as const) {

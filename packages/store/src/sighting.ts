@@ -73,11 +73,14 @@ export function sightingRowOf(sighting: Sighting): SightingRow {
   };
 }
 
-/** Two sightings of one fingerprint in one batch: the newer one speaks, both count. */
+/** Two sightings of one fingerprint in one batch: the newer one speaks, both count, the worst is kept. */
 export function mergeSightings(first: SightingRow, second: SightingRow): SightingRow {
   const [older, newer] = first.age_ms > second.age_ms ? [first, second] : [second, first];
+  const peaks = [older.evidence.peak, newer.evidence.peak];
+  const peak = newer.part === "drop" ? Math.min(...peaks) : Math.max(...peaks);
   return {
     ...newer,
+    evidence: { ...newer.evidence, peak },
     severity: Math.max(older.severity, newer.severity),
     onset_age_ms: Math.max(older.onset_age_ms, newer.onset_age_ms),
     occurrences: older.occurrences + newer.occurrences,

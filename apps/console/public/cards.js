@@ -62,7 +62,7 @@ export function incidentCard(incident, { whole }) {
       ),
       el("div", {}, unfolded && evidence && chart(incident), told(incident.deliveries, { whole })),
     ),
-    evidence ? numbers(incident, { whole }) : null,
+    evidence && incident.kind !== "pipeline" ? numbers(incident, { whole }) : null,
   );
 }
 
@@ -219,6 +219,7 @@ function numbers({ evidence, occurrences, lastSeenAt }, { whole }) {
   /** @type {[string, string | Node][]} */
   const rows = [
     ["Observed", measure(evidence.observed, unit)],
+    ["Peak", measure(evidence.peak, unit)],
     ["Expected", measure(evidence.expected, unit)],
     ["Ratio", evidence.ratio === null ? "new, was 0" : `${number(evidence.ratio)}×`],
     ["z", number(evidence.z)],

@@ -1,4 +1,5 @@
 import {
+  CRITICAL_ERROR_SHARE_MIN,
   clip,
   type DeliveryTask,
   exemplarText,
@@ -39,6 +40,21 @@ export interface Facts {
   /** The first line of everything: enough for a locked screen. */
   readonly lockLine: string;
   readonly sentence: string;
+  /** What was seen against what was expected, in a few words; the sentence where there are no numbers. */
+  readonly versus: string;
+  /** Null for `pipeline`: nothing that arrives can be measured, and its sentence says it all. */
+  readonly numbers: FactNumbers | null;
+  readonly sparkline: string;
+  readonly sparklineSpan: string;
+  readonly exemplars: readonly string[];
+  readonly occurrences: string;
+  /** How long it has been, or was, open. */
+  readonly openFor: string;
+  readonly closeReason: string;
+}
+
+/** The numbers behind a decision, as text. */
+export interface FactNumbers {
   readonly observed: string;
   readonly expected: string;
   readonly band: string;
@@ -49,14 +65,8 @@ export interface Facts {
   readonly evidence: string;
   readonly sampleSize: string;
   readonly baselineAge: string;
+  /** The worst that was seen: the least for a drop, else the most. */
   readonly peak: string;
-  readonly sparkline: string;
-  readonly sparklineSpan: string;
-  readonly exemplars: readonly string[];
-  readonly occurrences: string;
-  /** How long it has been, or was, open. */
-  readonly openFor: string;
-  readonly closeReason: string;
 }
 
 export function severityWord(severity: Severity): string {
@@ -66,16 +76,15 @@ export function severityWord(severity: Severity): string {
 export function factsOf(task: DeliveryTask): Facts {
   const { incident, action } = task;
   const { evidence } = incident;
-  const { unit } = evidence;
   const service = clip(flatten(incident.service), NAME_CHARS_MAX) || NO_NUMBER;
   const title = clip(flatten(redact(incident.title)), TITLE_CHARS_MAX);
   const named = title.startsWith(`${service}:`) || title.startsWith(`${service} `);
   const headline = named ? title : `${service}: ${title}`;
-  const observed = formatQuantity(evidence.observed, unit);
-  const expected = formatQuantity(evidence.expected, unit);
   const openFor = openDuration(incident);
   const resolved = incident.state === "resolved" || action === "resolve";
-  const versus = `${observed} vs ${expected} expected`;
+  const numbers = incident.kind === "pipeline" ? null : numbersOf(incident);
+  const sentence = clip(flatten(redact(evidence.sentence)), SENTENCE_CHARS_MAX);
+  const versus = numbers === null ? lowerFirst(sentence) : versusText(incident, numbers);
   const lead = action === "test" ? "TEST " : "";
   return {
     severity: severityWord(incident.severity),
@@ -85,20 +94,11 @@ export function factsOf(task: DeliveryTask): Facts {
     kind: clip(flatten(`${incident.kind} ${incident.part}`), NAME_CHARS_MAX),
     headline,
     lockLine: resolved
-      ? `RESOLVED ${headline} – after ${openFor}, peak ${peakText(incident)}`
+      ? `RESOLVED ${headline} – after ${openFor}${peakText(numbers)}`
       : `${lead}${severityWord(incident.severity)} ${headline} – ${versus}`,
-    sentence: clip(flatten(redact(evidence.sentence)), SENTENCE_CHARS_MAX),
-    observed,
-    expected,
-    band: `${formatQuantity(evidence.expectedLow, unit)} to ${formatQuantity(evidence.expectedHigh, unit)}`,
-    ratio: formatRatio(evidence.ratio),
-    z: formatNumber(evidence.z),
-    ewma: formatQuantity(evidence.ewma, unit),
-    rateOfChange: changeText(evidence.rateOfChange),
-    evidence: `${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)} nats`,
-    sampleSize: `${formatNumber(evidence.sampleSize)} records`,
-    baselineAge: formatDuration(evidence.baselineAgeSeconds),
-    peak: peakText(incident),
+    sentence,
+    versus,
+    numbers,
     sparkline: sparklineText(evidence.sparkline.slice(-SPARKLINE_MAX)),
     sparklineSpan: `last ${Math.min(evidence.sparkline.length, SPARKLINE_MAX)} min`,
     exemplars: incident.exemplars
@@ -140,17 +140,41 @@ function openDuration(incident: Incident): string {
   return formatDuration(from === null || to === null ? null : to - from);
 }
 
-/** The most extreme value that was seen: the least for a drop, else the largest. */
-function peakText({ part, evidence }: Incident): string {
-  const values = [evidence.observed, ...evidence.sparkline].filter(
-    (value) => value !== null && Number.isFinite(value),
-  );
-  if (values.length === 0) return NO_NUMBER;
-  const extreme = values.reduce((worst, value) => {
-    const further = part === "drop" ? (value ?? 0) < (worst ?? 0) : (value ?? 0) > (worst ?? 0);
-    return further ? value : worst;
-  });
-  return formatQuantity(extreme, evidence.unit);
+function numbersOf({ evidence }: Incident): FactNumbers {
+  const { unit } = evidence;
+  return {
+    observed: formatQuantity(evidence.observed, unit),
+    expected: formatQuantity(evidence.expected, unit),
+    band: `${formatQuantity(evidence.expectedLow, unit)} to ${formatQuantity(evidence.expectedHigh, unit)}`,
+    ratio: formatRatio(evidence.ratio),
+    z: formatNumber(evidence.z),
+    ewma: formatQuantity(evidence.ewma, unit),
+    rateOfChange: changeText(evidence.rateOfChange),
+    evidence: `${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)} nats`,
+    sampleSize: `${formatNumber(evidence.sampleSize)} records`,
+    baselineAge: formatDuration(evidence.baselineAgeSeconds),
+    peak: formatQuantity(evidence.peak, unit),
+  };
+}
+
+/** "12.4 % vs 0.6 % expected". What made errors critical is said, too, when it is not what is seen now. */
+function versusText({ kind, severity, evidence }: Incident, numbers: FactNumbers): string {
+  const { observed, expected, peak } = numbers;
+  const worse =
+    kind === "error" &&
+    severity === "critical" &&
+    evidence.observed < CRITICAL_ERROR_SHARE_MIN &&
+    evidence.peak >= CRITICAL_ERROR_SHARE_MIN;
+  return `${observed}${worse ? ` (up to ${peak})` : ""} vs ${expected} expected`;
+}
+
+/** ", peak 12.4 %", for the end of an incident. */
+export function peakText(numbers: FactNumbers | null): string {
+  return numbers === null ? "" : `, peak ${numbers.peak}`;
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
 }
 
 /** A logarithmic change as a factor: "3.3× of the minute before". */

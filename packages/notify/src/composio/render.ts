@@ -43,15 +43,18 @@ function numberLines(task: DeliveryTask, facts: Facts, resolved: boolean): strin
     const until = isoText(task.incident.resolvedAt ?? task.incident.lastSeenAt);
     return [`${where} · ${since} until ${until} · ${facts.closeReason}`];
   }
+  const seen = `${where} · ${since} · seen ${facts.occurrences}×`;
+  if (facts.numbers === null) return [seen];
+  const { ratio, band, z, ewma, rateOfChange, sampleSize } = facts.numbers;
   const numbers = [
-    `ratio ${facts.ratio}`,
-    `usually ${facts.band}`,
-    `z ${facts.z}`,
-    `EWMA ${facts.ewma}`,
-    `rate of change ${facts.rateOfChange}`,
-    `from ${facts.sampleSize}`,
+    `ratio ${ratio}`,
+    `usually ${band}`,
+    `z ${z}`,
+    `EWMA ${ewma}`,
+    `rate of change ${rateOfChange}`,
+    `from ${sampleSize}`,
   ];
-  return [escapeMarkdown(numbers.join(" · ")), `${where} · ${since} · seen ${facts.occurrences}×`];
+  return [escapeMarkdown(numbers.join(" · ")), seen];
 }
 
 /**

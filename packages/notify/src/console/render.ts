@@ -1,5 +1,5 @@
 import { clip, type DeliveryTask, flatten, type Severity } from "@tracer/core";
-import { type Facts, factsOf, isoText } from "../facts.ts";
+import { type Facts, factsOf, isoText, peakText } from "../facts.ts";
 
 const COLUMNS_MAX = 78;
 const LINK_CHARS_MAX = 500;
@@ -49,19 +49,20 @@ function body(task: DeliveryTask, facts: Facts, resolved: boolean, paint: Paint)
   const dim = (text: string) => paint(text, CODES.dim);
   const lines: string[] = [];
   if (resolved) {
-    lines.push(`after ${facts.openFor}, ${facts.closeReason} · peak ${facts.peak}`);
+    lines.push(`after ${facts.openFor}, ${facts.closeReason}${peakText(facts.numbers)}`);
   } else {
     lines.push(...wrap(facts.sentence));
   }
   if (facts.sparkline !== "") lines.push(`${facts.sparkline}  ${dim(facts.sparklineSpan)}`);
   lines.push("");
   const label = (name: string, value: string) => `${dim(name.padEnd(14))} ${value}`;
-  if (!resolved) {
-    const change = `rate of change ${facts.rateOfChange}`;
-    lines.push(label("observed", `${facts.observed}  (${facts.ratio})`));
-    lines.push(label("expected", `${facts.expected}, usually ${facts.band}`));
-    lines.push(label("deviation", `z ${facts.z} · EWMA ${facts.ewma} · ${change}`));
-    lines.push(label("evidence", `${facts.evidence}, from ${facts.sampleSize}`));
+  if (!resolved && facts.numbers !== null) {
+    const { observed, expected, band, ratio, z, ewma, rateOfChange } = facts.numbers;
+    const { evidence, sampleSize } = facts.numbers;
+    lines.push(label("observed", `${observed}  (${ratio})`));
+    lines.push(label("expected", `${expected}, usually ${band}`));
+    lines.push(label("deviation", `z ${z} · EWMA ${ewma} · rate of change ${rateOfChange}`));
+    lines.push(label("evidence", `${evidence}, from ${sampleSize}`));
   }
   lines.push(label("since", isoText(incident.openedAt)));
   if (resolved) lines.push(label("until", isoText(incident.resolvedAt ?? incident.lastSeenAt)));

@@ -1,5 +1,5 @@
 import { clip, type DeliveryTask, flatten } from "@tracer/core";
-import { factsOf, isoText, severityWord } from "../facts.ts";
+import { type FactNumbers, factsOf, isoText, severityWord } from "../facts.ts";
 import { isResolved, linkOf } from "../slack/render.ts";
 
 export const SUMMARY_CHARS_MAX = 1024;
@@ -40,22 +40,30 @@ export function renderPagerduty(task: DeliveryTask) {
       custom_details: {
         what: facts.sentence,
         severity: severityWord(incident.severity),
-        observed: facts.observed,
-        expected: facts.expected,
-        expected_band: facts.band,
-        ratio: facts.ratio,
-        z: facts.z,
-        ewma: facts.ewma,
-        rate_of_change: facts.rateOfChange,
-        evidence: facts.evidence,
-        sample_size: facts.sampleSize,
-        baseline_age: facts.baselineAge,
+        ...numberDetails(facts.numbers),
         since: isoText(incident.openedAt),
         occurrences: facts.occurrences,
-        recent_minutes: facts.sparkline,
+        ...(facts.sparkline === "" ? {} : { recent_minutes: facts.sparkline }),
         example_lines: facts.exemplars,
         incident_id: incident.id,
       },
     },
   } as const;
+}
+
+function numberDetails(numbers: FactNumbers | null) {
+  if (numbers === null) return {};
+  return {
+    observed: numbers.observed,
+    expected: numbers.expected,
+    expected_band: numbers.band,
+    ratio: numbers.ratio,
+    z: numbers.z,
+    ewma: numbers.ewma,
+    rate_of_change: numbers.rateOfChange,
+    evidence: numbers.evidence,
+    sample_size: numbers.sampleSize,
+    baseline_age: numbers.baselineAge,
+    peak: numbers.peak,
+  };
 }

@@ -40,15 +40,26 @@ test("a resolved incident says after how long, why, and how bad it was", () => {
   expect(JSON.stringify(blocks)).toContain("*Resolved after 18 min* – back to normal, peak 12.4 %");
 });
 
-test("the peak of a drop is its least value", () => {
+test("the peak is what the detector says it was, not what is shown now", () => {
   const incident = { kind: "volume", part: "drop" } as const;
   const evidence = {
     unit: "records_per_minute",
     observed: 40,
+    peak: 7,
     sparkline: [900, 12, null],
   } as const;
   const { text } = renderCard(aDeliveryTask("resolve", { incident, evidence }));
-  expect(text).toContain("peak 12/min");
+  expect(text).toContain("peak 7/min");
+});
+
+test("critical beside a share under the half says which share made it so, also in an escalation", () => {
+  const sentence = "16 % of records are errors, 0.6 % expected (27×); 55 % in the last minute";
+  const evidence = { observed: 0.16, peak: 0.55, sentence };
+  const { text } = renderCard(aDeliveryTask("open", { evidence }));
+  expect(text).toContain("– 16 % (up to 55 %) vs 0.6 % expected");
+  expect(JSON.stringify(renderReply(aDeliveryTask("escalate", { evidence })))).toContain(sentence);
+  const error = aDeliveryTask("open", { evidence, incident: { severity: "error" } });
+  expect(renderCard(error).text).toContain("– 16 % vs 0.6 % expected");
 });
 
 test("replies say why they come; a possible repeat says so", () => {

@@ -1,5 +1,5 @@
 import type { DeliveryTask } from "@tracer/core";
-import { type Facts, factsOf, isoText, severityWord, unixSeconds } from "../facts.ts";
+import { type Facts, factsOf, isoText, peakText, severityWord, unixSeconds } from "../facts.ts";
 import { codeSpan, dateToken, escapeMrkdwn, escapeUnlinked } from "./escape.ts";
 
 /** Slack refuses blocks near 13,200 characters of text; the sum stays under this by construction. */
@@ -87,12 +87,14 @@ export function renderReply(task: DeliveryTask, { maybeRepeat = false } = {}): S
   const facts = factsOf(task);
   const word = severityWord(task.incident.severity);
   const lead = isResolved(task)
-    ? `${facts.emoji} *Resolved after ${facts.openFor}* – ${facts.closeReason}, peak ${facts.peak}`
+    ? `${facts.emoji} *Resolved after ${facts.openFor}* – ${facts.closeReason}${peakText(facts.numbers)}`
     : task.action === "escalate"
       ? `${facts.emoji} *Escalated to ${word}*`
       : `${facts.emoji} *Still open after ${facts.openFor}* (${word})`;
-  const versus = `${facts.observed} vs ${facts.expected} expected (${facts.ratio})`;
-  const text = `${lead}\n${escapeMrkdwn(facts.headline, LEAD_CHARS_MAX)}\n${versus}`;
+  const said = [escapeMrkdwn(facts.headline, LEAD_CHARS_MAX)];
+  if (!isResolved(task)) said.push(escapeMrkdwn(facts.sentence, SENTENCE_CHARS_MAX));
+  else if (facts.numbers !== null) said.push(`${facts.numbers.expected} expected`);
+  const text = [lead, ...said].join("\n");
   const blocks: Block[] = [
     { type: "section", text: mrkdwn(text) },
     { type: "context", elements: [mrkdwn(contextText(task, facts, maybeRepeat))] },
@@ -105,7 +107,7 @@ export function renderPlain(task: DeliveryTask, { maybeRepeat = false } = {}): S
   const facts = factsOf(task);
   const lines = [lockText(facts, maybeRepeat)];
   if (!isResolved(task)) lines.push(escapeUnlinked(facts.sentence, SENTENCE_CHARS_MAX));
-  lines.push(numbersText(facts), `since ${isoText(task.incident.openedAt)}`);
+  lines.push(...numbersText(facts), `since ${isoText(task.incident.openedAt)}`);
   lines.push(...facts.exemplars.map((line) => codeSpan(line, EXEMPLAR_ESCAPED_CHARS_MAX)));
   const link = linkOf(task);
   if (link !== null) lines.push(`<${escapeMrkdwn(link, URL_CHARS_MAX).replaceAll("|", "%7C")}>`);
@@ -150,16 +152,17 @@ export function linkOf(task: DeliveryTask): string | null {
 }
 
 function leadText(task: DeliveryTask, facts: Facts, resolved: boolean): string {
+  const { numbers } = facts;
   const lines: string[] = [];
   if (resolved) {
-    lines.push(`*Resolved after ${facts.openFor}* – ${facts.closeReason}, peak ${facts.peak}`);
-    lines.push(`${facts.expected} expected (${facts.band})`);
+    lines.push(`*Resolved after ${facts.openFor}* – ${facts.closeReason}${peakText(numbers)}`);
+    if (numbers !== null) lines.push(`${numbers.expected} expected (${numbers.band})`);
   } else {
-    const since = sinceToken(task);
-    lines.push(
-      `*${facts.observed} vs ${facts.expected} expected* (${facts.ratio})  ·  z = ${facts.z}  ·  since ${since}`,
-    );
-    lines.push(escapeMrkdwn(facts.sentence, SENTENCE_CHARS_MAX));
+    const since = `since ${sinceToken(task)}`;
+    const measured = numbers && `*${facts.versus}* (${numbers.ratio})  ·  z = ${numbers.z}  ·  `;
+    const sentence = escapeMrkdwn(facts.sentence, SENTENCE_CHARS_MAX);
+    if (measured === null) lines.push(`*${sentence}*`, since);
+    else lines.push(`${measured}${since}`, sentence);
   }
   if (facts.sparkline !== "") lines.push(`\`${facts.sparkline}\`  ${facts.sparklineSpan}`);
   return lines.join("\n");
@@ -177,27 +180,24 @@ function fieldsOf(task: DeliveryTask, facts: Facts, resolved: boolean): string[]
     const end = task.incident.resolvedAt ?? task.incident.lastSeenAt;
     return [...known, `*Resolved*\n${timeToken(end, "{date_short_pretty} {time_secs}")}`];
   }
+  if (facts.numbers === null) return known;
+  const { band, z, ewma, rateOfChange, sampleSize, evidence } = facts.numbers;
   return [
     ...known,
-    `*Expected band*\n${facts.band}`,
-    `*z*\n${facts.z}`,
-    `*EWMA*\n${facts.ewma}`,
-    `*Rate of change*\n${facts.rateOfChange}`,
-    `*Sample*\n${facts.sampleSize}`,
-    `*Evidence*\n${facts.evidence}`,
+    `*Expected band*\n${band}`,
+    `*z*\n${z}`,
+    `*EWMA*\n${ewma}`,
+    `*Rate of change*\n${rateOfChange}`,
+    `*Sample*\n${sampleSize}`,
+    `*Evidence*\n${evidence}`,
   ];
 }
 
-function numbersText(facts: Facts): string {
-  const numbers = [
-    `ratio ${facts.ratio}`,
-    `band ${facts.band}`,
-    `z ${facts.z}`,
-    `EWMA ${facts.ewma}`,
-    `rate of change ${facts.rateOfChange}`,
-    facts.sampleSize,
-  ];
-  return numbers.join(" · ");
+function numbersText({ numbers }: Facts): string[] {
+  if (numbers === null) return [];
+  const { ratio, band, z, ewma, rateOfChange, sampleSize } = numbers;
+  const list = [`ratio ${ratio}`, `band ${band}`, `z ${z}`, `EWMA ${ewma}`];
+  return [[...list, `rate of change ${rateOfChange}`, sampleSize].join(" · ")];
 }
 
 function contextText(task: DeliveryTask, facts: Facts, maybeRepeat: boolean): string {

@@ -40,7 +40,8 @@ interface Held {
  * The detector under a clock made of event time: the newest record so far is now. One wrong date must not
  * close everybody's steps, so a record more than a day ahead of now waits until JUMP_RECORDS_MIN others
  * (each record from before the jump takes one vote back) agree; without them it is counted as `future`
- * and nothing else. The first records of all wait in the same way, and their median decides where time begins.
+ * and nothing else. The first records of all wait in the same way: what a quarter of them is not later than
+ * is where time begins, so that most of them may be wrong.
  */
 export class EventTimeRun {
   accepted = 0;
@@ -175,16 +176,17 @@ export class EventTimeRun {
     this.#votes = 0;
   }
 
-  /** Enough records agree that it is later than it seemed; the middle one of them says how late. */
+  /** Enough records agree that it is later than it seemed. How late is said by the earlier ones: too far ahead
+   * cannot be taken back, and later ones go on waiting. */
   #jump(): void {
     const held = this.#held;
     const times = held.map(({ atMs }) => atMs).sort((left, right) => left - right);
-    const middleMs = times[times.length >> 1] ?? 0;
-    const isBelieved = ({ atMs }: Held) => atMs <= middleMs + JUMP_MS_MAX;
+    const soundMs = times[times.length >> 2] ?? 0;
+    const isBelieved = ({ atMs }: Held) => atMs <= soundMs + JUMP_MS_MAX;
     this.#held = held.filter((each) => !isBelieved(each));
     this.#votes = this.#held.length;
     if (!Number.isFinite(this.#startMs)) {
-      this.#startMs = times.find((atMs) => atMs >= middleMs - JUMP_MS_MAX) ?? middleMs;
+      this.#startMs = times.find((atMs) => atMs >= soundMs - JUMP_MS_MAX) ?? soundMs;
     }
     for (const each of held.filter(isBelieved)) {
       this.#count(each.slot, each.atMs, each.level, each.latencyMs, each.count);

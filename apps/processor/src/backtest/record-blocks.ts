@@ -59,10 +59,14 @@ export class RecordBlocks {
 
   /** The input is complete: what is left is whole. */
   end(): void {
-    const rest = this.#buffer.subarray(0, this.#length);
+    let rest = this.#buffer.subarray(0, this.#length);
     this.layout ??= layoutOf(rest);
     this.#length = 0;
-    if (!this.#skipping && this.layout !== "metric_csv") this.#hand(rest);
+    if (this.#skipping) {
+      const end = rest.indexOf(NEW_LINE) + 1;
+      rest = end === 0 ? rest.subarray(0, 0) : rest.subarray(end);
+    }
+    if (this.layout !== "metric_csv") this.#hand(rest);
   }
 
   #cut(): void {
@@ -140,15 +144,16 @@ export function layoutOf(bytes: Buffer): Layout {
     .toString("latin1", 0, HEAD_BYTES)
     .replace(/^\xef\xbb\xbf/u, "")
     .trimStart();
-  const [first = "", second] = head.split("\n", 2).map((line) => line.trim());
+  const [line = "", second] = head.split("\n", 2);
+  const first = line.trim();
   if (/^"?(?:timestamp|time|ts|date|ds)"?\s*[,;]\s*"?(?:value|y|v)"?\s*$/iu.test(first)) {
     return "metric_csv";
   }
   if (/^\[\s*(?:[{\]]|$)/u.test(head)) return "whole";
   if (!head.startsWith("{") || second === undefined || isJson(first)) return "lines";
-  if (second === "" || second.startsWith("{")) return "lines";
   // The object goes on over the next lines. A wrapper's own objects must not be torn from it.
-  return /^\{\s*"logs"\s*:\s*\[/u.test(head) ? "whole" : "objects";
+  if (/^\{\s*"logs"\s*:\s*\[/u.test(head)) return "whole";
+  return second.trim() === "" || second.startsWith("{") ? "lines" : "objects";
 }
 
 function isJson(text: string): boolean {

@@ -212,6 +212,30 @@ describe("time", () => {
     expect(new Detector({ openStepsMax: 4 }).observe(deltas, NOON_MS)).toEqual({ late: 0 });
   });
 
+  test.each([
+    [19_999, 0],
+    [20_000, 1],
+  ])(
+    "of %s series the odd ones close their step %s s later, so that no tick is long",
+    (series, late) => {
+      const detector = new Detector();
+      const deltas = new CountDeltas();
+      for (let step = 0; step < 12; step += 1) {
+        for (const slot of [0, 1, series - 1]) {
+          deltas.add(slot, NOON_MS + (step + 1) * STEP_MS - SECOND, LevelIndex.info, Number.NaN);
+        }
+      }
+      const endMs = NOON_MS + 2 * MINUTE;
+      detector.observe(deltas, endMs - SECOND);
+      const closed = (slot: number) => detector.bucketsOf(slot, 60).filter((each) => each.closed);
+      for (let atMs = endMs; atMs <= endMs + 10 * SECOND; atMs += SECOND) detector.tick(atMs);
+      expect(closed(0)).toHaveLength(2);
+      expect(closed(1)).toHaveLength(2 - late);
+      detector.tick(endMs + 11 * SECOND);
+      expect(closed(1)).toHaveLength(2);
+    },
+  );
+
   test("a slot beyond seriesMax is a bug of the caller", () => {
     const detector = new Detector({ seriesMax: 2 });
     const deltas = new CountDeltas();

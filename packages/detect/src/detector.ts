@@ -33,8 +33,14 @@ const DORMANT_STEPS = 2_200;
 const RING_STEPS = 360;
 /** Seconds until a series is looked at again while nothing arrives from anybody. */
 const FROZEN_RETRY_SECONDS = 10;
-/** A service silent for this long gives its memory back. */
+/** Another second for each so many series over which the closing of a step is spread. */
+const SPREAD_SERIES = 20_000;
+const SPREAD_SECONDS_MAX = 5;
+/** A service silent for this long gives its memory back… */
 export const IDLE_SECONDS = 172_800;
+/** …and one that never had this many records sooner: a flood of names must not keep new services out. */
+const BRIEF_IDLE_SECONDS = 3_600;
+const BRIEF_RECORDS_MAX = 60;
 const IDLE_SCAN_MAX = 2_000;
 /** Blocks of a snapshot may be this much newer than its head: a disk can be slow. */
 const SNAPSHOT_MS_MAX = 3_600_000;
@@ -169,8 +175,9 @@ export class Detector {
   }
 
   /**
-   * Services that have been silent for IDLE_SECONDS and have nothing open: release their slots. Looks at
-   * a bounded number of slots per call and goes on where it stopped.
+   * Services that have been silent for IDLE_SECONDS, or for an hour with fewer than 60 records in all, and
+   * have nothing open: release their slots. Looks at a bounded number of slots per call and goes on
+   * where it stopped.
    */
   idleSlots(receiptMs: number): number[] {
     const idle: number[] = [];
@@ -179,7 +186,9 @@ export class Detector {
       const slot = this.#idleCursor % length;
       this.#idleCursor = slot + 1;
       if (!this.has(slot) || this.#book.isOpen(slot)) continue;
-      if (receiptMs - this.#columns.receiptMs.at(slot) >= IDLE_SECONDS * 1000) idle.push(slot);
+      const brief = this.#columns.recordsTotal.at(slot) < BRIEF_RECORDS_MAX;
+      const idleMs = (brief ? BRIEF_IDLE_SECONDS : IDLE_SECONDS) * 1000;
+      if (receiptMs - this.#columns.receiptMs.at(slot) >= idleMs) idle.push(slot);
     }
     return idle;
   }
@@ -328,7 +337,9 @@ export class Detector {
     this.#columns.raise(slot, Flag.scheduled);
     const endMs = (this.#columns.nextStep.at(slot) + 1) * STEP_MS;
     const dueMs = endMs + this.#latenessMs + delayOf(this.#columns, slot);
-    const due = Math.ceil(dueMs / 1000);
+    // All steps end at once: with many series one tick would take long, and ingest would wait for it.
+    const spread = Math.min(Math.floor(this.slotEnd / SPREAD_SERIES), SPREAD_SECONDS_MAX);
+    const due = Math.ceil(dueMs / 1000) + (slot % (spread + 1));
     this.#wheel.add(slot, due > second ? due : second + FROZEN_RETRY_SECONDS);
   }
 

@@ -228,6 +228,21 @@ describe("design.md §9, detection", () => {
     20_000,
   );
 
+  test("a flood of names: a service that never had 60 records is forgotten after an hour", () => {
+    const feed = new Feed();
+    const deltas = new CountDeltas();
+    for (const [slot, records] of [59, 60].entries()) {
+      deltas.add(slot, NOON_MS, LevelIndex.info, Number.NaN, records);
+    }
+    feed.post(deltas, NOON_MS);
+    feed.quiet(NOON_MS, MINUTE);
+    const other = { slot: 2, perMinute: 600 };
+    feed.replay(NOON_MS + MINUTE, MINUTE, other);
+    expect(feed.detector.idleSlots(NOON_MS + HOUR - SECOND)).toEqual([]);
+    expect(feed.detector.idleSlots(NOON_MS + HOUR)).toEqual([0]);
+    expect(feed.detector.idleSlots(NOON_MS + IDLE_SECONDS * SECOND)).toEqual([0, 1]);
+  });
+
   test("service silent for ever: memory returns", () => {
     const feed = new Feed();
     const other = { slot: 1, perMinute: 6 };

@@ -47,7 +47,7 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     channels,
     claim: (channel, limit) =>
       store.claimDeliveries(pool, {
-        ...{ processorId, limit, leaseSeconds: LEASE_SECONDS, channels: [channel] },
+        ...{ processorId, limit, leaseSeconds: LEASE_SECONDS, channel },
       }),
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),

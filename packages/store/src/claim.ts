@@ -9,8 +9,8 @@ export interface ClaimOptions {
   /** How long the right to send lasts. Begin no send after half of it. */
   readonly leaseSeconds: number;
   readonly limit: number;
-  /** Those that the caller can send to now. What is for others is left to whoever can. */
-  readonly channels: readonly string[];
+  /** One that the caller can send to now. What is for others is left to whoever can. */
+  readonly channel: string;
 }
 
 /** A delivery that this processor, and no other, may try. */
@@ -23,7 +23,7 @@ export interface ClaimedDelivery extends Omit<DeliveryTask, "link"> {
 }
 
 /**
- * Leases what is due, at most one delivery per (fingerprint, channel) and in the order in which the
+ * Leases what is due for a channel, at most one delivery per fingerprint and in the order in which the
  * incident changed; what people have not heard of goes before reminders and edits, critical first. What another process is
  * claiming is skipped. An `edit` shows the incident as it is now, the others as it was when they were written.
  *
@@ -35,11 +35,11 @@ export async function claimDeliveries(
   db: Executor,
   options: ClaimOptions,
 ): Promise<ClaimedDelivery[]> {
-  const { processorId, leaseSeconds, limit, channels } = options;
+  const { processorId, leaseSeconds, limit, channel } = options;
   // First, and on its own: what is dropped must be so for every later snapshot, or an edit that another
   // process has just leased could arrive after the resolve that overtook it.
   await run(db, DROP_EDITS_SQL);
-  const values = [processorId, leaseSeconds, limit, DEAD_AFTER_SECONDS, channels];
+  const values = [processorId, leaseSeconds, limit, DEAD_AFTER_SECONDS, channel];
   return (await run(db, CLAIM_SQL, values)).map(claimedOf);
 }
 
@@ -59,7 +59,7 @@ update outbox set state = 'dropped' where id in (
 const CLAIM_SQL = `
 with due as materialized (
   select o.id from outbox o
-  where o.channel = any($5::text[])
+  where o.channel = $5
     and (o.state = 'pending' and o.due_at <= statement_timestamp()
       or o.state = 'leased' and o.leased_by = $1 and o.due_at <= statement_timestamp()
       or o.state = 'leased' and o.leased_by <> $1 and ${watchfulSql("$1", "$4::float8")}

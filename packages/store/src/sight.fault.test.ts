@@ -29,7 +29,8 @@ const WORKER = `
     for (const { outcome, fingerprint } of results) {
       if (outcome === "created") process.stdout.write("created " + fingerprint + "\\n");
     }
-    const claim = { processorId, leaseSeconds: 30, limit: 3, channels: options.channels };
+    const channel = options.channels[turn % options.channels.length];
+    const claim = { processorId, leaseSeconds: 30, limit: 3, channel };
     for (const delivery of await store.claimDeliveries(pool, claim)) {
       const attemptId = await store.recordAttempt(pool, { ...delivery, processorId });
       if (attemptId === null) continue;

@@ -2,8 +2,8 @@ import { CountDeltas, STEP_MS, stepStartOf } from "@tracer/core";
 import { Detector, type Transition } from "@tracer/detect";
 import { createLogsDecoder, type DecodeReport, RecordBatch, SeriesDirectory } from "@tracer/ingest";
 
-/** Rows that are counted, and shown to `onRows`, at once. */
-const ROWS_MAX = 512;
+/** Rows that are counted, and shown to `onRows`, at once: few, so that a decision finds the lines of its time. */
+const ROWS_MAX = 64;
 /** A record this far ahead of the newest so far is believed only when others say the same. */
 export const JUMP_MS_MAX = 86_400_000;
 /** Records that must speak for a jump, net of those that still come from before it. */

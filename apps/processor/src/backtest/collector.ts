@@ -120,8 +120,8 @@ export class Collector {
     for (const alert of this.#fresh.splice(0)) {
       const lines = this.#examples.take(alert.slot, alert.signal.onsetMs);
       const until = alert.signal.decidedMs + EXAMPLES_LATEST_MS;
-      alert.examples = lines
-        .filter(({ timestampMs }) => timestampMs <= until)
+      const ofItsTime = lines.filter(({ timestampMs }) => timestampMs <= until);
+      alert.examples = (ofItsTime.length > 0 ? ofItsTime : lines)
         .slice(0, EXAMPLES_PER_ALERT_MAX)
         .map(({ text }) => exemplarText(text));
     }

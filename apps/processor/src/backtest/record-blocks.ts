@@ -8,6 +8,8 @@ export const BLOCK_BYTES_MAX = 256 * 1024 * 1024;
 const NEW_LINE = 0x0a;
 const BRACE = 0x7b;
 const BRACKET = 0x5b;
+const ARRAY_OF_OBJECTS = /^\[\s*(?:[{\]]|$)/u;
+const ARRAY_HEAD_BYTES = 256;
 /** Bytes looked at to tell what an input is. */
 const HEAD_BYTES = 65_536;
 
@@ -87,9 +89,11 @@ export class RecordBlocks {
     let rest = block;
     // A line of text that begins with a bracket would read as an array which swallows what follows.
     while (this.layout !== "whole" && firstByteOf(rest) === BRACKET) {
-      const end = rest.indexOf(NEW_LINE, firstIndexOf(rest)) + 1;
-      if (end === 0) break;
-      this.#onBlock(rest.subarray(0, end));
+      const from = firstIndexOf(rest);
+      const end = rest.indexOf(NEW_LINE, from) + 1 || rest.length;
+      const isArray = ARRAY_OF_OBJECTS.test(rest.toString("latin1", from, from + ARRAY_HEAD_BYTES));
+      // Without its bracket the text is one broken record, not an array of several.
+      this.#onBlock(rest.subarray(isArray ? from : from + 1, end));
       rest = rest.subarray(end);
     }
     if (rest.length > 0) this.#onBlock(rest);
@@ -149,7 +153,7 @@ export function layoutOf(bytes: Buffer): Layout {
   if (/^"?(?:timestamp|time|ts|date|ds)"?\s*[,;]\s*"?(?:value|y|v)"?\s*$/iu.test(first)) {
     return "metric_csv";
   }
-  if (/^\[\s*(?:[{\]]|$)/u.test(head)) return "whole";
+  if (ARRAY_OF_OBJECTS.test(head)) return "whole";
   if (!head.startsWith("{") || second === undefined || isJson(first)) return "lines";
   // The object goes on over the next lines. A wrapper's own objects must not be torn from it.
   if (/^\{\s*"logs"\s*:\s*\[/u.test(head)) return "whole";

@@ -214,12 +214,12 @@ function summaryOf(deliveries) {
 }
 
 /** @param {Incident} incident @param {{ whole: boolean }} options */
-function numbers({ evidence, occurrences, lastSeenAt }, { whole }) {
+function numbers({ part, evidence, occurrences, lastSeenAt }, { whole }) {
   const { unit } = evidence;
   /** @type {[string, string | Node][]} */
   const rows = [
     ["Observed", measure(evidence.observed, unit)],
-    ["Peak", measure(evidence.peak, unit)],
+    [part === "drop" ? "Lowest" : "Peak", measure(evidence.peak, unit)],
     ["Expected", measure(evidence.expected, unit)],
     ["Ratio", evidence.ratio === null ? "new, was 0" : `${number(evidence.ratio)}×`],
     ["z", number(evidence.z)],

@@ -151,6 +151,10 @@ describe("silence", () => {
       for (const { lastStepMs } of feed.detector.openSignals()) steps.add(lastStepMs % STEP_MS);
     }
     expect([...steps]).toEqual([0]);
+    feed.live(endMs + 11 * MINUTE, SECOND, { perMinute: 600 });
+    const ended = feed.first("resolved", "pipeline").signal;
+    expect(ended.onsetMs).toBe(signal.onsetMs);
+    expect(ended.evidence.sentence).toContain("for 11 min");
   });
 
   test("of one service that does not come back after a freeze is found after the grace", () => {

@@ -95,8 +95,8 @@ export class Detector {
       records += deltas.records[cell] ?? 0;
       if (!this.#add(deltas, cell, receiptMs)) late += deltas.records[cell] ?? 0;
     }
+    this.#endPipeline(receiptMs); // Before the silence that it tells of is over.
     this.#arrivals.arrive(receiptMs, records);
-    this.#endPipeline(receiptMs);
     for (const slot of this.#touched.slots) this.#deliver(slot, receiptMs);
     this.#book.sortPending();
     return { late };

@@ -65,8 +65,10 @@ export interface FactNumbers {
   readonly evidence: string;
   readonly sampleSize: string;
   readonly baselineAge: string;
-  /** The worst that was seen: the least for a drop, else the most. */
+  /** The most extreme that was seen, such as "12.4 %". */
   readonly peak: string;
+  /** The same with its word: "peak 12.4 %", or "lowest 3/min" for a drop. */
+  readonly worst: string;
 }
 
 export function severityWord(severity: Severity): string {
@@ -94,7 +96,7 @@ export function factsOf(task: DeliveryTask): Facts {
     kind: clip(flatten(`${incident.kind} ${incident.part}`), NAME_CHARS_MAX),
     headline,
     lockLine: resolved
-      ? `RESOLVED ${headline} – after ${openFor}${peakText(numbers)}`
+      ? `RESOLVED ${headline} – after ${openFor}${worstText(numbers)}`
       : `${lead}${severityWord(incident.severity)} ${headline} – ${versus}`,
     sentence,
     versus,
@@ -140,8 +142,9 @@ function openDuration(incident: Incident): string {
   return formatDuration(from === null || to === null ? null : to - from);
 }
 
-function numbersOf({ evidence }: Incident): FactNumbers {
+function numbersOf({ part, evidence }: Incident): FactNumbers {
   const { unit } = evidence;
+  const peak = formatQuantity(evidence.peak, unit);
   return {
     observed: formatQuantity(evidence.observed, unit),
     expected: formatQuantity(evidence.expected, unit),
@@ -153,7 +156,8 @@ function numbersOf({ evidence }: Incident): FactNumbers {
     evidence: `${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)} nats`,
     sampleSize: `${formatNumber(evidence.sampleSize)} records`,
     baselineAge: formatDuration(evidence.baselineAgeSeconds),
-    peak: formatQuantity(evidence.peak, unit),
+    peak,
+    worst: `${part === "drop" ? "lowest" : "peak"} ${peak}`,
   };
 }
 
@@ -169,8 +173,8 @@ function versusText({ kind, severity, evidence }: Incident, numbers: FactNumbers
 }
 
 /** ", peak 12.4 %", for the end of an incident. */
-export function peakText(numbers: FactNumbers | null): string {
-  return numbers === null ? "" : `, peak ${numbers.peak}`;
+export function worstText(numbers: FactNumbers | null): string {
+  return numbers === null ? "" : `, ${numbers.worst}`;
 }
 
 function lowerFirst(text: string): string {

@@ -1,5 +1,5 @@
 import { clip, type DeliveryTask, flatten, type Severity } from "@tracer/core";
-import { type Facts, factsOf, isoText, peakText } from "../facts.ts";
+import { type Facts, factsOf, isoText, worstText } from "../facts.ts";
 
 const COLUMNS_MAX = 78;
 const LINK_CHARS_MAX = 500;
@@ -49,7 +49,7 @@ function body(task: DeliveryTask, facts: Facts, resolved: boolean, paint: Paint)
   const dim = (text: string) => paint(text, CODES.dim);
   const lines: string[] = [];
   if (resolved) {
-    lines.push(`after ${facts.openFor}, ${facts.closeReason}${peakText(facts.numbers)}`);
+    lines.push(`after ${facts.openFor}, ${facts.closeReason}${worstText(facts.numbers)}`);
   } else {
     lines.push(...wrap(facts.sentence));
   }

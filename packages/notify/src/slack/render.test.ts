@@ -49,7 +49,7 @@ test("the peak is what the detector says it was, not what is shown now", () => {
     sparkline: [900, 12, null],
   } as const;
   const { text } = renderCard(aDeliveryTask("resolve", { incident, evidence }));
-  expect(text).toContain("peak 7/min");
+  expect(text).toContain("lowest 7/min");
 });
 
 test("critical beside a share under the half says which share made it so, also in an escalation", () => {

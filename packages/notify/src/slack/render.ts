@@ -1,5 +1,5 @@
 import type { DeliveryTask } from "@tracer/core";
-import { type Facts, factsOf, isoText, peakText, severityWord, unixSeconds } from "../facts.ts";
+import { type Facts, factsOf, isoText, severityWord, unixSeconds, worstText } from "../facts.ts";
 import { codeSpan, dateToken, escapeMrkdwn, escapeUnlinked } from "./escape.ts";
 
 /** Slack refuses blocks near 13,200 characters of text; the sum stays under this by construction. */
@@ -87,7 +87,7 @@ export function renderReply(task: DeliveryTask, { maybeRepeat = false } = {}): S
   const facts = factsOf(task);
   const word = severityWord(task.incident.severity);
   const lead = isResolved(task)
-    ? `${facts.emoji} *Resolved after ${facts.openFor}* – ${facts.closeReason}${peakText(facts.numbers)}`
+    ? `${facts.emoji} *Resolved after ${facts.openFor}* – ${facts.closeReason}${worstText(facts.numbers)}`
     : task.action === "escalate"
       ? `${facts.emoji} *Escalated to ${word}*`
       : `${facts.emoji} *Still open after ${facts.openFor}* (${word})`;
@@ -155,7 +155,7 @@ function leadText(task: DeliveryTask, facts: Facts, resolved: boolean): string {
   const { numbers } = facts;
   const lines: string[] = [];
   if (resolved) {
-    lines.push(`*Resolved after ${facts.openFor}* – ${facts.closeReason}${peakText(numbers)}`);
+    lines.push(`*Resolved after ${facts.openFor}* – ${facts.closeReason}${worstText(numbers)}`);
     if (numbers !== null) lines.push(`${numbers.expected} expected (${numbers.band})`);
   } else {
     const since = `since ${sinceToken(task)}`;

@@ -44,6 +44,14 @@ describe("what is new is found", () => {
     expect(alertRows(scores.slice(2_001))).toEqual([]);
   });
 
+  test("one broken reading, a million times too large, has no echo", () => {
+    const random = noise(16);
+    const scores = scoresOf(
+      Array.from({ length: 3_500 }, (_, row) => (row === 3_000 ? 1e6 : random())),
+    );
+    expect(alertRows(scores.slice(2_900))).toEqual([100]);
+  });
+
   test("a shift of the level that lasts is one event, not one a row", () => {
     const random = noise(8);
     const scores = scoresOf(

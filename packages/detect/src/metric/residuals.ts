@@ -7,8 +7,8 @@ export const RESIDUALS = 8;
 
 /** A learned value is held within this many mean deviations of the rolling median: an outlier leaves little trace. */
 const LEARNED_DEVIATIONS = 6;
-/** The mean deviation itself learns a deviation up to this many times its size: it can grow, by 5 % a row. */
-const DEVIATION_DEVIATIONS = 24;
+/** Spreads and the mean deviation itself learn up to this many mean deviations: they can grow, by 5 % a row. */
+const SPREAD_DEVIATIONS = 24;
 /** Beyond this many a value is judged as this: a broken reading cannot blind the detector for long. */
 const OUTLIER_DEVIATIONS = 1e6;
 /** Rows before deviations are believed. */
@@ -53,10 +53,14 @@ export class Residuals {
 
   /** A value within so many deviations of the rolling median; as it is while deviations are not believed. */
   #held(value: number, deviations: number): number {
-    if (this.#rows <= HELD_ROWS_MIN || this.#deviation.mean === 0) return value;
     const median = this.#shortMedian.median;
-    const reach = deviations * this.#deviation.mean;
+    const reach = this.#reach(deviations);
     return Math.min(median + reach, Math.max(median - reach, value));
+  }
+
+  #reach(deviations: number): number {
+    const believed = this.#rows > HELD_ROWS_MIN && this.#deviation.mean > 0;
+    return believed ? deviations * this.#deviation.mean : Number.POSITIVE_INFINITY;
   }
 
   #compare(timestampMs: number, value: number): void {
@@ -71,7 +75,7 @@ export class Residuals {
     this.#put(5, level, this.#slowestLevel.mean);
     this.values[6] = logRatio(this.#fastSpread.with(spread), this.#slowSpread.mean);
     this.values[7] = logRatio(this.#fastProfileSpread.mean, this.#slowProfileSpread.mean);
-    const apart = Math.abs(this.values[0] ?? 0);
+    const apart = Math.min(Math.abs(this.values[0] ?? 0), this.#reach(SPREAD_DEVIATIONS));
     this.#fastProfileSpread.learn(apart);
     this.#slowProfileSpread.learn(apart);
   }
@@ -87,11 +91,11 @@ export class Residuals {
     if (this.#rows > 0 && interval > 0) this.#interval.learn(Math.min(interval, INTERVAL_MS_MAX));
     this.#previousMs = timestampMs;
 
-    const spread = this.#rows === 0 ? 0 : Math.abs(value - this.#fastLevel.mean);
+    const limited = this.#held(value, SPREAD_DEVIATIONS);
+    const spread = this.#rows === 0 ? 0 : Math.abs(limited - this.#fastLevel.mean);
     this.#fastSpread.learn(spread);
     this.#slowSpread.learn(spread);
     const held = this.#held(value, LEARNED_DEVIATIONS);
-    const limited = this.#held(value, DEVIATION_DEVIATIONS);
     this.#deviation.learn(Math.abs(limited - this.#shortMedian.median));
     this.#fastLevel.learn(held);
     this.#slowLevel.learn(held);

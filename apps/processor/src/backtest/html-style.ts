@@ -33,6 +33,7 @@ a { color: var(--accent); }
 .figures dd { font-size: 1.35rem; font-weight: 600; font-variant-numeric: tabular-nums; }
 .panel { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; }
 .scroll { overflow-x: auto; }
+.scroll table { min-width: 46rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 caption { text-align: left; color: var(--dim); padding: .6rem .9rem 0; font-size: .85rem; }
 th, td { text-align: left; padding: .45rem .9rem; border-top: 1px solid var(--line); vertical-align: top; }

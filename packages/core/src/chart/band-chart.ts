@@ -50,7 +50,7 @@ interface Frame {
 }
 
 const MARGIN = { left: 58, right: 14, top: 14, bottom: 24 } as const;
-const ROW_TICKS = 4;
+const ROW_TICKS = 5;
 const TICK_WIDTH = 78;
 const LABEL_HALF_WIDTH = 12;
 const MARK_WIDTH_MIN = 3;

@@ -163,6 +163,8 @@ describe.concurrent("tracer backtest", () => {
     }
     const empty = await backtest([await file("empty.log", "")]);
     expect([empty.code, empty.stderr]).toEqual([1, "There were no log records.\n"]);
+    const timeless = await backtest([await file("timeless.log", '{"service":"a"}\n')]);
+    expect([timeless.code, timeless.stderr.startsWith("No record has a time")]).toEqual([1, true]);
     const text = await backtest([await file("plain.txt", "[12:00] up\nhello\n")]);
     expect([text.code, text.stderr]).toEqual([1, "None of 2 records could be read.\n"]);
   });

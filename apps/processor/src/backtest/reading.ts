@@ -98,7 +98,9 @@ export class Reading {
   #note(report: DecodeReport, input: number, before: number): void {
     const problem = ({ index, field, reason }: DecodeReport["errors"][number]) => {
       const where = field === null ? "" : `${field}: `;
-      return { input, record: before + index + 1, reason: `${where}${reason}` };
+      // A byte of a block says nothing about the file.
+      const said = reason.replace(/ at byte \d+/u, "");
+      return { input, record: before + index + 1, reason: `${where}${said}` };
     };
     if (report.rejected > 0) {
       const room = PROBLEMS_MAX - this.#problems.length;

@@ -23,7 +23,7 @@ export function textReport(report: BacktestReport, { color }: TextOptions): stri
     lines.push(style.bold(alerting.length > 0 ? "No alert" : "No alert for any service"));
     for (const service of quiet.slice(0, QUIET_NAMED_MAX)) {
       lines.push(
-        `  ${nameOf(service)}  ${style.dim(`${formatNumber(service.records)} records`)}`,
+        `  ${nameOf(service)}  ${style.dim(counted(service.records, "record"))}`,
         ...heldLines(service).map((line) => style.dim(`    ${line}`)),
       );
     }

@@ -66,16 +66,21 @@ export async function backtest(context: CommandContext, args: BacktestArgs): Pro
     ? `${JSON.stringify(report, null, 2)}\n`
     : textReport(report, { color: color(stdout) });
   if (!stdout.write(text)) await once(stdout, "drain", { signal: stop }).catch(() => {});
-  if (report.parse.records === 0) {
-    const { rejected } = report.parse;
-    stderr.write(
-      rejected === 0
-        ? "There were no log records.\n"
-        : `None of ${rejected} records could be read.\n`,
-    );
+  const nothing = nothingJudged(report);
+  if (nothing !== null) {
+    stderr.write(`${nothing}\n`);
     return Exit.failed;
   }
   return judge(report, failOn, stderr);
+}
+
+/** Why the report says nothing, or null: a check that looked at nothing must not pass. */
+function nothingJudged({ parse }: BacktestReport): string | null {
+  if (parse.from !== null) return null;
+  if (parse.records > 0) return "No record has a time that can be read: nothing was judged.";
+  return parse.rejected === 0
+    ? "There were no log records."
+    : `None of ${parse.rejected} records could be read.`;
 }
 
 async function writePage(path: string, page: string): Promise<void> {

@@ -142,8 +142,10 @@ test("both are killed at once, and the number of the server is now another proce
   const { child } = await startOther(dataDir);
   const pid = postmasterPid(dataDir) ?? 0;
   process.kill(pid, "SIGSTOP"); // So that it cannot tidy up.
+  const ended = once(child, "exit");
   child.kill("SIGKILL");
   process.kill(pid, "SIGKILL");
+  await ended;
   await expect.poll(() => isRunning(pid)).toBe(false);
   const pidFile = join(dataDir, "postgres", "data", "postmaster.pid");
   const stale = readFileSync(pidFile, "utf8").replace(String(pid), String(process.ppid));

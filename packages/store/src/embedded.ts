@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { TracerError } from "@tracer/core";
 import { findBinaries, reachableBinaries, type ServerBinaries } from "./embedded-binaries.ts";
 import { type Cluster, openCluster, stopOrphan } from "./embedded-cluster.ts";
@@ -8,6 +9,9 @@ import { lockFolder } from "./folder-lock.ts";
 
 /** Between finding a free port and the server taking it, another program may take it. */
 const PORT_TRIES_MAX = 5;
+/** How often, and after what pause, a start is tried again while an old server's helpers still end. */
+const ORPHAN_TRIES_MAX = 40;
+const ORPHAN_PAUSE_MS = 250;
 /** A Tracer that was killed and is started again at once may find the old lock for a moment. */
 const LOCK_WAIT_MS = 1_000;
 
@@ -87,6 +91,7 @@ async function runOnFreePort(
   binaries: ServerBinaries,
   settings: Readonly<Record<string, string>>,
 ): Promise<{ server: RunningServer; port: number }> {
+  let orphanTries = 0;
   for (let tries = 1; ; tries += 1) {
     const port = await freePort();
     try {
@@ -94,7 +99,14 @@ async function runOnFreePort(
       return { server, port };
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      if (tries < PORT_TRIES_MAX && reason.includes("Address already in use")) continue;
+      if (tries - orphanTries < PORT_TRIES_MAX && reason.includes("Address already in use"))
+        continue;
+      // The helpers of a server that was killed notice it within a second or so, and leave.
+      if (reason.includes("pre-existing shared memory") && orphanTries < ORPHAN_TRIES_MAX) {
+        orphanTries += 1;
+        await pause(ORPHAN_PAUSE_MS);
+        continue;
+      }
       throw new TracerError(
         "DATA_DIR_UNUSABLE",
         `The database in ${cluster.folder} does not start. ${reason}`,

@@ -93,7 +93,9 @@ function encodingsOf(header: string | undefined): string[] {
   return encodings;
 }
 
-function createInflater(encoding: string, raw = false): Transform | null {
+type Inflater = Transform & { readonly bytesWritten: number };
+
+function createInflater(encoding: string, raw = false): Inflater | null {
   switch (encoding) {
     case "gzip":
     case "x-gzip":
@@ -112,29 +114,44 @@ function createInflater(encoding: string, raw = false): Transform | null {
 }
 
 async function inflate(body: Buffer, encoding: string, share: InFlightShare): Promise<Buffer> {
-  // Half of the clients that say "deflate" leave out the zlib header, which starts with 0x_8.
-  const raw = encoding === "deflate" && ((body[0] ?? 0) & 0x0f) !== 8;
-  const inflater = createInflater(encoding, raw);
-  if (inflater === null) throw new TracerError("ENCODING_UNKNOWN", "Unknown Content-Encoding.");
   const bytesMax = Math.min(
     INFLATED_BYTES_MAX,
     Math.max(INFLATED_BYTES_FREE, body.length * RATIO_MAX),
   );
   const chunks: Buffer[] = [];
   let length = 0;
+  const take = (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > bytesMax) {
+      throw new TracerError(
+        "BODY_INFLATES_TOO_MUCH",
+        `The body inflates to more than ${bytesMax} bytes; send smaller batches.`,
+      );
+    }
+    share.grow(chunk.length);
+    chunks.push(chunk);
+  };
+  let rest = body;
+  do {
+    rest = await inflatePart(rest, encoding, take);
+  } while (encoding === "zstd" && rest.length > 0); // Node's stream ends with the first frame.
+  return Buffer.concat(chunks, length);
+}
+
+/** Inflates up to where the stream ends by itself; what it left over. */
+async function inflatePart(
+  body: Buffer,
+  encoding: string,
+  take: (chunk: Buffer) => void,
+): Promise<Buffer> {
+  // Half of the clients that say "deflate" leave out the zlib header, which starts with 0x_8.
+  const raw = encoding === "deflate" && ((body[0] ?? 0) & 0x0f) !== 8;
+  const inflater = createInflater(encoding, raw);
+  if (inflater === null) throw new TracerError("ENCODING_UNKNOWN", "Unknown Content-Encoding.");
   inflater.end(body);
   try {
     for await (const chunk of inflater) {
-      if (!Buffer.isBuffer(chunk)) continue;
-      length += chunk.length;
-      if (length > bytesMax) {
-        throw new TracerError(
-          "BODY_INFLATES_TOO_MUCH",
-          `The body inflates to more than ${bytesMax} bytes; send smaller batches.`,
-        );
-      }
-      share.grow(chunk.length);
-      chunks.push(chunk);
+      if (Buffer.isBuffer(chunk)) take(chunk);
     }
   } catch (error) {
     if (error instanceof TracerError) throw error;
@@ -142,7 +159,7 @@ async function inflate(body: Buffer, encoding: string, share: InFlightShare): Pr
   } finally {
     inflater.destroy();
   }
-  return Buffer.concat(chunks, length);
+  return inflater.bytesWritten > 0 ? body.subarray(inflater.bytesWritten) : Buffer.alloc(0);
 }
 
 function inflateError(error: unknown, encoding: string): TracerError {

@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { isLoopback, readConfig } from "./config.ts";
 
 test("an empty environment gives the defaults of the contract", () => {
@@ -60,7 +60,9 @@ test("default secrets are refused", () => {
 });
 
 test("a secret can be given as a file, and not twice", () => {
-  const path = join(mkdtempSync(join(tmpdir(), "tracer-config-")), "key");
+  const folder = mkdtempSync(join(tmpdir(), "tracer-config-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "key");
   writeFileSync(path, "9f86d081884c7d659a2f\n");
   expect(readConfig({ TRACER_ADMIN_KEY_FILE: path }).adminKey).toBe("9f86d081884c7d659a2f");
   const both = { TRACER_ADMIN_KEY_FILE: path, TRACER_ADMIN_KEY: "9f86d081884c7d659a2f" };

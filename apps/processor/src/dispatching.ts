@@ -46,9 +46,7 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   const dispatcher = new Dispatcher({
     channels,
     claim: (channel, limit) =>
-      store.claimDeliveries(pool, {
-        ...{ processorId, limit, leaseSeconds: LEASE_SECONDS, channel },
-      }),
+      store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds: LEASE_SECONDS }),
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
     linkOf: (incidentId) => `${linkBase()}/i/${incidentId}`,
@@ -72,9 +70,8 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   stack.use(claiming);
   stack.use(
     startLoop({ name: "resolve", idleMs: RESOLVE_MS, jitter: 0.2, observe }, async () => {
-      const resolved = await store.resolveQuiet(pool, {
-        ...{ limit: RESOLVED_AT_ONCE_MAX, watch: { processorId, quietSeconds } },
-      });
+      const watch = { processorId, quietSeconds };
+      const resolved = await store.resolveQuiet(pool, { limit: RESOLVED_AT_ONCE_MAX, watch });
       if (resolved.length === 0) return;
       observe({ name: "incidents_resolved", count: resolved.length });
       claiming.wake();

@@ -71,8 +71,7 @@ export class EventTimeRun {
     this.#options = options;
     this.directory = new SeriesDirectory({ seriesMax });
     this.#projectId = this.directory.project("default");
-    const slotsMax = this.directory.seriesMax + this.directory.projectsMax;
-    this.detector = new Detector({ seriesMax: slotsMax, latenessSeconds });
+    this.detector = new Detector({ seriesMax: this.directory.slotsMax, latenessSeconds });
   }
 
   /** Takes whole records; says what could not be read of them. */

@@ -18,7 +18,7 @@ const SLICE_BYTES = 128 * 1024;
 const SPARE_DELTAS_MAX = 4;
 /** A column set that grew beyond this is not kept. */
 const SPARE_CELLS_MAX = 4_096;
-/** Silent services whose memory is returned in one round. */
+/** How often the memory of services that are silent for long is given back. */
 const RELEASE_EACH_MS = 10_000;
 
 export interface PipelineOptions {
@@ -78,16 +78,14 @@ export class Pipeline {
       if (full) throw tooManyCells();
       const { late } = this.#options.detector.observe(deltas, receiptMs);
       const { accepted, rejected, future } = report;
-      const { protocol } = origin;
-      const bytesTotal = bytes.length;
       observe({
         name: "records_counted",
-        protocol,
+        protocol: origin.protocol,
         accepted,
         rejected,
         late,
         future,
-        bytes: bytesTotal,
+        bytes: bytes.length,
       });
       this.#announce(this.#options.detector.takeTransitions());
       return report;

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { join, resolve } from "node:path";
 import { type Clock, TracerError } from "@tracer/core";
 import { Detector, IDLE_SECONDS } from "@tracer/detect";
@@ -29,10 +30,9 @@ export interface RestoredState extends DetectorState {
 /** A detector that has seen nothing. */
 export function createState(config: Config): DetectorState {
   const { seriesMax, latenessSeconds, staleSeconds } = config;
-  const directory = new SeriesDirectory({ seriesMax });
-  // Beyond SERIES_MAX the directory holds one more slot per project: its services together, `(other)`.
-  const slotsMax = directory.seriesMax + directory.projectsMax;
-  const detector = new Detector({ seriesMax: slotsMax, latenessSeconds, staleSeconds });
+  // Another at each start, so that nobody can choose names that all fall into one place.
+  const directory = new SeriesDirectory({ seriesMax, seed: randomInt(2 ** 32) });
+  const detector = new Detector({ seriesMax: directory.slotsMax, latenessSeconds, staleSeconds });
   return { directory, detector };
 }
 

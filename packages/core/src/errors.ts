@@ -26,7 +26,7 @@ export type ErrorCode =
   | "HOST_FORBIDDEN"
   | "INPUT_INVALID"
   | "NOT_FOUND"
-  | "NOT_READY"
+  | "LISTENERS_FULL"
   | "INTERNAL";
 
 /** A failure we expect. `code` is public: documented, tested, never reused. `details` is safe to show. */

@@ -102,25 +102,30 @@ export function ewmaGain(learned: number): number {
   return Math.max(EWMA_ALPHA, 1 / learned);
 }
 
+interface Ewma {
+  readonly mean: SeriesColumns["ewmaRecords"];
+  readonly variance: SeriesColumns["ewmaRecordsVariance"];
+  readonly learned: SeriesColumns["ewmaRecordsLearned"];
+}
+
 // δ = x − m; m += αδ; v = (1 − α)(v + αδ²), with α = 1/n while fewer than its memory are known.
+function learnEwma({ mean, variance, learned }: Ewma, slot: number, value: number): void {
+  const count = learned.at(slot) + 1;
+  learned.set(slot, count);
+  const alpha = ewmaGain(count);
+  const delta = value - mean.at(slot);
+  mean.add(slot, alpha * delta);
+  variance.set(slot, (1 - alpha) * (variance.at(slot) + alpha * delta * delta));
+}
+
 function learnEwmaRecords(columns: SeriesColumns, slot: number, records: number): void {
-  const learned = columns.ewmaRecordsLearned.at(slot) + 1;
-  columns.ewmaRecordsLearned.set(slot, learned);
-  const alpha = ewmaGain(learned);
-  const delta = records - columns.ewmaRecords.at(slot);
-  columns.ewmaRecords.add(slot, alpha * delta);
-  const variance = columns.ewmaRecordsVariance.at(slot);
-  columns.ewmaRecordsVariance.set(slot, (1 - alpha) * (variance + alpha * delta * delta));
+  const { ewmaRecords: mean, ewmaRecordsVariance: variance } = columns;
+  learnEwma({ mean, variance, learned: columns.ewmaRecordsLearned }, slot, records);
 }
 
 function learnEwmaShare(columns: SeriesColumns, slot: number, share: number): void {
-  const learned = columns.ewmaShareLearned.at(slot) + 1;
-  columns.ewmaShareLearned.set(slot, learned);
-  const alpha = ewmaGain(learned);
-  const delta = share - columns.ewmaShare.at(slot);
-  columns.ewmaShare.add(slot, alpha * delta);
-  const variance = columns.ewmaShareVariance.at(slot);
-  columns.ewmaShareVariance.set(slot, (1 - alpha) * (variance + alpha * delta * delta));
+  const { ewmaShare: mean, ewmaShareVariance: variance } = columns;
+  learnEwma({ mean, variance, learned: columns.ewmaShareLearned }, slot, share);
 }
 
 /** Known closed buckets before the one being filled, skipping the newest `skip`: for window statistics. */

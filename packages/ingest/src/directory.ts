@@ -22,7 +22,7 @@ export interface SeriesDirectoryOptions {
  * `release`, then is reused. Finding a known series from bytes builds no string; a name is cleaned
  * (`cleanName`) only when its bytes are not found as they are, which is why clean names cost nothing.
  * Besides `seriesMax` series there is at most one `(other)` per project, with environment "", so slots are
- * below `seriesMax + projectsMax`.
+ * below `slotsMax`.
  */
 export class SeriesDirectory {
   readonly seriesMax: number;
@@ -47,6 +47,11 @@ export class SeriesDirectory {
     this.projectsMax = projectsMax;
     this.#scopes = new ByteTable(seed);
     this.#series = new ByteTable(seed ^ 0x5bd1e995);
+  }
+
+  /** What every slot is below, however many are given out. */
+  get slotsMax(): number {
+    return this.seriesMax + this.projectsMax;
   }
 
   /** Series held now, each project's `(other)` included. */
@@ -149,8 +154,7 @@ export class SeriesDirectory {
    */
   restore(slot: number, key: SeriesKey, other: boolean): boolean {
     const { environment, service } = key;
-    const slotMax = this.seriesMax + this.projectsMax - 1;
-    if (!Number.isSafeInteger(slot) || slot < this.slotEnd || slot > slotMax) return false;
+    if (!Number.isSafeInteger(slot) || slot < this.slotEnd || slot >= this.slotsMax) return false;
     if (environment !== cleanName(environment) || service !== cleanName(service)) return false;
     if (!other && this.#series.size - this.#otherCount >= this.seriesMax) return false;
     const projectId = this.project(key.project);

@@ -30,7 +30,7 @@ export function statusOf(code: ErrorCode): number {
       return 415;
     case "INGEST_BUSY":
     case "SHUTTING_DOWN":
-    case "NOT_READY":
+    case "LISTENERS_FULL":
     case "DATABASE_UNAVAILABLE":
       return 503;
     default:

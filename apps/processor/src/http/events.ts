@@ -21,7 +21,7 @@ export const eventRoutes: FastifyPluginAsync<EventRoutesOptions> = async (app, {
 
   app.get("/api/v1/events", async (request, reply) => {
     if (open.size >= LISTENERS_MAX) {
-      throw new TracerError("INGEST_BUSY", "Too many pages are listening; close one.");
+      throw new TracerError("LISTENERS_FULL", "Too many pages are listening; close one.");
     }
     reply.hijack();
     const { raw } = reply;

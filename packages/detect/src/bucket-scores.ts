@@ -3,6 +3,11 @@
 const SCORE_MAX = 99;
 const EXACT_BELOW = 4;
 const TAIL_TERMS_MAX = 1_000;
+/** A normal distribution's standard deviation is so many times its median absolute deviation. */
+const DEVIATION_PER_MAD = 1.4826;
+/** The mean of a Poisson count lies at most this far above its median, and so far below. */
+const MEAN_ABOVE_MEDIAN_MAX = Math.LN2;
+const MEAN_BELOW_MEDIAN_MAX = 1 / 3;
 
 /** Mean and variance of the known values, in two passes about the first: exact for whole numbers. */
 export function meanAndVariance(values: readonly number[]): { mean: number; variance: number } {
@@ -46,6 +51,43 @@ export function shareScore(
   return clamp((errors / records - share) / Math.sqrt(variance));
 }
 
+/** Median, and the median absolute deviation in the unit of a standard deviation. 0 and 0 of nothing. */
+export function medianAndSpread(values: readonly number[]): { median: number; spread: number } {
+  const median = medianOf(values);
+  const spread = DEVIATION_PER_MAD * medianOf(values.map((value) => Math.abs(value - median)));
+  return { median, spread };
+}
+
+/**
+ * Deviations of a count from the median, in units of `spread`, which counts as at least the chance of so many. Where
+ * few are expected the exact tail speaks too, for the mean nearest to the count that has this median: the lesser counts.
+ */
+export function robustCountScore(count: number, median: number, spread: number): number {
+  const robust = clamp((count - median) / Math.max(spread, Math.sqrt(Math.max(median, 1))));
+  if (robust >= 0) {
+    return Math.max(0, Math.min(robust, countScore(count, median + MEAN_ABOVE_MEDIAN_MAX, 1)));
+  }
+  const least = Math.max(0, median - MEAN_BELOW_MEDIAN_MAX);
+  return Math.min(0, Math.max(robust, countScore(count, least, 1)));
+}
+
+/** The same for a share of errors: the spread counts as at least the chance of so many draws. */
+export function robustShareScore(
+  errors: number,
+  records: number,
+  median: number,
+  spread: number,
+): number | null {
+  if (records === 0) return null;
+  if (median > 0.5) {
+    const successes = robustShareScore(records - errors, records, 1 - median, spread);
+    return successes === null ? null : 0 - successes; // The rarer of the two is what chance counts.
+  }
+  const chance = robustCountScore(errors, median * records, 0);
+  const robust = clamp((errors / records - median) / Math.max(spread, 1e-12));
+  return Math.abs(robust) < Math.abs(chance) ? robust : chance;
+}
+
 /** ln((now + a) ÷ (before + a)): finite from zero and to zero. */
 export function rateOfChange(now: number, before: number, a = 1): number {
   return Math.log((now + a) / (before + a));
@@ -59,6 +101,13 @@ export function ewmaScore(
   varianceMin: number,
 ): number {
   return clamp((value - mean) / Math.sqrt(Math.max(variance, varianceMin, 1e-12)));
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  const half = sorted.length >> 1;
+  const upper = sorted[half] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? 0) + upper) / 2;
 }
 
 function clamp(score: number): number {

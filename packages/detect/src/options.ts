@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 
-/** What may decide. `evidence` judges every step; the others judge every closed 60-second bucket. */
-export const RULES = ["evidence", "z_score", "ewma", "rate_of_change"] as const;
+/**
+ * What may decide. `evidence` judges every step; the others judge every closed 60-second bucket. A snapshot
+ * keeps the place in this list: a new one goes to the end.
+ */
+export const RULES = ["evidence", "z_score", "ewma", "rate_of_change", "median_mad"] as const;
 
 export type Rule = (typeof RULES)[number];
 

@@ -7,7 +7,7 @@ import { Feed, HOUR, MINUTE, NOON_MS, notFinite, SECOND } from "./feed.test-help
 const steady = { perMinute: 100, errorShare: 0.02 };
 
 describe("design.md §9, detection", () => {
-  test.each(["z_score", "ewma", "rate_of_change", "evidence"] as const)(
+  test.each(["z_score", "ewma", "rate_of_change", "median_mad", "evidence"] as const)(
     "rate of change from zero, and constant baseline then +1: finite text, finite JSON (%s)",
     (rule) => {
       const feed = new Feed({ rules: [rule] });
@@ -43,7 +43,7 @@ describe("design.md §9, detection", () => {
     expect(evidence.z).toBeGreaterThan(4);
   });
 
-  test.each(["z_score", "ewma"] as const)(
+  test.each(["z_score", "ewma", "median_mad"] as const)(
     "regime change 10 → 100: baseline follows within the window (%s)",
     (rule) => {
       const feed = new Feed({ rules: [rule] });
@@ -71,7 +71,7 @@ describe("design.md §9, detection", () => {
     expect(level).toBeLessThan(120);
   });
 
-  test.each(["evidence", "z_score", "ewma", "rate_of_change"] as const)(
+  test.each(["evidence", "z_score", "ewma", "rate_of_change", "median_mad"] as const)(
     "score before learn: 2/min then 100/min fires (%s)",
     (rule) => {
       const feed = new Feed({ rules: [rule] });

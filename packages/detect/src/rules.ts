@@ -1,12 +1,12 @@
-import { ewmaScore } from "./bucket-scores.ts";
-import { bucketOf, closedBucket, knownBuckets, type RingBucket } from "./buckets.ts";
+import { ewmaScore, medianAndSpread, robustCountScore, robustShareScore } from "./bucket-scores.ts";
+import { BUCKET_STEPS, bucketOf, closedBucket, knownBuckets, type RingBucket } from "./buckets.ts";
 import { countZ, type JudgedBucket, SCORED_BUCKETS_MIN, shareChange, shareZ } from "./explain.ts";
 import type { Rule } from "./options.ts";
 import type { SeriesColumns } from "./series-columns.ts";
 
-/** The three classic rules, each on one closed 60-second bucket against the closed ones before it. */
+/** The classic rules, each on one closed 60-second bucket against the closed ones before it. */
 
-/** Deviations that fire, for `z_score` and `ewma`. */
+/** Deviations that fire, for `z_score`, `ewma` and `median_mad`. */
 const RULE_SCORE_MIN = 4;
 /** ln of the change that fires for `rate_of_change`: threefold. */
 const RULE_CHANGE_MIN = Math.log(3);
@@ -49,9 +49,34 @@ export function ruleScores(
       return ewmaScores(columns, slot, judged, few);
     case "rate_of_change":
       return changeScores(judged, closedBucket(columns, slot, openBucket, 1), few);
+    case "median_mad":
+      return medianScores(judged, knownBuckets(columns, slot, openBucket), few);
     default:
       return rule satisfies never;
   }
+}
+
+/** An outlier in the window moves neither a median nor a spread: a second incident is judged like the first. */
+function medianScores(
+  { records, errors, steps }: JudgedBucket,
+  known: readonly RingBucket[],
+  few: boolean,
+): RuleScores {
+  const counts = medianAndSpread(known.map((bucket) => bucket.records));
+  const heard = known.filter((bucket) => bucket.records > 0); // The share of nothing is missing.
+  const shares = medianAndSpread(heard.map((bucket) => bucket.errors / bucket.records));
+  const part = steps / BUCKET_STEPS;
+  const share =
+    heard.length < SCORED_BUCKETS_MIN
+      ? null
+      : robustShareScore(errors, records, shares.median, shares.spread);
+  return {
+    errors: few ? lowered(share) : share,
+    records:
+      known.length < SCORED_BUCKETS_MIN || steps === 0
+        ? null
+        : robustCountScore(records, counts.median * part, counts.spread * part),
+  };
 }
 
 function ewmaScores(

@@ -23,11 +23,13 @@ export const {
   integer,
   jsonb,
   pgTable,
+  real,
   smallint,
   text,
   timestamp,
   unique,
   uniqueIndex,
+  uuid,
 } = pgCore;
 export const { drizzle } = nodePostgres;
 export const { readMigrationFiles } = migrator;

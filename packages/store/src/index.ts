@@ -1,5 +1,22 @@
 export { type ClaimedDelivery, type ClaimOptions, claimDeliveries } from "./claim.ts";
 export {
+  DECISION_REACH_HOURS,
+  DECISION_STATES,
+  DECISIONS_KEPT_HOURS,
+  type Decision,
+  type DecisionState,
+  type DecisionsAround,
+  decisionsAround,
+  type IncidentAt,
+  incidentsAt,
+  nearestDecisions,
+  type RecordedDecision,
+  type SeriesId,
+  seriesIdOf,
+  wasRunning,
+  writeDecisions,
+} from "./decisions.ts";
+export {
   DELIVERY_STATES,
   type DeliveryRecord,
   type DeliveryState,

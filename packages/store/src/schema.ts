@@ -7,12 +7,14 @@ import {
   integer,
   jsonb,
   pgTable,
+  real,
   smallint,
   sql,
   text,
   timestamp,
   unique,
   uniqueIndex,
+  uuid,
 } from "./drizzle.ts";
 
 const time = (name: string) => timestamp(name, { withTimezone: true, mode: "string" });
@@ -199,4 +201,37 @@ export const apiKeys = pgTable(
     revokedAt: time("revoked_at"),
   },
   (table) => [index("api_keys_prefix").on(table.prefix)],
+);
+
+/**
+ * What the detector thought of a kind of signal of a service, from `at` (event time) until the next row of
+ * the same; kept for a day. Narrow, because there are many: no id, and the names of a service only as a hash.
+ */
+export const decisions = pgTable(
+  "decisions",
+  {
+    /** The first 128 bits of SHA-256 over project, environment and service. */
+    series: uuid().notNull(),
+    /** Start of the minute that was looked at, or the moment of a transition. */
+    at: time("at").notNull(),
+    /** From here to `at` minutes passed that nobody looked at; null when there were none. */
+    unseenFrom: time("unseen_from"),
+    recordedAt: time("recorded_at").notNull(),
+    kind: text().notNull(),
+    part: text().notNull(),
+    state: text().notNull(),
+    evidence: real(),
+    peakEvidence: real("peak_evidence"),
+    bar: real(),
+    observed: real(),
+    expected: real(),
+    expectedLow: real("expected_low"),
+    expectedHigh: real("expected_high"),
+    why: text().notNull(),
+  },
+  (table) => [
+    index("decisions_series").on(table.series, table.at),
+    // All rows of a flush have one time, so that the index is small.
+    index("decisions_recorded").on(table.recordedAt),
+  ],
 );

@@ -1,3 +1,4 @@
+import { sweepDecisions } from "./decisions.ts";
 import { type Executor, run } from "./executor.ts";
 
 /** How long what is over is kept. */
@@ -8,8 +9,11 @@ const PROCESSORS_KEPT_DAYS = 1;
 /** Longer than any processor waits between two tries: by then whoever has the channel has given up. */
 const UNCLAIMED_MINUTES = 10;
 
+/** Decisions are many and small: so many of them go where one row of another kind would. */
+const DECISIONS_PER_ROW = 5;
+
 export interface SweepOptions {
-  /** Rows of each kind in one call. */
+  /** Rows of each kind in one call; of decisions five times as many. */
   readonly limit: number;
   /** Those of the caller; deliveries for them are not its to give up here. */
   readonly channels: readonly string[];
@@ -26,7 +30,7 @@ export async function sweep(db: Executor, { limit, channels }: SweepOptions): Pr
   for (const statement of STATEMENTS) {
     swept += (await run(db, statement, [limit])).length;
   }
-  return swept;
+  return swept + (await sweepDecisions(db, limit * DECISIONS_PER_ROW));
 }
 
 const GIVE_UP_SQL = `

@@ -4,6 +4,7 @@ import { ExemplarRings, type SeriesDirectory } from "@tracer/ingest";
 import * as store from "@tracer/store";
 import { Announcer } from "./announcer.ts";
 import type { Config } from "./config.ts";
+import { DecisionRecorder } from "./decisions/recorder.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -29,9 +30,12 @@ export interface Detection extends AsyncDisposable {
   readonly detector: Detector;
   readonly pipeline: Pipeline;
   readonly announcer: Announcer;
+  readonly recorder: DecisionRecorder;
 }
 
 const FLUSH_MS = 500;
+/** Shorter than a minute, so that each closed one is looked at. */
+const RECORD_MS = 50_000;
 /** An open signal is sighted at least this often. */
 const SIGHT_SECONDS_MAX = 10;
 
@@ -62,19 +66,31 @@ export function startDetection(options: DetectionOptions): Detection {
   const flush = () => announcer.flush();
   const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, flush);
   const onSignals = announcing.wake;
-  const parts = { directory, detector, rings, announcer };
+  const recorder = new DecisionRecorder({
+    ...{ directory, detector, receiptMs, staleSeconds, observe },
+    write: (rows) => store.writeDecisions(pool, rows),
+  });
+  const recording = startLoop({ name: "decisions", idleMs: RECORD_MS, observe }, () =>
+    recorder.round(),
+  );
+  const parts = { directory, detector, rings, announcer, decisions: recorder };
   const pipeline = new Pipeline({ ...parts, receiptMs, observe, onSignals });
   return {
     directory,
     detector,
     pipeline,
     announcer,
+    recorder,
     [Symbol.asyncDispose]: async () => {
       await announcing[Symbol.asyncDispose]();
+      await recording[Symbol.asyncDispose]();
       // What was admitted is written before the end, if the database is there.
       await flush().catch((error: unknown) =>
         observe({ name: "loop_failed", loop: "announce", error }),
       );
+      await recorder
+        .round()
+        .catch((error: unknown) => observe({ name: "loop_failed", loop: "decisions", error }));
     },
   };
 }

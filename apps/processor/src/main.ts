@@ -78,6 +78,15 @@ function program(
       run(async () => (await import("./commands/send-test.ts")).sendTest, { channel }),
     );
   tracer
+    .command("why-not")
+    .description("ask the running Tracer why nothing fired for a service at a time")
+    .requiredOption("--service <name>", "whose records they are")
+    .requiredOption("--at <time>", "ISO 8601, epoch, 14:05, '10 min ago' or now")
+    .option("--environment <name>", "where it runs; without it, records that name none")
+    .option("--kind <kind>", "only this kind, such as error")
+    .option("--json", "the answer as JSON on stdout")
+    .action((args) => run(async () => (await import("./commands/why-not.ts")).whyNot, args));
+  tracer
     .command("migrate")
     .description("bring the database's schema up to date")
     .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));

@@ -59,6 +59,7 @@ export type TracerEvent =
       readonly maybeRepeat: boolean;
     }
   | { readonly name: "incidents_resolved"; readonly count: number }
+  | { readonly name: "decisions_dropped"; readonly count: number }
   | { readonly name: "series_full"; readonly seriesMax: number }
   | {
       readonly name: "snapshot_restored";
@@ -148,6 +149,7 @@ function createMetrics(registry: Registry) {
     repeats: counter("tracer_deliveries_maybe_repeated_total", "Sent after an unknown end.", [
       "channel",
     ]),
+    decisionsDropped: counter("tracer_decisions_dropped_total", "Decisions not recorded.", []),
     failures: counter("tracer_loop_failures_total", "Failed rounds of a worker loop.", ["loop"]),
     alertLatency: new Histogram({
       name: "tracer_alert_latency_seconds",
@@ -185,6 +187,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       return metrics.deliveries.inc({ channel: event.channel, outcome: event.outcome });
     case "sighting_dropped":
       return metrics.failures.inc({ loop: "announce" });
+    case "decisions_dropped":
+      return metrics.decisionsDropped.inc(event.count);
     case "loop_failed":
       return metrics.failures.inc({ loop: event.loop });
     case "snapshot_failed":
@@ -227,6 +231,8 @@ function write(log: Logger, event: TracerEvent): void {
       return log.warn(event, "A delivery could not be sent.");
     case "incidents_resolved":
       return log.info(event, "Incidents ended.");
+    case "decisions_dropped":
+      return log.warn(event, "Some decisions are not recorded: there was no room for them.");
     case "series_full":
       return log.warn(event, "SERIES_MAX is reached: new services are counted under (other).");
     case "snapshot_restored":

@@ -10,6 +10,7 @@ import {
   type SeriesDirectory,
 } from "@tracer/ingest";
 import type { Announcer } from "./announcer.ts";
+import type { DecisionRecorder } from "./decisions/recorder.ts";
 import type { Observe } from "./observe.ts";
 
 /** Bytes decoded before other requests and timers get their turn; about a millisecond of work. */
@@ -30,6 +31,8 @@ export interface PipelineOptions {
   readonly observe: Observe;
   /** Called when there is something to write. */
   readonly onSignals: () => void;
+  /** Keeps account of what was decided. */
+  readonly decisions: Pick<DecisionRecorder, "take" | "release">;
 }
 
 export interface BatchOrigin {
@@ -112,6 +115,7 @@ export class Pipeline {
   #announce(transitions: readonly Transition[]): void {
     if (transitions.length === 0) return;
     this.#options.announcer.take(transitions);
+    this.#options.decisions.take(transitions);
     this.#options.onSignals();
   }
 
@@ -123,6 +127,7 @@ export class Pipeline {
       detector.release(slot);
       rings.release(slot);
       directory.release(slot);
+      this.#options.decisions.release(slot);
     }
     if (directory.overflowed > 0 && !this.#overflowSaid) {
       this.#overflowSaid = true;

@@ -5,6 +5,7 @@ import { ChannelStates } from "./channel-states.ts";
 import { createChannels } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { WhyNot } from "./decisions/why-not.ts";
 import { startDetection } from "./detection.ts";
 import { startDispatching } from "./dispatching.ts";
 import { InFlight } from "./http/in-flight.ts";
@@ -95,6 +96,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
 
   const services = new ServicesView({ ...detection, clock });
+  const whyNot = new WhyNot({ ...detection, pool, receiptMs });
   const events = new LiveEvents(() => ({
     recordsTotal: observe.recordsAccepted(),
     services: services.count,
@@ -105,7 +107,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const http = stack.use(
     await startHttp({
       ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
-      ...{ services, events, channelStates, clock, wakeDispatch: dispatching.wake },
+      ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },
     }),
   );
   pageUrl = config.publicUrl ?? http.url;

@@ -1,4 +1,3 @@
-import { fingerprintOf } from "@tracer/core";
 import { aSighting, createTestDatabase, passTime, SIGHT_OPTIONS } from "@tracer/testkit";
 import { expect, test } from "vitest";
 import {
@@ -115,10 +114,10 @@ test("the incident that was open at a moment, while it is and after it ended", a
   await using database = await createTestDatabase();
   const { pool } = database;
   const sighting = aSighting({ onsetAgeMs: 600_000 });
-  const fingerprint = fingerprintOf(sighting.key);
   const [result] = await sight(pool, [sighting], SIGHT_OPTIONS);
   const nowMs = await serverTimeMs(pool);
-  const at = async (ms: number) => (await incidentsAt(pool, [fingerprint], ms)).map(({ id }) => id);
+  const at = async (ms: number) =>
+    (await incidentsAt(pool, [sighting.key], ms)).map(({ id }) => id);
   const id = result?.incidentId ?? "";
   expect(await at(nowMs - 540_000)).toEqual([id]);
   expect(await at(nowMs - 660_000)).toEqual([]);
@@ -126,6 +125,8 @@ test("the incident that was open at a moment, while it is and after it ended", a
   await passTime(pool, 60);
   expect(await at(nowMs - 540_000)).toEqual([id]);
   expect(await at(nowMs)).toEqual([]);
+  const elsewhere = { ...sighting.key, environment: "staging" };
+  expect(await incidentsAt(pool, [elsewhere], nowMs - 540_000)).toEqual([]);
 });
 
 test("whether Tracer ran then: a heartbeat around the moment; too long ago nobody knows", async () => {

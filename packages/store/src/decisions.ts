@@ -50,6 +50,8 @@ export const DECISIONS_KEPT_HOURS = 24;
 export const WHY_CHARS_MAX = 300;
 /** A row says nothing about what lies further from it than this: there is one an hour, or a little later. */
 export const DECISION_REACH_HOURS = 3;
+/** Incidents of one answer. */
+const INCIDENTS_MAX = 50;
 /** Beyond what a `real` holds. */
 const REAL_MAX = 1e30;
 
@@ -201,39 +203,50 @@ select count(*)::int as count from gone`;
 /** An incident that was open at a moment. */
 export interface IncidentAt {
   readonly id: string;
-  readonly fingerprint: string;
+  readonly kind: Kind;
+  readonly part: string;
   readonly openedMs: number;
   readonly closedMs: number | null;
   readonly title: string;
 }
 
-/** Which of some fingerprints had an incident open at a moment, by the database's time. */
+/** Incidents of some series that were open at a moment of the database's time, the newest first. */
 export async function incidentsAt(
   db: Executor,
-  fingerprints: readonly string[],
+  series: readonly SeriesKey[],
   atMs: number,
 ): Promise<IncidentAt[]> {
-  const rows = await run(db, INCIDENTS_SQL, [fingerprints, atMs]);
+  const rows = await run(db, INCIDENTS_SQL, [
+    series.map(({ project }) => project),
+    atMs,
+    series.map(({ environment }) => environment),
+    series.map(({ service }) => service),
+  ]);
   return rows.map((row) => ({
     id: textOf(row, "id"),
-    fingerprint: textOf(row, "fingerprint"),
+    kind: wordOf(row, "kind", KINDS),
+    part: textOf(row, "part"),
     openedMs: numberOf(row, "opened_ms"),
     closedMs: numberOrNull(row, "closed_ms"),
     title: textOf(row, "title"),
   }));
 }
 
+const SERIES_GIVEN = "(select * from unnest($1::text[], $3::text[], $4::text[]))";
+
+// Few incidents are open, and few have ended since: both sides have an index for that.
 const INCIDENTS_SQL = `
-select 'inc_' || fingerprint || '-' || epoch as id, fingerprint, ${msSql("onset_at")} as opened_ms,
-  null::float8 as closed_ms, title
+select 'inc_' || fingerprint || '-' || epoch as id, kind, part, title,
+  ${msSql("onset_at")} as opened_ms, null::float8 as closed_ms
 from incidents
-where fingerprint = any($1::text[]) and state = 'open' and onset_at <= ${MOMENT}
+where state = 'open' and onset_at <= ${MOMENT} and (project, environment, service) in ${SERIES_GIVEN}
 union all
-select id, fingerprint, ${msSql("onset_at")}, ${msSql("closed_at")}, incident ->> 'title'
+select id, incident ->> 'kind', incident ->> 'part', incident ->> 'title',
+  ${msSql("onset_at")}, ${msSql("closed_at")}
 from (select *, (incident ->> 'openedAt')::timestamptz as onset_at from incident_history
-  where fingerprint = any($1::text[])) ended
-where onset_at <= ${MOMENT} and closed_at >= ${MOMENT}
-order by opened_ms desc`;
+  where closed_at >= ${MOMENT}) ended
+where onset_at <= ${MOMENT} and (project, incident ->> 'environment', service) in ${SERIES_GIVEN}
+order by opened_ms desc limit ${INCIDENTS_MAX}`;
 
 /** Whether any processor ran at a moment of the database's time; null when that is too long ago to know. */
 export async function wasRunning(db: Executor, atMs: number): Promise<boolean | null> {

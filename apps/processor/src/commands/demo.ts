@@ -9,6 +9,7 @@ import * as store from "@tracer/store";
 import { ChannelStates } from "../channel-states.ts";
 import { type Config, readConfig } from "../config.ts";
 import { openDatabase } from "../database.ts";
+import { WhyNot } from "../decisions/why-not.ts";
 import { type Detection, startDetection } from "../detection.ts";
 import { startDispatching } from "../dispatching.ts";
 import { Exit } from "../exit.ts";
@@ -136,6 +137,7 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
   const http = stack.use(
     await startHttp({
       ...{ config, version, keysStored: false, pool, pipeline: first.pipeline },
+      whyNot: new WhyNot({ ...first, pool, receiptMs: () => time.nowMs }),
       ...{ inFlight: new InFlight(), services, events, channelStates, observe, clock },
       wakeDispatch: () => {},
     }),

@@ -4,11 +4,13 @@ import * as store from "@tracer/store";
 import type { FastifyInstance } from "fastify";
 import type { ChannelStates } from "../channel-states.ts";
 import type { Config } from "../config.ts";
+import type { WhyNot } from "../decisions/why-not.ts";
 import type { LiveEvents } from "../live-events.ts";
 import type { Observe } from "../observe.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { ServicesView } from "../services-view.ts";
 import { channelRoutes } from "./channels.ts";
+import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
@@ -29,6 +31,7 @@ export interface HttpOptions {
   readonly pipeline: Pipeline;
   readonly inFlight: InFlight;
   readonly services: ServicesView;
+  readonly whyNot: WhyNot;
   readonly events: LiveEvents;
   readonly channelStates: ChannelStates;
   readonly observe: Observe;
@@ -106,6 +109,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
     },
   });
   await app.register(serviceRoutes, { services });
+  await app.register(decisionRoutes, { whyNot: options.whyNot });
   await app.register(channelRoutes, { channels: channelStates });
   await app.register(eventRoutes, { events });
   await app.register(pageRoutes, { version });

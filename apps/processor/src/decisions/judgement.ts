@@ -1,0 +1,71 @@
+import { BUCKET_MS, type EvidenceUnit, type Kind } from "@tracer/core";
+import type { Detector } from "@tracer/detect";
+import type { Decision } from "@tracer/store";
+
+/** What the detector makes of one kind of signal right now. */
+export type Judgement = Pick<
+  Decision,
+  | "kind"
+  | "part"
+  | "state"
+  | "evidence"
+  | "peakEvidence"
+  | "bar"
+  | "observed"
+  | "expected"
+  | "expectedLow"
+  | "expectedHigh"
+  | "why"
+>;
+
+/** All kinds of one service, as of its last closed minute. */
+export interface Judged {
+  /** Start of that minute, event time. */
+  readonly minuteMs: number;
+  readonly judgements: readonly Judgement[];
+}
+
+/** Reads the detector; null for a series that it does not hold. */
+export function judgedOf(detector: Detector, slot: number): Judged | null {
+  const buckets = detector.bucketsOf(slot, 1);
+  const filling = buckets.find(({ closed }) => !closed);
+  if (filling === undefined) return null;
+  const newest = buckets.find(({ closed }) => closed);
+  const learning = detector.stateOf(slot) === "learning";
+  const open = detector.openSignals().filter((signal) => signal.slot === slot);
+  const judgements = detector.explain(slot).map((explanation): Judgement => {
+    const { kind, part, evidence, bar, expected, low, high } = explanation;
+    const isOpen = open.some((signal) => signal.kind === kind && signal.part === part);
+    const idle = learning ? "learning" : evidence >= 0.25 * bar ? "watching" : "calm";
+    const state = isOpen ? "open" : evidence >= bar ? "holding" : idle;
+    const records = newest?.records ?? null;
+    const share =
+      newest === undefined || newest.records === 0 ? null : newest.errors / newest.records;
+    return {
+      ...{ kind, part, state, evidence, bar },
+      peakEvidence: evidence,
+      observed: kind === "error" ? share : records,
+      ...{ expected, expectedLow: low, expectedHigh: high },
+      why: state === "learning" ? "is learning" : `evidence ${evidence.toFixed(1)} of ${bar}`,
+    };
+  });
+  return { minuteMs: filling.startMs - BUCKET_MS, judgements };
+}
+
+/** Unit of what was observed and expected. */
+export function unitOf(kind: Kind): EvidenceUnit {
+  switch (kind) {
+    case "error":
+      return "share";
+    case "volume":
+    case "pipeline":
+    case "template":
+      return "records_per_minute";
+    case "latency":
+      return "milliseconds";
+    case "metric":
+      return "number";
+    default:
+      return kind satisfies never;
+  }
+}

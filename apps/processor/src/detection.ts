@@ -4,6 +4,7 @@ import { ExemplarRings, type SeriesDirectory } from "@tracer/ingest";
 import * as store from "@tracer/store";
 import { Announcer } from "./announcer.ts";
 import type { Config } from "./config.ts";
+import { judgedOf } from "./decisions/judgement.ts";
 import { DecisionRecorder } from "./decisions/recorder.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
@@ -67,7 +68,11 @@ export function startDetection(options: DetectionOptions): Detection {
   const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, flush);
   const onSignals = announcing.wake;
   const recorder = new DecisionRecorder({
-    ...{ directory, detector, receiptMs, staleSeconds, observe },
+    ...{ receiptMs, staleSeconds, observe },
+    judge: (slot) => judgedOf(detector, slot),
+    pipeline: () => detector.pipeline,
+    keyOf: (slot) => directory.key(slot),
+    slotEnd: () => directory.slotEnd,
     write: (rows) => store.writeDecisions(pool, rows),
   });
   const recording = startLoop({ name: "decisions", idleMs: RECORD_MS, observe }, () =>

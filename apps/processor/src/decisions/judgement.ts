@@ -32,7 +32,8 @@ export function judgedOf(detector: Detector, slot: number): Judged | null {
   if (filling === undefined) return null;
   const newest = buckets.find(({ closed }) => closed);
   const learning = detector.stateOf(slot) === "learning";
-  const open = detector.openSignals().filter((signal) => signal.slot === slot);
+  const firing = detector.stateOf(slot) === "firing";
+  const open = firing ? detector.openSignals().filter((signal) => signal.slot === slot) : [];
   const judgements = detector.explain(slot).map((explanation): Judgement => {
     const { kind, part, evidence, bar, expected, low, high } = explanation;
     const isOpen = open.some((signal) => signal.kind === kind && signal.part === part);

@@ -1,11 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { BUCKET_MS, type Kind, type SeriesKey, type Signal } from "@tracer/core";
-import type { Detector, Transition } from "@tracer/detect";
-import type { SeriesDirectory } from "@tracer/ingest";
+import type { PipelineState, Transition } from "@tracer/detect";
 import { type Decision, type DecisionState, type SeriesId, seriesIdOf } from "@tracer/store";
 import { isUnavailable } from "../database.ts";
 import type { Observe } from "../observe.ts";
-import { type Judged, type Judgement, judgedOf } from "./judgement.ts";
+import type { Judged, Judgement } from "./judgement.ts";
 import { LastLooks } from "./last-looks.ts";
 
 /** Services whose decisions are recorded; the others are told only from memory. */
@@ -29,8 +28,12 @@ const SLICE_SLOTS = 256;
 export const PIPELINE_KEY: SeriesKey = { project: "default", environment: "", service: "(all)" };
 
 export interface DecisionRecorderOptions {
-  readonly detector: Detector;
-  readonly directory: Pick<SeriesDirectory, "key" | "slotEnd">;
+  /** What the detector makes of a series; null when it holds none at the slot. */
+  readonly judge: (slot: number) => Judged | null;
+  readonly pipeline: () => PipelineState;
+  readonly keyOf: (slot: number) => SeriesKey | undefined;
+  /** One more than the largest slot. */
+  readonly slotEnd: () => number;
   readonly receiptMs: () => number;
   /** Signals in records older than this are history: nothing is sent. */
   readonly staleSeconds: number;
@@ -87,8 +90,7 @@ export class DecisionRecorder {
     this.#heartbeatsLeft = HEARTBEATS_PER_ROUND_MAX;
     this.#refusedSlot = null;
     this.lookAtPipeline();
-    const { directory } = this.#options;
-    const length = directory.slotEnd;
+    const length = this.#options.slotEnd();
     const first = this.#firstSlot < length ? this.#firstSlot : 0;
     for (let offset = 0; offset < length; offset += 1) {
       if (offset % SLICE_SLOTS === SLICE_SLOTS - 1) await nextTurn();
@@ -127,7 +129,7 @@ export class DecisionRecorder {
       const due = minute - looks.writtenMinute(slot, part) >= HEARTBEAT_MINUTES;
       if (!noted && !due && !unseen) continue;
       if (!this.#hasRoom(slot, noted)) continue;
-      key ??= this.#options.directory.key(slot);
+      key ??= this.#options.keyOf(slot);
       if (key === undefined) return judged;
       const row = { ...judgement, atMs: judged.minuteMs, unseenFromMs };
       this.#waiting.push({ ...row, series: seriesIdOf(key) });
@@ -141,7 +143,7 @@ export class DecisionRecorder {
   lookAtPipeline(): void {
     const atMs = this.#options.receiptMs();
     const minute = Math.floor(atMs / BUCKET_MS);
-    const now = pipelineState(this.#options.detector.pipeline);
+    const now = pipelineState(this.#options.pipeline());
     const known = this.#pipeline;
     const due = known === null || minute - known.minute >= HEARTBEAT_MINUTES;
     if ((known?.state === now.state && !due) || this.#waiting.length >= ROWS_WAITING_MAX) return;
@@ -201,7 +203,7 @@ export class DecisionRecorder {
 
   /** A signal of the past is none that people hear of. */
   #judged(slot: number): Judged | null {
-    const judged = judgedOf(this.#options.detector, slot);
+    const judged = this.#options.judge(slot);
     if (judged === null || !this.#isStale(judged.minuteMs + BUCKET_MS)) return judged;
     const judgements = judged.judgements.map((judgement) =>
       judgement.state === "open" ? { ...judgement, state: "stale" as const } : judgement,
@@ -216,7 +218,7 @@ export class DecisionRecorder {
 
   #transition(signal: Signal, state: DecisionState, atMs: number, why: string): void {
     const { slot, kind, part, evidence } = signal;
-    const key = kind === "pipeline" ? PIPELINE_KEY : this.#options.directory.key(slot);
+    const key = kind === "pipeline" ? PIPELINE_KEY : this.#options.keyOf(slot);
     if (key === undefined) return;
     if (this.#waiting.length >= ROWS_WAITING_MAX) {
       this.#dropped += 1;
@@ -271,7 +273,7 @@ function endOf(reason: Transition["reason"]): string {
   }
 }
 
-function pipelineState(state: Detector["pipeline"]): { state: DecisionState; why: string } {
+function pipelineState(state: PipelineState): { state: DecisionState; why: string } {
   switch (state) {
     case "ok":
       return { state: "calm", why: "records arrive" };

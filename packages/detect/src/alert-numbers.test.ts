@@ -86,12 +86,12 @@ test.each([
   ["a partial drop", { perMinute: 30, errorShare: 0.01 }, -1],
   ["silence", { perMinute: 0 }, -1],
 ])(
-  "%s: z, EWMA and rate of change agree with what was seen, also after 30 minutes",
+  "%s: z, EWMA and rate of change agree with what was seen, also after 45 minutes",
   (_, fault, sign) => {
     const feed = new Feed({ seed: 2 });
     const other = { slot: 1, perMinute: 30 };
     feed.replay(NOON_MS - 7 * HOUR, 7 * HOUR, usual, other);
-    const signals = shown(feed, NOON_MS, 30 * MINUTE, fault, other);
+    const signals = shown(feed, NOON_MS, 45 * MINUTE, fault, other);
     expect(signals.length).toBeGreaterThan(100);
     for (const { evidence } of signals) {
       expect((evidence.z ?? 0) * sign).toBeGreaterThan(2);

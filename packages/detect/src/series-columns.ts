@@ -3,6 +3,11 @@ export const RING_BUCKETS = 60;
 /** Alternatives tested for the share of errors, and for the volume. */
 export const ERROR_TESTS = 3;
 export const VOLUME_TESTS = 4;
+/** Hours of a weekday and of a day of the weekend, 5-minute blocks of a day, minutes of an hour. */
+export const DAY_CLASSES = 2;
+export const DAY_HOURS = 24;
+export const DAY_BLOCKS = 288;
+export const HOUR_MINUTES = 60;
 /** Stands in the ring for a bucket of which nothing is known. */
 export const BUCKET_MISSING = 0xffff_ffff;
 
@@ -53,6 +58,34 @@ class FloatColumn {
     const larger = new Float64Array(capacity * this.width);
     larger.set(this.values);
     this.values = larger;
+  }
+}
+
+/** As FloatColumn, for small codes: see seasonal.ts. */
+class CodeColumn {
+  readonly name: string;
+  readonly width: number;
+  values: Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
+  constructor(name: string, width: number, bytes: 1 | 2) {
+    this.name = name;
+    this.width = width;
+    this.values = bytes === 1 ? new Uint8Array(0) : new Uint16Array(0);
+  }
+
+  at(index: number): number {
+    return this.values[index] ?? 0;
+  }
+
+  set(index: number, value: number): void {
+    this.values[index] = value;
+  }
+
+  grow(capacity: number): void {
+    const length = capacity * this.width;
+    const { values } = this;
+    this.values = values instanceof Uint8Array ? new Uint8Array(length) : new Uint16Array(length);
+    this.values.set(values);
   }
 }
 
@@ -110,7 +143,7 @@ class CountColumn {
   }
 }
 
-export type Column = FloatColumn | IntColumn | CountColumn;
+export type Column = FloatColumn | IntColumn | CountColumn | CodeColumn;
 
 /**
  * All that is remembered about every series, as named columns indexed by slot, so that a snapshot is a
@@ -191,6 +224,24 @@ export class SeriesColumns {
   readonly volumeSinceRecords = this.#float("volumeSinceRecords", VOLUME_TESTS);
   readonly volumeSinceExpected = this.#float("volumeSinceExpected", VOLUME_TESTS);
 
+  // What volume is usual at which time: see seasonal.ts.
+  readonly hourProfile = this.#code("hourProfile", 2, DAY_CLASSES * DAY_HOURS);
+  readonly hourRecords = this.#float("hourRecords");
+  readonly hourSteps = this.#int("hourSteps");
+  /** Records a step by the profile, of the level of now; 1 is as the profile says. One per class of day. */
+  readonly seasonLevel = this.#float("seasonLevel", DAY_CLASSES);
+  readonly blockFactor = this.#code("blockFactor", 1, DAY_BLOCKS);
+  readonly minuteFactor = this.#code("minuteFactor", 1, HOUR_MINUTES);
+  readonly minuteExpected = this.#float("minuteExpected");
+  readonly blockRecords = this.#float("blockRecords");
+  readonly blockExpected = this.#float("blockExpected");
+  readonly blockSteps = this.#int("blockSteps");
+  readonly hoursLearned = this.#int("hoursLearned");
+  /** Records expected in the step in hand, and the least and the most that the time of day excuses. */
+  readonly expectedRecords = this.#float("expectedRecords");
+  readonly expectedLeast = this.#float("expectedLeast");
+  readonly expectedMost = this.#float("expectedMost");
+
   /** Makes room for a slot. Doubles, so that adding series one by one stays linear. */
   reserve(slot: number): void {
     if (slot < this.length) return;
@@ -236,6 +287,12 @@ export class SeriesColumns {
 
   #step(name: string, width = 1): IntColumn {
     const column = new IntColumn(name, width, true);
+    this.all.push(column);
+    return column;
+  }
+
+  #code(name: string, bytes: 1 | 2, width: number): CodeColumn {
+    const column = new CodeColumn(name, width, bytes);
     this.all.push(column);
     return column;
   }

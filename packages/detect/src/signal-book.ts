@@ -22,10 +22,12 @@ import {
 import type { StepCounts } from "./open-steps.ts";
 import type { Rule } from "./options.ts";
 import { ruleBar, ruleScores } from "./rules.ts";
+import { closeSeason } from "./seasonal.ts";
 import { acceptedSentence, silentErrorSentence } from "./sentence.ts";
 import { Flag, type SeriesColumns } from "./series-columns.ts";
 import {
   clearDropEvidence,
+  expectVolume,
   isDropJudged,
   isPaused,
   learnVolume,
@@ -66,6 +68,8 @@ const ANY_OPEN = Flag.errorOpen | Flag.surgeOpen | Flag.dropOpen;
 const VOLUME_OPEN = Flag.surgeOpen | Flag.dropOpen;
 /** Empty steps after which a series reads as silent on the page: a quarter of an hour. */
 const SILENT_STEPS = 90;
+/** What surges for longer is no batch of each night. */
+const LEARNING_OPEN_STEPS_MAX = 120;
 /** Evidence over this share of its bar is worth watching. */
 const WATCH_SHARE = 0.5;
 
@@ -182,6 +186,7 @@ export class SignalBook {
     if (missing) clearDropEvidence(columns, slot);
     if (!(empty && missing)) {
       columns.emptyRun.set(slot, empty ? columns.emptyRun.at(slot) + 1 : 0);
+      expectVolume(columns, slot, step);
       scoreErrors(columns, slot, step, counts);
       scoreVolume(columns, slot, step, counts.records, missing);
       columns.recordsTotal.add(slot, counts.records);
@@ -189,7 +194,11 @@ export class SignalBook {
       this.#judgeErrors(slot, step, counts);
       this.#judgeVolume(slot, step, counts);
       if (!columns.has(slot, Flag.errorOpen)) learnErrors(columns, slot, counts);
-      if (!missing) this.#learnVolume(slot, step, counts.records);
+      if (!missing) {
+        const learns = columns.volumeOpenSteps.at(slot) <= LEARNING_OPEN_STEPS_MAX;
+        closeSeason(columns, slot, step, counts.records, learns);
+        this.#learnVolume(slot, step, counts.records);
+      }
     }
     if ((step + 1) % BUCKET_STEPS !== 0) return;
     if (columns.bucketSteps.at(slot) === BUCKET_STEPS) this.#judgeBucket(slot, step, counts);
@@ -204,7 +213,7 @@ export class SignalBook {
       return;
     }
     if (openSteps > 0) columns.volumeOpenSteps.set(slot, openSteps - 1);
-    if (!isPaused(columns, slot, step)) learnVolume(columns, slot, records);
+    if (!isPaused(columns, slot, step)) learnVolume(columns, slot, step, records);
   }
 
   #judgeErrors(slot: number, step: number, counts: StepCounts): void {
@@ -281,7 +290,10 @@ export class SignalBook {
     const errors = columns.bucketErrors.at(slot);
     // The rule speaks when all steps of its bucket are learned.
     if (part === "") unlearnErrors(columns, slot, records, errors);
-    else unlearnVolume(columns, slot, BUCKET_STEPS, records);
+    else {
+      const expected = BUCKET_STEPS * volumeExpectedOf(columns, slot);
+      unlearnVolume(columns, slot, step, { steps: BUCKET_STEPS, records, expected });
+    }
     const expected = volumeExpectedOf(columns, slot);
     const signal = newOpenSignal({
       slot,

@@ -1,5 +1,6 @@
 import { learnVolumeDispersion, resetVolumeBlock, volumeDispersionOf } from "./dispersion.ts";
 import { beginsRun } from "./evidence-run.ts";
+import { expectStep, isSeasonKnown, learnSeason, unlearnSeason } from "./seasonal.ts";
 import { type SeriesColumns, VOLUME_TESTS } from "./series-columns.ts";
 
 /** Nats that a `volume` signal needs. */
@@ -14,6 +15,10 @@ const LOG_RATIOS = RATIOS.map((ratio) => Math.log(ratio));
 const SURGE_TESTS = 2;
 /** Evidence must stay over the bar this long: deploys and batches surge for minutes and are no fault. */
 const SURGE_HOLD_STEPS = 23;
+/** Until the day is known, a quarter of an hour of twice as much may be what happens each night… */
+const SURGE_HOLD_STEPS_UNKNOWN = 120;
+/** …but hardly this much. */
+const SURGE_RATIO_CERTAIN = 3;
 const DROP_HOLD_STEPS = 3;
 
 /** 1.4 hours. */
@@ -26,14 +31,26 @@ const SURGE_STEPS_MIN = 60;
 /** Standard errors of the level by which a short past widens the tests. */
 const CAUTION = 1;
 const EXPECTED_MIN = 1e-3;
+/** A few records at a time at which none come are no surge. */
+const SURGE_EXPECTED_MIN = 0.03;
 /** A trend may move the level this far: after a jump it is no trend. */
 const TREND_FACTOR_MIN = 0.7;
 const TREND_FACTOR_MAX = 1.4;
 
 export type VolumePart = "surge" | "drop";
 
-/** Records expected in a step. The seam for profiles of the day and the week: everything else asks here. */
+/** Records expected in the step in hand: by the time of day where that is known, else by the level of now. */
 export function volumeExpectedOf(columns: SeriesColumns, slot: number): number {
+  return columns.expectedRecords.at(slot);
+}
+
+/** Works out what is expected of a step, before it is scored. */
+export function expectVolume(columns: SeriesColumns, slot: number, step: number): void {
+  expectStep(columns, slot, step, trendOf(columns, slot));
+}
+
+/** The level with its trend: twice the mean less the mean of the mean. */
+function trendOf(columns: SeriesColumns, slot: number): number {
   const level = columns.level.at(slot);
   const trend = level - columns.levelSlow.at(slot);
   const weight = Math.max(0, 1 - MEMORY_STEPS / (columns.levelSteps.at(slot) + 1));
@@ -62,8 +79,8 @@ export function scoreVolume(
   for (let test = 0; test < last; test += 1) {
     const surge = test < SURGE_TESTS;
     const against = surge
-      ? Math.max(expected + margin, EXPECTED_MIN)
-      : Math.max(expected - margin, 0);
+      ? Math.max(columns.expectedMost.at(slot) + margin, SURGE_EXPECTED_MIN)
+      : Math.max(columns.expectedLeast.at(slot) - margin, 0);
     const ratio = volumeLogRatio(records, against, test) / dispersion;
     accumulate(columns, slot * VOLUME_TESTS + test, step, ratio, records, expected);
   }
@@ -116,12 +133,14 @@ export function decidedVolumeTest(
   part: VolumePart,
 ): number {
   const hold = part === "surge" ? SURGE_HOLD_STEPS : DROP_HOLD_STEPS;
+  const careful = part === "surge" && !isSeasonKnown(columns, slot, step);
   const first = slot * VOLUME_TESTS + (part === "surge" ? 0 : SURGE_TESTS);
   let decided = -1;
   let heldSteps = -1;
   for (let index = first; index < first + SURGE_TESTS; index += 1) {
     if (columns.volumeEvidence.at(index) < VOLUME_BAR) continue;
     const held = step - columns.volumeCrossed.at(index);
+    if (careful && held < SURGE_HOLD_STEPS_UNKNOWN && !isCertainSurge(columns, index)) continue;
     if (held < hold - HOLD_TOLERANCE_STEPS) continue;
     heldSteps = Math.max(heldSteps, held);
     const later = columns.volumeOnset.at(index) >= columns.volumeOnset.at(decided);
@@ -130,6 +149,11 @@ export function decidedVolumeTest(
   return heldSteps >= hold ? decided : -1;
 }
 const HOLD_TOLERANCE_STEPS = 3;
+
+function isCertainSurge(columns: SeriesColumns, index: number): boolean {
+  const expected = columns.volumeSinceExpected.at(index);
+  return columns.volumeSinceRecords.at(index) >= SURGE_RATIO_CERTAIN * expected;
+}
 
 export function strongestVolumeTest(
   columns: SeriesColumns,
@@ -148,7 +172,13 @@ export function volumeReturnRatio(records: number, expected: number, ratio: numb
 }
 
 /** Learns a closed step that was scored already. Not called while a volume signal is open. */
-export function learnVolume(columns: SeriesColumns, slot: number, records: number): void {
+export function learnVolume(
+  columns: SeriesColumns,
+  slot: number,
+  step: number,
+  records: number,
+): void {
+  learnSeason(columns, slot, step, records);
   const steps = columns.levelSteps.at(slot);
   if (steps > 0) learnVolumeDispersion(columns, slot, records, volumeExpectedOf(columns, slot));
   columns.levelSteps.set(slot, steps + 1);
@@ -168,16 +198,20 @@ export function learnVolume(columns: SeriesColumns, slot: number, records: numbe
 export function unlearnVolume(
   columns: SeriesColumns,
   slot: number,
-  steps: number,
-  records: number,
+  step: number,
+  since: { readonly steps: number; readonly records: number; readonly expected: number },
 ): void {
+  const { steps, records } = since;
+  unlearnSeason(columns, slot, step, since);
   const learned = columns.levelSteps.at(slot);
-  if (steps <= 0 || steps > UNLEARN_STEPS_MAX || steps > learned / 2) return;
-  const kept =
-    learned >= MEMORY_STEPS + steps ? (1 - GAIN_MIN) ** steps : (learned - steps) / learned;
-  const level = (columns.level.at(slot) - (1 - kept) * (records / steps)) / kept;
-  columns.level.set(slot, Math.max(0, level));
-  columns.levelSlow.set(slot, Math.max(0, level));
+  if (steps > 0 && steps <= UNLEARN_STEPS_MAX && steps <= learned / 2) {
+    const kept =
+      learned >= MEMORY_STEPS + steps ? (1 - GAIN_MIN) ** steps : (learned - steps) / learned;
+    const level = (columns.level.at(slot) - (1 - kept) * (records / steps)) / kept;
+    columns.level.set(slot, Math.max(0, level));
+    columns.levelSlow.set(slot, Math.max(0, level));
+  }
+  expectVolume(columns, slot, step);
 }
 const UNLEARN_STEPS_MAX = 120;
 

@@ -16,6 +16,7 @@ import {
   returnSignal,
 } from "./open-signal.ts";
 import type { StepCounts } from "./open-steps.ts";
+import { acceptSeason } from "./seasonal.ts";
 import { RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
 import {
   acceptVolume,
@@ -62,7 +63,11 @@ export function openVolumeSignal(
     expectedRecords: columns.volumeSinceExpected.at(test),
     baseline: baselineOf(columns, slot, onsetStep, step),
   });
-  unlearnVolume(columns, slot, step - onsetStep, signal.records - counts.records);
+  unlearnVolume(columns, slot, step, {
+    steps: step - onsetStep,
+    records: signal.records - counts.records,
+    expected: signal.expectedRecords - volumeExpectedOf(columns, slot),
+  });
   const expected = volumeExpectedOf(columns, slot);
   signal.expectedRecords = expected * (step - onsetStep + 1);
   const least = part === "surge" ? SURGE_RATIO_MIN * signal.expectedRecords : 0;
@@ -115,6 +120,8 @@ export function acceptNewNormal(columns: SeriesColumns, slot: number, step: numb
   }
   const level = buckets === 0 ? columns.level.at(slot) : records / (buckets * BUCKET_STEPS);
   columns.volumeOpenSteps.set(slot, 0);
+  const expected = volumeExpectedOf(columns, slot);
+  if (level > 0 && expected > 0) acceptSeason(columns, slot, level / expected);
   if (level === 0) restartVolume(columns, slot, step);
   else acceptVolume(columns, slot, level);
 }

@@ -2,8 +2,7 @@ import { parseArgs } from "node:util";
 import { causalityViolations } from "./causality.ts";
 import { measureBytes, measureCost } from "./cost.ts";
 import { figuresOf, GROUPS } from "./figures.ts";
-import { generate, type Stream, type StreamPlan } from "./generator.ts";
-import { replay } from "./replay.ts";
+import type { StreamPlan } from "./generator.ts";
 import {
   faultTable,
   goalTable,
@@ -14,8 +13,9 @@ import {
   missedGoals,
   shown,
 } from "./report.ts";
-import { judge, pooled, type Verdict } from "./scorer.ts";
-import { STRUCTURES, type Structure, TIERS } from "./service.ts";
+import { judgeStreams, streamsOf, WARM_UP_DAYS } from "./run.ts";
+import { pooled, type Verdict } from "./scorer.ts";
+import { STRUCTURES, type Structure } from "./service.ts";
 import { runSteady, STEADY_MIXES } from "./steady.ts";
 
 /*
@@ -42,7 +42,6 @@ const seeds = (values.seeds ?? (values.quick ? "a" : "a,b,c")).split(",");
 const days = Number(values.days);
 const servicesPerTier = Number(values.services ?? (values.quick ? 6 : 16));
 const structure = STRUCTURES.find((each) => each === values.structure);
-const WARM_UP_DAYS = 7;
 const HOLIDAY = 9; // A Wednesday.
 
 const began = process.hrtime.bigint();
@@ -72,26 +71,17 @@ function runStreams(run: Run): { verdict: Verdict; notFinite: number } {
   let notFinite = 0;
   for (const seed of run.seeds) {
     const start = process.hrtime.bigint();
-    const streams = streamsOf(run, seed);
+    const streams = streamsOf({ ...run, seed, days, servicesPerTier });
     const generated = secondsSince(start);
-    const replayed = replay(streams, { latencySpread: run.structure !== "plain" });
-    notFinite += replayed.notFinite.length;
-    verdicts.push(judge(streams, replayed.alerts, { warmUpDays: WARM_UP_DAYS, days }));
+    const judgement = judgeStreams(streams, { ...run, days });
+    notFinite += judgement.notFinite.length;
+    verdicts.push(judgement.verdict);
     const judged = secondsSince(start) - generated;
     progress(
       `${run.name}, seed ${seed}: generated in ${generated.toFixed(1)} s, judged in ${judged.toFixed(1)} s`,
     );
   }
   return { verdict: pooled(verdicts), notFinite };
-}
-
-function streamsOf({ structure, holidayDay }: Run, seed: string): Stream[] {
-  const plan = { structure, holidayDay, days, warmUpDays: WARM_UP_DAYS };
-  return TIERS.flatMap((tier) =>
-    Array.from({ length: servicesPerTier }, (_, index) =>
-      generate(`${seed}/${tier}-${index}`, { ...plan, tier }),
-    ),
-  );
 }
 
 function alarmList({ alerts, incidents }: Verdict): string {

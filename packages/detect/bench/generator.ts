@@ -40,22 +40,31 @@ export function generate(name: string, plan: StreamPlan): Stream {
   const fromZero = planned.some(({ fault }) => fault === "error_from_zero");
   const service = fromZero ? { ...drawn, errorShare: 0 } : drawn;
   const steps = plan.days * DAY_STEPS;
-  const { factors, habits } = layOut(service, steps);
+  const layout = layOut(service, steps);
   const blips = drawBlips(random, service, steps);
-  return walk({ name, random, service, planned, factors, habits, blips });
+  return walk({ name, random, service, planned, layout, blips });
 }
 
-function layOut(service: Service, steps: number) {
+interface Layout {
+  readonly factors: Float64Array;
+  /** Of the few steps in which it is not 1. */
+  readonly latencyFactors: ReadonlyMap<number, number>;
+  readonly habits: Uint16Array;
+}
+
+function layOut(service: Service, steps: number): Layout {
   const factors = new Float64Array(steps).fill(1);
+  const latencyFactors = new Map<number, number>();
   const habits = new Uint16Array(steps);
-  for (const { habit, from, end, factor } of service.stretches) {
+  for (const { habit, from, end, factor, latencyFactor = 1 } of service.stretches) {
     const bit = habitBit(habit);
     for (let step = from; step < Math.min(end, steps); step += 1) {
       factors[step] = (factors[step] ?? 1) * factor;
       habits[step] = (habits[step] ?? 0) | bit;
+      if (latencyFactor !== 1) latencyFactors.set(step, latencyFactor);
     }
   }
-  return { factors, habits };
+  return { factors, latencyFactors, habits };
 }
 
 /** Single steps with a heavy-tailed number of errors: a client that retries, a bad request storm. */
@@ -91,12 +100,12 @@ interface Walk {
   readonly random: Random;
   readonly service: Service;
   readonly planned: readonly PlannedIncident[];
-  readonly factors: Float64Array;
-  readonly habits: Uint16Array;
+  readonly layout: Layout;
   readonly blips: ReadonlyMap<number, number>;
 }
 
-function walk({ name, random, service, planned, factors, habits, blips }: Walk): Stream {
+function walk({ name, random, service, planned, layout, blips }: Walk): Stream {
+  const { factors, latencyFactors, habits } = layout;
   const steps = factors.length;
   const records = new Uint32Array(steps);
   const errors = new Uint32Array(steps);
@@ -114,6 +123,7 @@ function walk({ name, random, service, planned, factors, habits, blips }: Walk):
     const rate = recordsPerStep * curve * growth * (factors[step] ?? 1) * Math.exp(load());
     const errorShare = service.errorShare * Math.exp(share());
     let latency = logMedian + service.latencyLoad * Math.log(curve) + pace();
+    latency += Math.log(latencyFactors.get(step) ?? 1);
     let nowRate = rate;
     let nowShare = errorShare;
     while (next < planned.length && step >= (planned[next]?.end ?? 0)) next += 1;

@@ -13,7 +13,7 @@ export const DAY_STEPS = 8_640;
 
 export const HABITS = [
   "cron",
-  "cron_half_hourly",
+  "cron_often",
   "batch",
   "batch_half_past",
   "deploy",
@@ -25,17 +25,20 @@ export const HABITS = [
   "night_off",
   "weekday_only",
   "office_steps",
+  "slow_batch",
   "holiday",
 ] as const;
 
 export type Habit = (typeof HABITS)[number];
 
-/** A stretch of steps [from, end) in which the rate of records is multiplied. */
+/** A stretch of steps [from, end) in which the rate of records is multiplied, and for some the latency. */
 export interface Stretch {
   readonly habit: Habit;
   readonly from: number;
   readonly end: number;
   readonly factor: number;
+  /** Default 1. */
+  readonly latencyFactor?: number;
 }
 
 export function habitBit(habit: Habit): number {
@@ -47,21 +50,19 @@ export function isWeekend(day: number): boolean {
   return day % 7 >= 5;
 }
 
-interface Repeated {
-  readonly habit: Habit;
+interface Repeated extends Pick<Stretch, "habit" | "factor" | "latencyFactor"> {
   readonly days: number;
   readonly everySteps: number;
   readonly atStep: number;
   readonly lengthSteps: number;
-  readonly factor: number;
 }
 
 /** The same stretch again and again, from the beginning of the stream: cron and batches. */
 export function repeated(options: Repeated): Stretch[] {
-  const { habit, days, everySteps, atStep, lengthSteps, factor } = options;
+  const { habit, days, everySteps, atStep, lengthSteps, factor, latencyFactor = 1 } = options;
   const stretches: Stretch[] = [];
   for (let from = atStep; from < days * DAY_STEPS; from += everySteps) {
-    stretches.push({ habit, from, end: from + lengthSteps, factor });
+    stretches.push({ habit, from, end: from + lengthSteps, factor, latencyFactor });
   }
   return stretches;
 }

@@ -7,9 +7,10 @@ import {
   recallOf,
 } from "./figures.ts";
 import { GOALS, type Goal, markOf } from "./goals.ts";
-import { HABITS } from "./habits.ts";
+import { HABITS, type Habit } from "./habits.ts";
 import type { Fault, FaultKind } from "./incidents.ts";
-import type { Verdict } from "./scorer.ts";
+import type { JudgedAlert, Verdict } from "./scorer.ts";
+import { TIERS } from "./service.ts";
 
 /** Every figure that has a goal, by its name in GOALS, and more. */
 export type Measured = Map<string, number | null>;
@@ -112,46 +113,39 @@ export function faultTable(verdict: Verdict): string {
   return [line("found, median delay", [...GROUPS]), ...body].join("\n");
 }
 
-/** False alarms by what the service had been doing in the ten minutes before. One alarm may stand in several rows. */
+/**
+ * False alarms by what the service had been doing in the ten minutes before: of several things, the one that
+ * it does least. Days are those spent doing it.
+ */
 export function habitTable(verdict: Verdict): string {
   const falseAlarms = verdict.alerts.filter(({ role }) => role === "false");
-  const daysIn = Object.values(verdict.seriesDays).reduce((sum, days) => sum + days, 0);
-  const rows = [...HABITS, null].flatMap((habit) => {
-    const alarms = falseAlarms.filter(({ habits }) =>
-      habit === null ? habits.length === 0 : habits.includes(habit),
-    );
-    const days = habit === null ? null : (verdict.habitDays.get(habit) ?? 0);
+  const daysOf = (habit: Habit) => verdict.habitDays.get(habit) ?? 0;
+  const causes = new Map<JudgedAlert, Habit | undefined>();
+  for (const alarm of falseAlarms) {
+    causes.set(alarm, alarm.habits.toSorted((left, right) => daysOf(left) - daysOf(right))[0]);
+  }
+  const rows = [...HABITS, undefined].flatMap((habit) => {
+    const days = habit === undefined ? undefined : daysOf(habit);
     if (days === 0) return [];
-    const by = (kind: FaultKind, part?: string) =>
-      String(
-        alarms.filter((each) => each.kind === kind && (part === undefined || each.part === part))
-          .length,
-      );
-    return [
-      line(
-        habit ?? "(none of these)",
-        [
-          by("error"),
-          by("volume", "surge"),
-          by("volume", "drop"),
-          by("latency"),
-          String(alarms.length),
-          days === null ? "" : days.toFixed(1),
-          days === null ? "" : shown(alarms.length / days),
-        ],
-        12,
-      ),
-    ];
+    const alarms = falseAlarms.filter((alarm) => causes.get(alarm) === habit);
+    const exposure = days === undefined ? ["", ""] : [days.toFixed(1), shown(alarms.length / days)];
+    return [line(habit ?? "(none of these)", [...countsOf(alarms), ...exposure], 9)];
   });
-  const head = ["error", "surge", "drop", "latency", "all", "days", "per day"];
-  const all = line("all", ["", "", "", "", String(falseAlarms.length), daysIn.toFixed(0)], 12);
-  return [line("false alarms by habit", head, 12), ...rows, all].join("\n");
+  const head = ["error", "surge", "drop", "latency", "low", "mid", "high", "all", "days", "a day"];
+  const all = line("all", countsOf(falseAlarms), 9);
+  return [line("false alarms by habit", head, 9), ...rows, all].join("\n");
 }
 
-/** A name, a figure, and its goals. */
-export function goalLine(measured: Measured, figure: string, name: string, more = ""): string {
-  const value = measured.get(figure) ?? null;
-  return `${name.padEnd(34)}${marked(measured, figure, value)}${more === "" ? "" : `  ${more}`}`;
+function countsOf(alarms: readonly JudgedAlert[]): string[] {
+  const count = (matches: (alarm: JudgedAlert) => boolean) => String(alarms.filter(matches).length);
+  return [
+    count(({ kind }) => kind === "error"),
+    count(({ part }) => part === "surge"),
+    count(({ part }) => part === "drop"),
+    count(({ kind }) => kind === "latency"),
+    ...TIERS.map((tier) => count((alarm) => alarm.tier === tier)),
+    String(alarms.length),
+  ];
 }
 
 /** All goals with must and aim, for the reader who does not know them by heart. */

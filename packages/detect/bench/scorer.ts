@@ -166,9 +166,9 @@ function outcomeOf(incident: Incident, stream: Stream, own: readonly Alert[]): J
   const opened = ofKind.filter(({ state, atMs }) => state === "opened" && atMs <= endMs + GRACE_MS);
   const [first] = opened;
   const ended = ofKind.find(
-    ({ state, part, atMs }) =>
+    ({ state, atMs }) =>
       state === "resolved" &&
-      part === first?.part &&
+      first !== undefined &&
       atMs >= Math.max(first.atMs, endMs - EARLY_END_MS),
   );
   return {

@@ -25,7 +25,7 @@ export const TIER_RATES: Record<Tier, readonly [number, number]> = {
 /**
  * `plain`: the benign structure of the outside judge (cron on the hour, batches on the hour). `varied`: the
  * same kinds of structure at other times, lengths and strengths, and a few that the judge has not. `abrupt`: traffic that
- * is switched on and off by the clock.
+ * the clock switches on, off or to other work.
  */
 export const STRUCTURES = ["plain", "varied", "abrupt"] as const;
 
@@ -130,9 +130,10 @@ function plainHabits(random: Random, days: number): Stretch[] {
 
 function variedHabits(random: Random, days: number): Stretch[] {
   const minute = Math.floor(random.between(0, 60));
-  const seconds = random.pick([20, 30, 60, 120]);
+  const seconds = random.pick([20, 30, 60, 120, 300]);
   const cron = random.pick([1, 1, 1, random.between(1.4, 4)]);
-  const halfHourly = random.pick([1, 1, 1, 1, random.between(1.4, 3)]);
+  const often = random.pick([1, 1, 1, 1, random.between(1.4, 3)]);
+  const everyMinutes = random.pick([15, 30, 30]);
   const batch = random.pick([1, 1, 1, random.between(1.5, 4)]);
   const halfPast = random.pick([1, 1, 1, 1, random.between(1.5, 4)]);
   const batchHour = Math.floor(random.between(0, 24));
@@ -144,9 +145,9 @@ function variedHabits(random: Random, days: number): Stretch[] {
   const isMonday = (day: number) => day % 7 === 0;
   return [
     ...atAnotherLevel("cron", cron, days, { every: 60, at: minute, length: seconds / 60 }),
-    ...atAnotherLevel("cron_half_hourly", halfHourly, days, {
-      every: 30,
-      at: minute % 30,
+    ...atAnotherLevel("cron_often", often, days, {
+      every: everyMinutes,
+      at: minute % everyMinutes,
       length: 1,
     }),
     ...atAnotherLevel("batch", batch, days, { every: 1_440, at: batchHour * 60, length }),
@@ -165,7 +166,7 @@ function variedHabits(random: Random, days: number): Stretch[] {
 function abruptHabits(random: Random, days: number): Stretch[] {
   const every = () => true;
   const [opens, closes] = [random.pick([6, 7, 8, 8.5, 9]), random.pick([17, 18, 20, 22])];
-  const habit = random.pick(["night_off", "weekday_only", "office_steps"] as const);
+  const habit = random.pick(["night_off", "weekday_only", "office_steps", "slow_batch"] as const);
   switch (habit) {
     case "night_off":
       return [
@@ -176,6 +177,16 @@ function abruptHabits(random: Random, days: number): Stretch[] {
       return partOfDay(habit, 0, days, [0, 24, isWeekend]);
     case "office_steps":
       return partOfDay(habit, random.between(2, 5), days, [opens, closes, (d) => !isWeekend(d)]);
+    case "slow_batch":
+      return repeated({
+        habit,
+        days,
+        everySteps: DAY_STEPS,
+        atStep: Math.round(random.between(0, 5) * 60) * MINUTE_STEPS,
+        lengthSteps: Math.round(random.between(20, 40) * MINUTE_STEPS),
+        factor: random.between(1.5, 3),
+        latencyFactor: random.between(1.5, 2.5), // Other work, of another length.
+      });
     default:
       return habit satisfies never;
   }
@@ -183,7 +194,7 @@ function abruptHabits(random: Random, days: number): Stretch[] {
 
 /** Minutes. A factor of 1 is no habit at all. */
 function atAnotherLevel(
-  habit: "cron" | "cron_half_hourly" | "batch" | "batch_half_past",
+  habit: "cron" | "cron_often" | "batch" | "batch_half_past",
   factor: number,
   days: number,
   { every, at, length }: { every: number; at: number; length: number },

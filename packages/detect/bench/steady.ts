@@ -41,7 +41,8 @@ export function runSteady(
     for (let slot = 0; slot < services; slot += 1) {
       const errors = random.poisson(perStep * errorShare);
       const others = random.poisson(perStep * (1 - errorShare));
-      const latencyMs = Math.exp(4 + 0.5 * random.normal());
+      const spread = 0.5 / Math.sqrt(Math.max(errors + others, 1));
+      const latencyMs = Math.exp(4 + spread * random.normal());
       if (errors > 0) deltas.add(slot, startMs, LevelIndex.error, latencyMs, errors);
       if (others > 0) deltas.add(slot, startMs, LevelIndex.info, latencyMs, others);
     }

@@ -1,5 +1,5 @@
 import { CountDeltas, STEP_MS, stepStartOf } from "@tracer/core";
-import { Detector, type Transition } from "@tracer/detect";
+import { Detector, type Rule, type Transition } from "@tracer/detect";
 import { createLogsDecoder, type DecodeReport, RecordBatch, SeriesDirectory } from "@tracer/ingest";
 
 /** Rows that are counted, and shown to `onRows`, at once: few, so that a decision finds the lines of its time. */
@@ -16,6 +16,8 @@ const GROUP_SPAN_MS = 600_000;
 export interface EventTimeRunOptions {
   readonly seriesMax: number;
   readonly latenessSeconds: number;
+  /** What decides. Default: evidence alone. */
+  readonly rules?: readonly Rule[] | undefined;
   /** A record stands for its `count`. Default false. */
   readonly readCount?: boolean;
   /** Records in order of decision. */
@@ -67,11 +69,11 @@ export class EventTimeRun {
   #votes = 0;
 
   constructor(options: EventTimeRunOptions) {
-    const { seriesMax, latenessSeconds } = options;
+    const { seriesMax, latenessSeconds, rules = ["evidence"] } = options;
     this.#options = options;
     this.directory = new SeriesDirectory({ seriesMax });
     this.#projectId = this.directory.project("default");
-    this.detector = new Detector({ seriesMax: this.directory.slotsMax, latenessSeconds });
+    this.detector = new Detector({ seriesMax: this.directory.slotsMax, latenessSeconds, rules });
   }
 
   /** Takes whole records; says what could not be read of them. */

@@ -8,6 +8,8 @@ import { Exit } from "./exit.ts";
 const NODE_MINIMUM = [24, 12] as const;
 /** From the first signal to the end, whatever hangs. */
 const STOP_DEADLINE_MS = 10_000;
+const RULES_HELP =
+  "what decides: evidence (the default), z_score, ewma, rate_of_change, median_mad; several with commas";
 
 type Run = (context: CommandContext, args: Record<string, unknown>) => Promise<Exit>;
 
@@ -46,6 +48,7 @@ function program(
     .command("detect")
     .description("NDJSON log records on stdin, NDJSON decisions on stdout, in event time")
     .option("--counts", "a record stands for its `count`")
+    .option("--rules <list>", RULES_HELP)
     .action((args) => run(async () => (await import("./commands/detect.ts")).detect, args));
   tracer
     .command("score")
@@ -56,10 +59,15 @@ function program(
     .description("the same detector over past logs: what it would have said, and why not more")
     .argument(
       "<files...>",
-      "logs in any form that POST /logs takes, plain, gzip or zstd; - for stdin",
+      "logs in any form that POST /logs takes, or CSV of numbers (timestamp,value…), plain, gzip or zstd; - for stdin",
     )
     .option("--json", "the report as JSON on stdout")
     .option("--html <file>", "the report with charts, as one file")
+    .option("--rules <list>", RULES_HELP)
+    .option(
+      "--threshold <score>",
+      "CSV: the score that alerts, above 0 and below 1; 0.5 unless given",
+    )
     .option("--fail-on <condition...>", "exit 3 when it holds, such as 'alerts>0'")
     .action((files, options) =>
       run(async () => (await import("./commands/backtest.ts")).backtest, { ...options, files }),

@@ -5,7 +5,8 @@ export {
   type PipelineState,
   type SeriesState,
 } from "./detector.ts";
-export { MetricDetector } from "./metric/metric-detector.ts";
+export { MetricDetector, surpriseOf } from "./metric/metric-detector.ts";
+export type { MetricExplanation } from "./metric/metric-explanation.ts";
 export type { Reason } from "./open-signal.ts";
 export { type DetectorOptions, RULES, type Rule } from "./options.ts";
 export type { BucketView, Explanation } from "./series-view.ts";

@@ -8,7 +8,7 @@ import {
 } from "@tracer/core";
 import type { Transition } from "@tracer/detect";
 import { ExemplarRings, type RecordBatch } from "@tracer/ingest";
-import { EventTimeRun } from "../event-time-run.ts";
+import { EventTimeRun, type EventTimeRunOptions } from "../event-time-run.ts";
 import { ChartGrid } from "./chart-grid.ts";
 import { HeldBack } from "./held-back.ts";
 
@@ -21,6 +21,8 @@ export interface Alert {
   readonly slot: number;
   /** As it was when it was announced. */
   readonly signal: Signal;
+  /** What decided that it opened. */
+  readonly rule: string;
   severity: Severity;
   peak: number;
   /** Event time of the end; null: still open when the input ended. */
@@ -52,7 +54,7 @@ export class Collector {
   #fresh: Alert[] = [];
   #lookedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: { readonly seriesMax: number; readonly latenessSeconds: number }) {
+  constructor(options: Pick<EventTimeRunOptions, "seriesMax" | "latenessSeconds" | "rules">) {
     this.run = new EventTimeRun({
       ...options,
       onGroup: (deltas) => this.#group(deltas),
@@ -93,7 +95,16 @@ export class Collector {
       this.charts.markAlert(slot);
       const { severity, peak } = signal;
       const alert: Alert = {
-        ...{ slot, signal, severity, peak, untilMs: null, endReason: null, examples: [] },
+        ...{
+          slot,
+          signal,
+          rule: reason,
+          severity,
+          peak,
+          untilMs: null,
+          endReason: null,
+          examples: [],
+        },
       };
       if (this.alerts.length >= ALERTS_MAX) return;
       this.alerts.push(alert);

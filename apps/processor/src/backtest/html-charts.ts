@@ -1,12 +1,14 @@
 import {
   type BandMark,
+  type BandPoint,
   bandChart,
   type EvidenceUnit,
   escapeMarkup,
   formatDuration,
   formatQuantity,
 } from "@tracer/core";
-import type { ChartPoint } from "./chart-grid.ts";
+import type { ChartGrid, ChartPoint } from "./chart-grid.ts";
+import type { MetricChart } from "./metric-chart.ts";
 import type { ReportedService } from "./report.ts";
 import { alertName, clockText, nameOf } from "./text.ts";
 
@@ -62,9 +64,12 @@ function mergeOf({ startMs }: ChartPoint, group: readonly ChartPoint[]): ChartPo
 /** The two charts of a service, each with its summary, and one table of the same numbers. */
 export function chartsHtml(
   service: ReportedService,
-  points: readonly ChartPoint[],
-  stepMs: number,
+  { charts, slot }: { readonly charts: ChartGrid; readonly slot: number },
+  pointsMax: number,
 ): string {
+  const all = charts.pointsOf(slot);
+  const stepMs = charts.widthMs * Math.max(1, Math.ceil(all.length / pointsMax));
+  const points = coarser(all, pointsMax);
   if (points.length === 0) return '<p class="dim">No chart is kept for this service.</p>';
   const marks = marksOf(service);
   const volume = figure({
@@ -83,14 +88,30 @@ export function chartsHtml(
   return volume + errors + table(service, points, stepMs);
 }
 
-interface FigureOptions {
+/** The chart of a series of numbers, with its summary and a table of the same numbers. */
+export function metricChartHtml(
+  service: ReportedService,
+  chart: MetricChart,
+  pointsMax: number,
+): string {
+  const { points, widthMs } = chart.pointsOf(pointsMax);
+  const view = ({ value, expected, low, high }: BandPoint) => ({ value, expected, low, high });
+  return (
+    figure({
+      ...{ service, points, view, stepMs: widthMs, marks: marksOf(service) },
+      ...{ name: "Value", unit: "number" },
+    }) + metricTable(service, chart)
+  );
+}
+
+interface FigureOptions<Point> {
   readonly service: ReportedService;
-  readonly points: readonly ChartPoint[];
+  readonly points: readonly Point[];
   readonly stepMs: number;
   readonly marks: readonly BandMark[];
   readonly name: string;
   readonly unit: EvidenceUnit;
-  readonly view: (point: ChartPoint) => {
+  readonly view: (point: Point) => {
     readonly value: number | null;
     readonly expected: number | null;
     readonly low: number | null;
@@ -98,11 +119,19 @@ interface FigureOptions {
   };
 }
 
-function figure({ service, points, stepMs, marks, name, unit, view }: FigureOptions): string {
+function figure<Point extends { readonly startMs: number }>({
+  service,
+  points,
+  stepMs,
+  marks,
+  name,
+  unit,
+  view,
+}: FigureOptions<Point>): string {
   const shown = points.map((point) => ({ startMs: point.startMs, ...view(point) }));
   const known = shown.filter(({ value }) => value !== null);
   const highest = known.reduce<(typeof known)[number] | null>(
-    (best, point) => ((point.value ?? 0) > (best?.value ?? -1) ? point : best),
+    (best, point) => (best === null || (point.value ?? 0) > (best.value ?? 0) ? point : best),
     null,
   );
   const mean = known.reduce((sum, { value }) => sum + (value ?? 0), 0) / Math.max(1, known.length);
@@ -157,6 +186,22 @@ function table(service: ReportedService, all: readonly ChartPoint[], stepMs: num
     '<th scope="col">From (UTC)</th><th scope="col" class="num">Records</th>' +
     '<th scope="col" class="num">Expected from</th><th scope="col" class="num">to</th>' +
     '<th scope="col" class="num">Errors</th><th scope="col" class="num">Expected up to</th>' +
+    `</tr></thead><tbody>${rows.join("")}</tbody></table></div></details>`
+  );
+}
+
+function metricTable(service: ReportedService, chart: MetricChart): string {
+  const { points, widthMs } = chart.pointsOf(TABLE_ROWS_MAX);
+  const cell = (value: number | null) => `<td class="num">${formatQuantity(value, "number")}</td>`;
+  const rows = points.map(
+    ({ startMs, value, low, high }) =>
+      `<tr><td class="when">${clockText(new Date(startMs).toISOString())}</td>${cell(value)}${cell(low)}${cell(high)}</tr>`,
+  );
+  return (
+    '<details class="data"><summary>The same as a table</summary><div class="scroll"><table>' +
+    `<caption>${escapeMarkup(nameOf(service))}, a row is ${formatDuration(widthMs / 1000)}</caption><thead><tr>` +
+    '<th scope="col">From (UTC)</th><th scope="col" class="num">Value</th>' +
+    '<th scope="col" class="num">Expected from</th><th scope="col" class="num">to</th>' +
     `</tr></thead><tbody>${rows.join("")}</tbody></table></div></details>`
   );
 }

@@ -5,11 +5,19 @@ import {
   formatQuantity,
   sparklineText,
 } from "@tracer/core";
-import type { ChartGrid } from "./chart-grid.ts";
-import { chartsHtml, coarser, pointsMaxOf } from "./html-charts.ts";
+import { pointsMaxOf } from "./html-charts.ts";
 import { REPORT_STYLE } from "./html-style.ts";
-import type { BacktestReport, Listed, ReportedAlert, ReportedService } from "./report.ts";
-import { alertLabel, clockText, heldLines, nameOf, parseNotes } from "./text.ts";
+import type { BacktestReport, ReportedAlert, ReportedService } from "./report.ts";
+import {
+  alertLabel,
+  clockText,
+  decidedText,
+  heldLines,
+  nameOf,
+  parseNotes,
+  spanText,
+  wordsOf,
+} from "./text.ts";
 
 /** Services with charts on the page, those with most alerts first. */
 export const CHARTED_SERVICES_MAX = 200;
@@ -20,21 +28,20 @@ const UNFOLDED_MAX = 4;
 
 /**
  * The report as one file that loads nothing: no script, no address of any kind. All text of the logs is
- * escaped, and a content security policy stands behind that.
+ * escaped, and a content security policy stands behind that. `draw` makes the charts of one service.
  */
-export function htmlReport(
+export function htmlReport<Each extends { readonly reported: ReportedService }>(
   report: BacktestReport,
-  listed: readonly Listed[],
-  charts: ChartGrid,
+  listed: readonly Each[],
+  draw: (each: Each, pointsMax: number) => string,
 ): string {
   const shown = listed.slice(0, CHARTED_SERVICES_MAX);
   const pointsMax = pointsMaxOf(shown.length);
-  const services = shown.map(({ slot, reported }, index) => {
-    const all = charts.pointsOf(slot);
-    const width = Math.max(1, Math.ceil(all.length / pointsMax));
-    const drawn = chartsHtml(reported, coarser(all, pointsMax), charts.widthMs * width);
-    return serviceHtml(reported, index, drawn, shown.length <= UNFOLDED_MAX);
-  });
+  const unfolded = shown.length <= UNFOLDED_MAX;
+  const words = wordsOf(report);
+  const services = shown.map((each, index) =>
+    serviceHtml(each.reported, { index, unfolded, report, charts: draw(each, pointsMax) }),
+  );
   const left = report.parse.services - shown.length;
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -43,10 +50,10 @@ export function htmlReport(
     `<title>Tracer backtest</title><style>${REPORT_STYLE}</style></head><body>`,
     headerHtml(report),
     "<main>",
-    alertTable(listed),
-    "<h2>Services</h2>",
+    alertTable(listed, words.service),
+    `<h2>${words.services}</h2>`,
     ...services,
-    left > 0 ? `<p class="lede">${counted(left, "service")} more without a chart here.</p>` : "",
+    left > 0 ? `<p class="lede">${formatNumber(left)} more without a chart here.</p>` : "",
     inputHtml(report),
     "</main><footer>Made by <code>tracer backtest</code>, the detector that runs live. All times are UTC. ",
     "The band is where steady traffic stays about 95 % of the time; it is what was expected before a point was learned.",
@@ -54,10 +61,12 @@ export function htmlReport(
   ].join("");
 }
 
-function headerHtml({ parse, alerts }: BacktestReport): string {
+function headerHtml(report: BacktestReport): string {
+  const { parse, alerts, input } = report;
+  const words = wordsOf(report);
   const span =
     parse.from === null || parse.to === null
-      ? "No record has a time."
+      ? `No ${words.record} has a time.`
       : `${clockText(parse.from)} to ${clockText(parse.to)} UTC`;
   const title =
     alerts.total === 0
@@ -65,10 +74,12 @@ function headerHtml({ parse, alerts }: BacktestReport): string {
       : `${counted(alerts.total, "alert")} in ${formatDuration(parse.spanSeconds)}`;
   const figures: [string, string][] = [
     ["Alerts a week, at this rate", formatNumber(alerts.perWeek)],
-    ["Services", formatNumber(parse.services)],
-    ["Records", formatNumber(parse.records)],
+    [words.services, formatNumber(parse.services)],
+    [input === "logs" ? "Records" : "Rows", formatNumber(parse.records)],
     ["Could not be read", formatNumber(parse.rejected)],
-    ["Too late", formatNumber(parse.late)],
+    input === "logs"
+      ? ["Too late", formatNumber(parse.late)]
+      : ["Without a value", formatNumber(parse.withoutValue)],
   ];
   const tiles = figures.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`);
   return (
@@ -77,7 +88,10 @@ function headerHtml({ parse, alerts }: BacktestReport): string {
   );
 }
 
-function alertTable(listed: readonly Listed[]): string {
+function alertTable(
+  listed: readonly { readonly reported: ReportedService }[],
+  service: string,
+): string {
   const all = listed.flatMap(({ reported }, index) =>
     reported.alerts.map((alert) => ({ alert, reported, index })),
   );
@@ -98,26 +112,32 @@ function alertTable(listed: readonly Listed[]): string {
   return (
     '<h2>Alerts</h2><div class="panel scroll"><table>' +
     (more === "" ? "" : `<caption>${more}</caption>`) +
-    '<thead><tr><th scope="col">Since (UTC)</th><th scope="col">Service</th><th scope="col">What</th>' +
+    `<thead><tr><th scope="col">Since (UTC)</th><th scope="col">${service === "service" ? "Service" : "Series"}</th><th scope="col">What</th>` +
     `<th scope="col" class="num">Lasted</th><th scope="col">Why</th></tr></thead><tbody>${rows.join("")}</tbody></table></div>`
   );
 }
 
-function serviceHtml(
-  service: ReportedService,
-  index: number,
-  charts: string,
-  unfolded: boolean,
-): string {
+interface ServiceOptions {
+  readonly index: number;
+  readonly unfolded: boolean;
+  readonly report: BacktestReport;
+  /** Markup. */
+  readonly charts: string;
+}
+
+function serviceHtml(service: ReportedService, options: ServiceOptions): string {
+  const { index, unfolded, report, charts } = options;
   const { alerts, records, errors } = service;
+  const { record } = wordsOf(report);
   const title = `<h3>${escapeMarkup(nameOf(service))}</h3>`;
   const share = records > 0 ? formatQuantity(errors / records, "share") : "";
-  const facts = `<span class="facts dim num">${counted(records, "record")}, ${share} errors</span>`;
+  const failed = report.input === "logs" ? `, ${share} errors` : "";
+  const facts = `<span class="facts dim num">${counted(records, record)}${failed}</span>`;
   const state =
     alerts.length === 0
       ? '<span class="chip quiet">no alert</span>'
       : `<span class="chip ${worstOf(alerts)}">${counted(alerts.length, "alert")}</span>`;
-  const why = heldLines(service).map((line) => `<li>${escapeMarkup(line)}</li>`);
+  const why = heldLines(service, report.input).map((line) => `<li>${escapeMarkup(line)}</li>`);
   const inside =
     `<div class="inside">${alerts.map(alertHtml).join("")}${charts}` +
     `<ul class="why">${why.join("")}</ul></div>`;
@@ -129,24 +149,23 @@ function serviceHtml(
 
 function alertHtml(alert: ReportedAlert): string {
   const { evidence } = alert;
-  const until = alert.until === null ? "still open at the end" : `until ${clockText(alert.until)}`;
   const examples =
     alert.examples.length === 0
       ? ""
       : `<pre>${alert.examples.map((line) => escapeMarkup(line)).join("\n")}</pre>`;
   return (
     `<div class="alert ${alert.severity}"><p>${chip(alert)} <span class="what">${escapeMarkup(evidence.sentence)}</span></p>` +
-    `<p class="dim num small">Since ${clockText(alert.since)}, ${until}${alert.until === null ? "" : `, ${lasted(alert)}`}; ` +
-    `announced ${clockText(alert.decided)}. Expected ${formatQuantity(evidence.expectedLow, evidence.unit)} ` +
+    `<p class="dim num small">${sentenceCase(spanText(alert))}; ${decidedText(alert)}. ` +
+    `Expected ${formatQuantity(evidence.expectedLow, evidence.unit)} ` +
     `to ${formatQuantity(evidence.expectedHigh, evidence.unit)}. ` +
     `Evidence ${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)}.</p>` +
-    `<p class="spark" role="img" aria-label="The half hour before, a bar a minute">${sparklineText(evidence.sparkline)}</p>` +
+    `<p class="spark" role="img" aria-label="${alert.kind === "metric" ? "The last rows" : "The half hour before, a bar a minute"}">${sparklineText(evidence.sparkline)}</p>` +
     `${examples}</div>`
   );
 }
 
-function inputHtml({ parse }: BacktestReport): string {
-  const notes = parseNotes(parse).map((note) => `<li>${escapeMarkup(note)}</li>`);
+function inputHtml(report: BacktestReport): string {
+  const notes = parseNotes(report).map((note) => `<li>${escapeMarkup(note)}</li>`);
   if (notes.length === 0) return "";
   return `<h2>The input</h2><ul class="why">${notes.join("")}</ul>`;
 }
@@ -160,8 +179,13 @@ function worstOf(alerts: readonly ReportedAlert[]): string {
   return order.find((severity) => alerts.some((alert) => alert.severity === severity)) ?? "info";
 }
 
-function lasted({ durationSeconds }: ReportedAlert): string {
+function lasted({ kind, durationSeconds }: ReportedAlert): string {
+  if (kind === "metric") return "one row";
   return durationSeconds === null ? "to the end" : formatDuration(durationSeconds);
+}
+
+function sentenceCase(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function counted(count: number, what: string): string {

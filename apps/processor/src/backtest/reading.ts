@@ -2,8 +2,10 @@ import { type Clock, TracerError } from "@tracer/core";
 import type { DecodeReport } from "@tracer/ingest";
 import type { Collector } from "./collector.ts";
 import { type Input, inputError, readInput } from "./input.ts";
+import type { MetricCollector } from "./metric-collector.ts";
+import { CsvRows, csvShapeOf } from "./metric-csv.ts";
 import type { Progress } from "./progress.ts";
-import { RecordBlocks } from "./record-blocks.ts";
+import { HEAD_BYTES, layoutOf, RecordBlocks } from "./record-blocks.ts";
 import type { InputProblem, ReportInput } from "./report.ts";
 
 /** Unreadable records that are named, and as many of those with an unreadable field. */
@@ -13,18 +15,26 @@ const TURN_MS = 50;
 
 export interface ReadingOptions {
   readonly collector: Collector;
+  readonly metrics: MetricCollector;
   readonly stdin: AsyncIterable<unknown>;
   readonly stop: AbortSignal;
   readonly progress: Progress;
   readonly clock: Clock;
 }
 
-/** Reads inputs one after the other into a collector. */
+/** What the inputs hold, and the name of the first of that kind; both when they hold both. */
+export interface Found {
+  logs: string | null;
+  metrics: string | null;
+}
+
+/** Reads inputs one after the other into a collector: that of logs, or that of metrics. */
 export class Reading {
   readonly #options: ReadingOptions;
   readonly #problems: InputProblem[] = [];
   readonly #warningProblems: InputProblem[] = [];
   #warnings = 0;
+  readonly #found: Found = { logs: null, metrics: null };
   #bytes = 0;
   #overlong = 0;
   #readBytes = 0;
@@ -34,19 +44,41 @@ export class Reading {
   }
 
   /**
-   * Reads all of them. The name of the first that turns out to hold metrics instead of logs, else null.
+   * Reads all of them; stops where both logs and metrics were found, if it can before anything is read.
    *
    * @throws TracerError that names the input.
    */
-  async readAll(inputs: readonly Input[]): Promise<string | null> {
+  async readAll(inputs: readonly Input[]): Promise<Found> {
     const { collector, stop } = this.#options;
+    if (inputs.length > 1) {
+      for (const input of inputs) await this.#peek(input);
+    }
     for (const [index, input] of inputs.entries()) {
-      const layout = await this.#read(input, index + 1);
-      if (stop.aborted) return null;
-      if (layout === "metric_csv") return input.name;
+      if (stop.aborted || this.#isMixed) return this.#found;
+      await this.#read(input, index + 1);
     }
     collector.run.end();
-    return null;
+    return this.#found;
+  }
+
+  get #isMixed(): boolean {
+    return this.#found.logs !== null && this.#found.metrics !== null;
+  }
+
+  #note(input: Input, layout: RecordBlocks["layout"]): void {
+    if (layout === "metric_csv") this.#found.metrics ??= input.name;
+    else if (layout !== null) this.#found.logs ??= input.name;
+  }
+
+  /** Looks at the beginning of a file. What can be read only once is left alone. */
+  async #peek(input: Input): Promise<void> {
+    if (input.sizeBytes === null || input.sizeBytes === 0) return;
+    let head = Buffer.alloc(0);
+    for await (const chunk of readInput(input, this.#options.stdin, () => {})) {
+      head = Buffer.concat([head, chunk]);
+      if (head.length >= HEAD_BYTES) break;
+    }
+    if (head.length > 0) this.#note(input, layoutOf(head));
   }
 
   /** What was read. */
@@ -61,13 +93,17 @@ export class Reading {
     };
   }
 
-  async #read(input: Input, number: number): Promise<RecordBlocks["layout"]> {
-    const { collector, stdin, stop, progress, clock } = this.#options;
+  async #read(input: Input, number: number): Promise<void> {
+    const { collector, metrics, stdin, stop, progress, clock } = this.#options;
     let before = 0;
+    const takeRows = metricReader(metrics, input, number);
     const blocks = new RecordBlocks({
       onBlock: (bytes) => {
+        this.#note(input, blocks.layout);
+        if (this.#isMixed) return;
+        if (blocks.layout === "metric_csv") return takeRows.read(bytes);
         const report = collector.run.read(bytes);
-        this.#note(report, number, before);
+        this.#remember(report, number, before);
         before += report.accepted + report.rejected;
       },
     });
@@ -77,10 +113,10 @@ export class Reading {
     let turnMs = clock.monotonicMs();
     try {
       for await (const chunk of readInput(input, stdin, onBytes)) {
-        if (stop.aborted || blocks.layout === "metric_csv") break;
+        if (stop.aborted || this.#isMixed) break;
         this.#bytes += chunk.length;
         blocks.add(chunk);
-        progress.update(this.#readBytes, collector.run.accepted);
+        progress.update(this.#readBytes, collector.run.accepted + metrics.rows);
         if (clock.monotonicMs() - turnMs < TURN_MS) continue;
         await new Promise<void>((resolve) => setImmediate(resolve));
         turnMs = clock.monotonicMs();
@@ -91,11 +127,11 @@ export class Reading {
         ? inputError(input.name, error)
         : error;
     }
+    takeRows.end();
     this.#overlong += blocks.overlong;
-    return blocks.layout;
   }
 
-  #note(report: DecodeReport, input: number, before: number): void {
+  #remember(report: DecodeReport, input: number, before: number): void {
     const problem = ({ index, field, reason }: DecodeReport["errors"][number]) => {
       const where = field === null ? "" : `${field}: `;
       // A byte of a block says nothing about the file.
@@ -111,4 +147,24 @@ export class Reading {
     const room = PROBLEMS_MAX - this.#warningProblems.length;
     this.#warningProblems.push(...report.warnings.slice(0, room).map(problem));
   }
+}
+
+/** Reads the blocks of one metric CSV, the first of which says what its columns are. */
+function metricReader(metrics: MetricCollector, input: Input, number: number) {
+  let rows: CsvRows | null = null;
+  let end = () => {};
+  return {
+    read: (bytes: Uint8Array) => {
+      const block = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      if (rows === null) {
+        const shape = csvShapeOf(block.toString("utf8", 0, HEAD_BYTES));
+        if (shape === null) return;
+        const file = metrics.file(input.name, number, shape);
+        rows = new CsvRows(shape, (timestampMs, values) => file.add(timestampMs, values));
+        end = () => file.end();
+      }
+      rows.read(block);
+    },
+    end: () => end(),
+  };
 }

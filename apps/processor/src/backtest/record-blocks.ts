@@ -1,4 +1,5 @@
 import { TracerError } from "@tracer/core";
+import { csvShapeOf } from "./metric-csv.ts";
 
 /** Bytes that are gathered before they are cut into whole records. The same for every source, so that the same bytes give the same blocks. */
 const BLOCK_BYTES = 1024 * 1024;
@@ -11,11 +12,11 @@ const BRACKET = 0x5b;
 const ARRAY_OF_OBJECTS = /^\[\s*(?:[{\]]|$)/u;
 const ARRAY_HEAD_BYTES = 256;
 /** Bytes looked at to tell what an input is. */
-const HEAD_BYTES = 65_536;
+export const HEAD_BYTES = 65_536;
 
 /**
  * How an input may be cut. `lines`: at any line end. `objects`: before a line that begins with a brace.
- * `whole`: not at all. `metric_csv`: not logs.
+ * `whole`: not at all. `metric_csv`: at any line end, and they are no logs.
  */
 export type Layout = "lines" | "objects" | "whole" | "metric_csv";
 
@@ -68,16 +69,12 @@ export class RecordBlocks {
       const end = rest.indexOf(NEW_LINE) + 1;
       rest = end === 0 ? rest.subarray(0, 0) : rest.subarray(end);
     }
-    if (this.layout !== "metric_csv") this.#hand(rest);
+    this.#hand(rest);
   }
 
   #cut(): void {
     const held = this.#buffer.subarray(0, this.#length);
     this.layout ??= layoutOf(held);
-    if (this.layout === "metric_csv") {
-      this.#length = 0;
-      return;
-    }
     if (this.#skipping) return this.#skip(held);
     const end = cutOf(this.layout, held);
     if (end === 0) return this.#grow();
@@ -88,7 +85,8 @@ export class RecordBlocks {
   #hand(block: Buffer): void {
     let rest = block;
     // A line of text that begins with a bracket would read as an array which swallows what follows.
-    while (this.layout !== "whole" && firstByteOf(rest) === BRACKET) {
+    const mayHoldText = this.layout === "lines" || this.layout === "objects";
+    while (mayHoldText && firstByteOf(rest) === BRACKET) {
       const from = firstIndexOf(rest);
       const end = rest.indexOf(NEW_LINE, from) + 1 || rest.length;
       const isArray = ARRAY_OF_OBJECTS.test(rest.toString("latin1", from, from + ARRAY_HEAD_BYTES));
@@ -111,7 +109,7 @@ export class RecordBlocks {
       this.#buffer = larger;
       return;
     }
-    if (this.layout === "lines") {
+    if (this.layout === "lines" || this.layout === "metric_csv") {
       this.overlong += 1;
       this.#skipping = true;
       this.#length = 0;
@@ -136,9 +134,9 @@ export class RecordBlocks {
   }
 }
 
-function cutOf(layout: Exclude<Layout, "metric_csv">, held: Buffer): number {
+function cutOf(layout: Layout, held: Buffer): number {
   if (layout === "whole") return 0;
-  if (layout === "lines") return held.lastIndexOf(NEW_LINE) + 1;
+  if (layout === "lines" || layout === "metric_csv") return held.lastIndexOf(NEW_LINE) + 1;
   return held.lastIndexOf("\n{") + 1;
 }
 
@@ -150,9 +148,7 @@ export function layoutOf(bytes: Buffer): Layout {
     .trimStart();
   const [line = "", second] = head.split("\n", 2);
   const first = line.trim();
-  if (/^"?(?:timestamp|time|ts|date|ds)"?\s*[,;]\s*"?(?:value|y|v)"?\s*$/iu.test(first)) {
-    return "metric_csv";
-  }
+  if (csvShapeOf(head) !== null) return "metric_csv";
   if (ARRAY_OF_OBJECTS.test(head)) return "whole";
   if (!head.startsWith("{") || second === undefined || isJson(first)) return "lines";
   // The object goes on over the next lines. A wrapper's own objects must not be torn from it.

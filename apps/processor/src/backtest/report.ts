@@ -4,7 +4,7 @@ import type { ClosestCall } from "./held-back.ts";
 
 /** Services in a report, those with most alerts first. The rest is counted. */
 export const SERVICES_MAX = 1_000;
-const WEEK_MS = 604_800_000;
+export const WEEK_MS = 604_800_000;
 
 /** One record that could not be read. */
 export interface InputProblem {
@@ -23,6 +23,8 @@ export interface ParseFigures {
   readonly warnings: number;
   readonly warningProblems: readonly InputProblem[];
   readonly withoutTime: number;
+  /** Rows of a metric file without any number; 0 for logs. */
+  readonly withoutValue: number;
   readonly late: number;
   readonly future: number;
   /** Bytes after inflating. */
@@ -38,6 +40,8 @@ export interface ReportedAlert {
   readonly kind: Kind;
   readonly part: string;
   readonly severity: Severity;
+  /** What decided: a rule of the detector, or `metric`. */
+  readonly rule: string;
   /** ISO 8601: when it began, when it was announced, when it ended (null: not before the input did). */
   readonly since: string;
   readonly decided: string;
@@ -66,6 +70,8 @@ export interface ReportedService {
 /** All that `--json` prints. Keys are only ever added while `version` is 1. */
 export interface BacktestReport {
   readonly version: 1;
+  /** What was read. For metrics a service is a series of numbers, and a record is a row. */
+  readonly input: "logs" | "metrics";
   readonly parse: ParseFigures;
   readonly alerts: {
     readonly total: number;
@@ -118,6 +124,7 @@ export function reportOf(input: ReportInput): { report: BacktestReport; listed: 
   const listedAlerts = listed.reduce((sum, { reported }) => sum + reported.alerts.length, 0);
   const report: BacktestReport = {
     version: 1,
+    input: "logs",
     parse: {
       records: run.accepted,
       rejected: run.rejected + input.overlong,
@@ -125,6 +132,7 @@ export function reportOf(input: ReportInput): { report: BacktestReport; listed: 
       warnings: input.warnings,
       warningProblems: input.warningProblems,
       withoutTime: run.withoutTime,
+      withoutValue: 0,
       late: run.late,
       future: run.future,
       bytes: input.bytes,
@@ -171,10 +179,10 @@ function serviceOf(
   };
 }
 
-function alertOf({ signal, severity, untilMs, endReason, examples }: Alert): ReportedAlert {
+function alertOf({ signal, rule, severity, untilMs, endReason, examples }: Alert): ReportedAlert {
   const { kind, part, onsetMs, decidedMs, evidence } = signal;
   return {
-    ...{ kind, part, severity },
+    ...{ kind, part, severity, rule },
     since: iso(onsetMs),
     decided: iso(decidedMs),
     until: untilMs === null ? null : iso(untilMs),

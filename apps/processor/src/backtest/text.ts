@@ -18,13 +18,14 @@ export function textReport(report: BacktestReport, { color }: TextOptions): stri
   const lines = [...parseLines(report, style), ""];
   const alerting = report.services.filter(({ alerts }) => alerts.length > 0);
   const quiet = report.services.filter(({ alerts }) => alerts.length === 0);
-  for (const service of alerting) lines.push(...serviceLines(service, style), "");
+  const words = wordsOf(report);
+  for (const service of alerting) lines.push(...serviceLines(service, report, style), "");
   if (quiet.length > 0) {
-    lines.push(style.bold(alerting.length > 0 ? "No alert" : "No alert for any service"));
+    lines.push(style.bold(alerting.length > 0 ? "No alert" : `No alert for any ${words.service}`));
     for (const service of quiet.slice(0, QUIET_NAMED_MAX)) {
       lines.push(
-        `  ${nameOf(service)}  ${style.dim(counted(service.records, "record"))}`,
-        ...heldLines(service).map((line) => style.dim(`    ${line}`)),
+        `  ${nameOf(service)}  ${style.dim(counted(service.records, words.record))}`,
+        ...heldLines(service, report.input).map((line) => style.dim(`    ${line}`)),
       );
     }
     const more = report.parse.services - alerting.length - Math.min(quiet.length, QUIET_NAMED_MAX);
@@ -35,6 +36,13 @@ export function textReport(report: BacktestReport, { color }: TextOptions): stri
   return `${lines.join("\n")}\n`;
 }
 
+/** What the things are called that were counted. */
+export function wordsOf({ input }: Pick<BacktestReport, "input">) {
+  return input === "logs"
+    ? { record: "record", service: "service", services: "Services" }
+    : { record: "row", service: "series", services: "Series" };
+}
+
 type Paint = (text: string) => string;
 interface Style {
   readonly bold: Paint;
@@ -43,25 +51,34 @@ interface Style {
   readonly green: Paint;
 }
 
-function parseLines({ parse }: BacktestReport, { bold, dim }: Style): string[] {
+function parseLines(report: BacktestReport, { bold, dim }: Style): string[] {
+  const { parse } = report;
+  const words = wordsOf(report);
   const lines = [
-    `${bold(`${formatNumber(parse.records)} records`)} of ${counted(parse.services, "service")}` +
+    `${bold(counted(parse.records, words.record))} of ${countedServices(report)}` +
       (parse.from === null || parse.to === null
         ? ", none with a time"
         : `, ${clockText(parse.from)} to ${clockText(parse.to)} UTC (${formatDuration(parse.spanSeconds)})`),
   ];
-  const notes = parseNotes(parse);
+  const notes = parseNotes(report);
   return [...lines, ...notes.map((note) => dim(`  ${note}`))];
 }
 
 /** What was not as it should be in the input, a sentence each. */
-export function parseNotes(parse: BacktestReport["parse"]): string[] {
+export function parseNotes(report: BacktestReport): string[] {
+  const { parse } = report;
+  const { record: word } = wordsOf(report);
   const notes: string[] = [];
   if (parse.rejected > 0) {
-    notes.push(`${counted(parse.rejected, "record")} could not be read:`);
+    notes.push(`${counted(parse.rejected, word)} could not be read:`);
     for (const { input, record, reason } of parse.problems)
-      notes.push(`  input ${input}, record ${record}: ${reason}`);
+      notes.push(`  input ${input}, ${word} ${record}: ${reason}`);
   }
+  return [...notes, ...(report.input === "logs" ? recordNotes(report) : rowNotes(report))];
+}
+
+function recordNotes({ parse }: BacktestReport): string[] {
+  const notes: string[] = [];
   if (parse.late > 0)
     notes.push(`${counted(parse.late, "record")} came too late for its step and changed nothing`);
   if (parse.future > 0)
@@ -80,45 +97,72 @@ export function parseNotes(parse: BacktestReport["parse"]): string[] {
   return notes;
 }
 
-function serviceLines(service: ReportedService, style: Style): string[] {
+function rowNotes({ parse, servicesUnlisted, services }: BacktestReport): string[] {
+  const { withoutValue, withoutTime, late, future } = parse;
+  const unread = servicesUnlisted - (parse.services - services.length);
+  const said: [number, string][] = [
+    [withoutValue, "without a value: nothing to judge"],
+    [withoutTime, "without a time: judged at the time of the row before"],
+    [future, "dated more than a day ahead of the next: judged at the time of the row before"],
+    [late, "dated more than a day before an earlier one: judged at the time of the row before"],
+  ];
+  const notes = said
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${counted(count, "row")} ${what}`);
+  if (unread > 0) notes.push(`${counted(unread, "column")} not read: there are too many`);
+  return notes;
+}
+
+function serviceLines(service: ReportedService, report: BacktestReport, style: Style): string[] {
+  const { record } = wordsOf(report);
   const lines = [
-    `${style.bold(nameOf(service))}  ${counted(service.alerts.length, "alert")}, ${counted(service.records, "record")}`,
+    `${style.bold(nameOf(service))}  ${counted(service.alerts.length, "alert")}, ${counted(service.records, record)}`,
   ];
   for (const alert of service.alerts) lines.push(...alertLines(alert, style));
-  return [...lines, ...heldLines(service).map((line) => style.dim(`  ${line}`))];
+  return [...lines, ...heldLines(service, report.input).map((line) => style.dim(`  ${line}`))];
 }
 
 function alertLines(alert: ReportedAlert, { red, dim }: Style): string[] {
   const { evidence } = alert;
-  const until =
-    alert.until === null
-      ? "still open at the end"
-      : `until ${clockText(alert.until)} (${formatDuration(alert.durationSeconds)})`;
   return [
-    `  ${red(alertLabel(alert))}  since ${clockText(alert.since)}, ${until}`,
+    `  ${red(alertLabel(alert))}  ${spanText(alert)}`,
     `    ${sparklineText(evidence.sparkline)}  ${evidence.sentence}`,
     dim(
       `    expected ${formatQuantity(evidence.expectedLow, evidence.unit)} to ${formatQuantity(evidence.expectedHigh, evidence.unit)}; ` +
-        `evidence ${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)}; announced ${clockText(alert.decided)}`,
+        `evidence ${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)}; ${decidedText(alert)}`,
     ),
     ...alert.examples.map((line) => dim(`    │ ${line}`)),
   ];
 }
 
+/** When an alert was; a row of numbers is a moment. */
+export function spanText({ kind, since, until, durationSeconds }: ReportedAlert): string {
+  if (kind === "metric") return `at ${clockText(since)}`;
+  if (until === null) return `since ${clockText(since)}, still open at the end`;
+  return `since ${clockText(since)}, until ${clockText(until)} (${formatDuration(durationSeconds)})`;
+}
+
+/** When it was announced, and by what where that is not the rule that decides by default. */
+export function decidedText({ kind, decided, rule }: ReportedAlert): string {
+  if (kind === "metric") return "judged with its row";
+  const by = rule === "evidence" || rule === "arrivals" ? "" : `, decided by ${rule}`;
+  return `announced ${clockText(decided)}${by}`;
+}
+
 /** Why a service said nothing, or nothing more. */
-export function heldLines(service: ReportedService): string[] {
+export function heldLines(service: ReportedService, input: BacktestReport["input"]): string[] {
   const lines: string[] = [];
   const seconds = (Date.parse(service.to) - Date.parse(service.from)) / 1000;
   if (service.learnedAt === null) {
     lines.push("held back: learning to the end, too short or too few records to judge");
   } else lines.push(`learning until ${clockText(service.learnedAt)}`);
-  if (seconds < DROP_SECONDS) {
+  if (input === "logs" && seconds < DROP_SECONDS) {
     lines.push(
       `seen for less than ${formatDuration(DROP_SECONDS)}: a drop or a silence is not judged yet`,
     );
   }
   for (const call of service.heldBack) {
-    const what = call.part === "" ? call.kind : `${call.kind} ${call.part}`;
+    const what = alertName(call);
     const of = `evidence ${formatNumber(call.evidence)} of ${formatNumber(call.bar)}`;
     lines.push(
       call.reason === "hold"
@@ -142,7 +186,7 @@ function rateText(perWeek: number | null): string {
 
 /** "volume drop", "error". */
 export function alertName({ kind, part }: { kind: string; part: string }): string {
-  return part === "" || kind === "template" ? kind : `${kind} ${part}`;
+  return part === "" || kind === "template" || kind === "metric" ? kind : `${kind} ${part}`;
 }
 
 /** Severity and name of an alert, "critical volume drop"; once when they are the same word. */
@@ -163,4 +207,12 @@ export function clockText(iso: string): string {
 
 function counted(count: number, what: string): string {
   return `${formatNumber(count)} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** "3 services", "1 series". */
+function countedServices(report: BacktestReport): string {
+  const { services } = report.parse;
+  return report.input === "logs"
+    ? counted(services, "service")
+    : `${formatNumber(services)} series`;
 }

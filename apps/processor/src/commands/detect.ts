@@ -3,6 +3,7 @@ import type { Transition } from "@tracer/detect";
 import { readConfig } from "../config.ts";
 import { EventTimeRun } from "../event-time-run.ts";
 import { Exit } from "../exit.ts";
+import { parseRules } from "../rules-option.ts";
 import type { CommandContext } from "./context.ts";
 
 const LINE_BYTES_MAX = 2 * 1024 * 1024;
@@ -14,15 +15,23 @@ const NEW_LINE = 0x0a;
  */
 export async function detect(
   context: CommandContext,
-  { counts = false }: { counts?: boolean },
+  { counts = false, rules: given }: { readonly counts?: boolean; readonly rules?: string },
 ): Promise<Exit> {
   const { stdin, stdout, stderr, environment, stop } = context;
   const { seriesMax, latenessSeconds } = readConfig(environment);
+  const rules = parseRules(given);
+  if (typeof rules === "string") {
+    stderr.write(`${rules}\n`);
+    return Exit.usage;
+  }
   const lines: string[] = [];
   const onDecided = (transition: Transition) => {
     if (transition.state !== "changed") lines.push(lineOf(transition, run));
   };
-  const run = new EventTimeRun({ seriesMax, latenessSeconds, readCount: counts, onDecided });
+  const run = new EventTimeRun({
+    ...{ seriesMax, latenessSeconds, rules, onDecided },
+    readCount: counts,
+  });
   let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of stdin) {
     if (stop.aborted) break;
@@ -49,7 +58,7 @@ function toBuffer(chunk: unknown): Buffer {
   return Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
 }
 
-function lineOf({ state, signal }: Transition, { directory }: EventTimeRun): string {
+function lineOf({ state, reason, signal }: Transition, { directory }: EventTimeRun): string {
   const { slot, kind, part, severity, evidence } = signal;
   const { service = "(all)", environment = "" } = directory.key(slot) ?? {};
   const decidedMs = state === "opened" ? signal.decidedMs : signal.lastStepMs;
@@ -61,6 +70,7 @@ function lineOf({ state, signal }: Transition, { directory }: EventTimeRun): str
     ...(part === "" ? {} : { part }),
     state: state === "opened" ? "open" : "resolved",
     severity,
+    rule: reason,
     since: new Date(signal.onsetMs).toISOString(),
     observed: evidence.observed,
     expected: evidence.expected,

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { MetricDetector } from "@tracer/detect";
 import { parseTime } from "@tracer/ingest";
+import { bareField, isColumnName, numberOf } from "../backtest/metric-csv.ts";
 import { Exit } from "../exit.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -59,9 +60,9 @@ class RowScores {
     const row = isFirst && line.subarray(0, 3).equals(BYTE_ORDER_MARK) ? line.subarray(3) : line;
     const { time, value } = fieldsOf(row);
     const timestampMs = parseTime(time, 0, time.length);
-    if (isFirst && Number.isNaN(timestampMs) && isName(value)) return "";
+    if (isFirst && Number.isNaN(timestampMs) && isColumnName(value)) return "";
     this.total += 1;
-    const number = value === "" ? Number.NaN : Number(value);
+    const number = numberOf(value);
     if (!Number.isFinite(number)) this.unreadable += 1;
     return `${this.#detector.score(timestampMs, number).toFixed(6)}\n`;
   }
@@ -70,15 +71,5 @@ class RowScores {
 /** The first two fields, without quotes and the space around them; further ones are not read. */
 function fieldsOf(line: Buffer): { time: Buffer; value: string } {
   const [time = "", value = ""] = line.toString("latin1").split(",", 2);
-  return { time: Buffer.from(bare(time), "latin1"), value: bare(value) };
-}
-
-function bare(field: string): string {
-  return field.trim().replace(/^"(.*)"$/, "$1");
-}
-
-/** Whether a field is the name of a column, and not a number or one of the words for a missing one. */
-function isName(value: string): boolean {
-  const missing = /^(nan|[+-]?inf(inity)?|null|none|n\/?a)$/i;
-  return value !== "" && Number.isNaN(Number(value)) && !missing.test(value);
+  return { time: Buffer.from(bareField(time), "latin1"), value: bareField(value) };
 }

@@ -1,4 +1,5 @@
 import { AlertBar } from "./alert-bar.ts";
+import { explanationOf, type MetricExplanation } from "./metric-explanation.ts";
 import { RESIDUALS, Residuals } from "./residuals.ts";
 import { TailHistogram } from "./tail-histogram.ts";
 
@@ -8,6 +9,11 @@ const VALUE_MAX = 1e300;
 const LEARNING_ROWS = 50;
 /** Surprise, in nats, that gives a score of one half. */
 const HALF_SCORE_NATS = 10;
+
+/** Surprise, in nats, behind a score in [0, 1). */
+export function surpriseOf(score: number): number {
+  return (HALF_SCORE_NATS * score) / (1 - score);
+}
 
 /**
  * Anomaly scores for one series of plain numbers. Pure: time is what the rows say. A row is compared with its past in eight
@@ -20,6 +26,8 @@ export class MetricDetector {
   readonly #bar = new AlertBar();
   #rows = 0;
   #newestMs = 0;
+  #surprise = 0;
+  #mostSurprising = 0;
 
   /**
    * The score of one row in [0, 1], 0 when it is nothing new; rows must come in order of time. A value that is not finite is
@@ -29,14 +37,30 @@ export class MetricDetector {
     if (!Number.isFinite(value)) return 0;
     if (Number.isFinite(timestampMs)) this.#newestMs = timestampMs;
     this.#residuals.update(this.#newestMs, Math.min(VALUE_MAX, Math.max(-VALUE_MAX, value)));
-    let surprise = 0; // In nats.
+    this.#surprise = 0;
     for (const [index, histogram] of this.#histograms.entries()) {
       const residual = this.#residuals.values[index] ?? 0;
-      surprise = Math.max(surprise, histogram.surprise(residual));
+      const surprise = histogram.surprise(residual);
+      if (surprise > this.#surprise) {
+        this.#surprise = surprise;
+        this.#mostSurprising = index;
+      }
       histogram.learn(residual); // After it was judged: a spike must not excuse itself.
     }
     this.#rows += 1;
-    const passed = this.#rows > LEARNING_ROWS ? this.#bar.pass(surprise) : 0;
+    const passed = this.#rows > LEARNING_ROWS ? this.#bar.pass(this.#surprise) : 0;
     return passed / (passed + HALF_SCORE_NATS);
+  }
+
+  /** What the last row with a value was compared with. Null while it was learned only. */
+  explain(): MetricExplanation | null {
+    if (this.#rows <= LEARNING_ROWS) return null;
+    return explanationOf({
+      residuals: this.#residuals,
+      histograms: this.#histograms,
+      index: this.#mostSurprising,
+      surpriseNats: this.#surprise,
+      rows: this.#rows - 1,
+    });
   }
 }

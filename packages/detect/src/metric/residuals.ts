@@ -5,6 +5,18 @@ import { RollingMedian } from "./rolling-median.ts";
 /** How many ways a row is compared with its past. */
 export const RESIDUALS = 8;
 
+/** Places in `values`. */
+export const Compared = {
+  timeOfDay: 0,
+  recent: 1,
+  long: 2,
+  previous: 3,
+  level: 4,
+  slowLevel: 5,
+  spread: 6,
+  daySpread: 7,
+} as const;
+
 /** A learned value is held within this many mean deviations of the rolling median: an outlier leaves little trace. */
 const LEARNED_DEVIATIONS = 6;
 /** Spreads and the mean deviation itself learn up to this many mean deviations: they can grow, by 5 % a row. */
@@ -28,6 +40,11 @@ const INTERVAL_MS_MAX = 86_400_000;
  */
 export class Residuals {
   readonly values = new Float64Array(RESIDUALS);
+  /** Value and short mean that `values` compare with the past. */
+  judged = 0;
+  judgedLevel = 0;
+  /** Whether anything is known of this time of day. */
+  knowsTimeOfDay = false;
   readonly #shortMedian = new RollingMedian(41);
   readonly #longMedian = new RollingMedian(401);
   readonly #level = new EwMean(6);
@@ -67,6 +84,9 @@ export class Residuals {
     const expected = this.#profile.expected(timestampMs);
     const spread = Math.abs(value - this.#fastLevel.mean);
     const level = this.#level.with(value);
+    this.judged = value;
+    this.judgedLevel = level;
+    this.knowsTimeOfDay = expected !== null;
     this.#put(0, value, expected ?? value);
     this.#put(1, value, this.#shortMedian.median);
     this.#put(2, value, this.#longMedian.median);
@@ -107,6 +127,11 @@ export class Residuals {
     this.#previous = value;
     this.#rows += 1;
   }
+}
+
+/** fast ÷ slow, from what `values` say of a spread. */
+export function spreadRatioOf(residual: number): number {
+  return Math.max(0, Math.exp(residual) * (1 + RATIO_MIN) - RATIO_MIN);
 }
 
 /** ln(fast ÷ slow), 0 while nothing ever moved. */

@@ -51,6 +51,29 @@ export class TailHistogram {
     bins[bin] = (bins[bin] ?? 0) + this.#weight;
   }
 
+  /** Mean magnitude of the residuals so far. */
+  get scale(): number {
+    return this.#scale;
+  }
+
+  /**
+   * Magnitude that at most `share` of the rows exceed, to the side of that sign; 0 when fewer are on that side at all.
+   * `newest` is the residual that was learned last: it is left out.
+   */
+  magnitudeAt(share: number, sign: 1 | -1, newest: number): number {
+    if (this.#middleOctave === null) return 0;
+    const side = sign < 0 ? 1 : 0;
+    const isHere = newest !== 0 && newest < 0 === sign < 0;
+    const own = isHere ? this.#binOf(Math.abs(newest)) : -1;
+    const most = share * Math.max(0, this.#rows - 1) * this.#weight;
+    let sum = 0;
+    for (let bin = BINS - 1; bin >= 0; bin -= 1) {
+      sum += (this.#bins[side][bin] ?? 0) - (bin === own ? this.#weight : 0);
+      if (sum > most) return 2 ** (this.#middleOctave + (bin + 1 - MIDDLE) / BINS_PER_OCTAVE);
+    }
+    return 0;
+  }
+
   #tailRows(side: 0 | 1, magnitude: number): number {
     const bins = this.#bins[side];
     let sum = 0; // All of its own bin count as larger: a record by a hair is none.

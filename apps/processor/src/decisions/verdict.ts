@@ -76,8 +76,8 @@ function quietOf(service: string, views: readonly DecisionView[], gap: Gap | nul
     return `Nothing fired: ${service} ${clause(views[0]?.why ?? "", "was not judged")}.`;
   }
   return (
-    `Nothing fired: ${listOf(judged.map(nameOf))} ${judged.length === 1 ? "was" : "were"} as ` +
-    "expected, with less than a quarter of the evidence that it takes."
+    `Nothing fired: nothing unusual in ${listOf(judged.map(nameOf))}, with less than a quarter of ` +
+    "the evidence that it takes."
   );
 }
 

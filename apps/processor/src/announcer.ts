@@ -4,18 +4,22 @@ import {
   type SeriesKey,
   type Signal,
   type SignalKey,
+  type TemplateCount,
 } from "@tracer/core";
 import type { Transition } from "@tracer/detect";
 import type { Sighting, SightResult } from "@tracer/store";
 import { isUnavailable } from "./database.ts";
 import type { Observe } from "./observe.ts";
 import { PENDING_SAVED_MAX, type PendingState } from "./pending-state.ts";
+import { signalWithTemplates } from "./templates.ts";
 import { titleOf } from "./title.ts";
 
 /** Example lines that go with an alert. */
 export const EXEMPLARS_MAX = 3;
 /** Sightings in one statement. */
 const SIGHTINGS_PER_BATCH_MAX = 200;
+/** Until this long after the onset it is looked what messages came before and since; then the last look stays. */
+const TEMPLATES_LOOK_MS = 1_500_000;
 
 export interface AnnouncerOptions {
   readonly staleSeconds: number;
@@ -26,6 +30,8 @@ export interface AnnouncerOptions {
   readonly keyOf: (slot: number) => SeriesKey | undefined;
   /** Newest raw lines of a series since an event time, newest first. */
   readonly linesOf: (slot: number, sinceMs: number) => readonly string[];
+  /** The kinds of message behind a signal, those that come most first. None when it is not given. */
+  readonly templatesOf?: (signal: Signal) => readonly TemplateCount[];
   readonly sight: (sightings: readonly Sighting[]) => Promise<readonly SightResult[]>;
   readonly clear: (keys: readonly SignalKey[]) => Promise<void>;
   readonly observe: Observe;
@@ -41,6 +47,7 @@ interface OpenSignal {
   lastStepMs: number;
   sightedAtMs: number; // Monotonic.
   hadLines: boolean;
+  templates: readonly TemplateCount[];
 }
 
 /** What is to be written for one fingerprint; times are monotonic, so that ages are right whenever it is. */
@@ -168,6 +175,7 @@ export class Announcer {
       lastStepMs: 0,
       sightedAtMs: Number.NEGATIVE_INFINITY,
       hadLines: false,
+      templates: [],
     };
     this.#open.set(idOf(signal), open);
     return open;
@@ -243,7 +251,8 @@ export class Announcer {
     open.sightedAtMs = nowMs;
     const pending = this.#queue(open);
     const onsetAgeMs = Math.max(0, this.#options.receiptMs() - signal.onsetMs);
-    pending.sighting = { signal, seenAtMs: nowMs, onsetAtMs: nowMs - onsetAgeMs };
+    const told = signalWithTemplates(signal, this.#templatesOf(open, signal));
+    pending.sighting = { signal: told, seenAtMs: nowMs, onsetAtMs: nowMs - onsetAgeMs };
     pending.clear = false;
     pending.occurrences += 1;
     const lines = this.#options.linesOf(signal.slot, signal.onsetMs);
@@ -253,6 +262,15 @@ export class Announcer {
       pending.hasNewText ||= !open.hadLines;
       open.hadLines = true;
     }
+  }
+
+  #templatesOf(open: OpenSignal, signal: Signal): readonly TemplateCount[] {
+    const { templatesOf } = this.#options;
+    const isFresh = signal.lastStepMs - signal.onsetMs <= TEMPLATES_LOOK_MS;
+    if (templatesOf !== undefined && (isFresh || open.templates.length === 0)) {
+      open.templates = templatesOf(signal);
+    }
+    return open.templates;
   }
 
   #take(): Batch {

@@ -44,7 +44,7 @@ const SIGHT_SECONDS_MAX = 10;
 export function startDetection(options: DetectionOptions): Detection {
   const { config, clock, receiptMs, pool, channels, observe, onWritten } = options;
   const { staleSeconds, holdSeconds, quietSeconds, repeatSeconds, clearSeconds } = config;
-  const { directory, detector, pending } = options.state ?? {
+  const { directory, detector, templates, pending } = options.state ?? {
     ...createState(config),
     pending: [],
   };
@@ -55,6 +55,7 @@ export function startDetection(options: DetectionOptions): Detection {
     receiptMs,
     monotonicMs: clock.monotonicMs,
     keyOf: (slot) => directory.key(slot),
+    templatesOf: (signal) => templates.templatesOf(signal),
     linesOf: (slot, sinceMs) => rings.take(slot, sinceMs).map(({ text }) => text),
     sight: (sightings) =>
       store.sight(pool, sightings, { holdSeconds, quietSeconds, repeatSeconds, channels }),
@@ -63,7 +64,7 @@ export function startDetection(options: DetectionOptions): Detection {
     onWritten,
   });
   announcer.restorePending(pending);
-  announcer.resume(detector.openSignals());
+  announcer.resume([...detector.openSignals(), ...templates.openSignals()]);
   const flush = () => announcer.flush();
   const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, flush);
   const onSignals = announcing.wake;
@@ -78,7 +79,7 @@ export function startDetection(options: DetectionOptions): Detection {
   const recording = startLoop({ name: "decisions", idleMs: RECORD_MS, observe }, () =>
     recorder.round(),
   );
-  const parts = { directory, detector, rings, announcer, decisions: recorder };
+  const parts = { directory, detector, templates, rings, announcer, decisions: recorder };
   const pipeline = new Pipeline({ ...parts, receiptMs, observe, onSignals });
   return {
     directory,

@@ -1,6 +1,13 @@
 import { CountDeltas, STEP_MS, stepStartOf } from "@tracer/core";
-import { Detector, type Rule, type Transition } from "@tracer/detect";
-import { createLogsDecoder, type DecodeReport, RecordBatch, SeriesDirectory } from "@tracer/ingest";
+import { Detector, type Rule, TemplateBook, type Transition } from "@tracer/detect";
+import {
+  createLogsDecoder,
+  type DecodeReport,
+  messageOf,
+  RecordBatch,
+  SeriesDirectory,
+} from "@tracer/ingest";
+import { inOrderOfDecision, withTemplates } from "./templates.ts";
 
 /** Rows that are counted, and shown to `onRows`, at once: few, so that a decision finds the lines of its time. */
 const ROWS_MAX = 64;
@@ -59,6 +66,7 @@ export class EventTimeRun {
   newestMs = Number.NEGATIVE_INFINITY;
   readonly directory: SeriesDirectory;
   readonly detector: Detector;
+  readonly templates = new TemplateBook();
   readonly #options: EventTimeRunOptions;
   readonly #deltas = new CountDeltas();
   readonly #batch = new RecordBatch(ROWS_MAX);
@@ -87,7 +95,7 @@ export class EventTimeRun {
       batch: this.#batch,
     };
     const decoder = createLogsDecoder(bytes, context, (batch) => {
-      this.#take(batch);
+      this.#take(batch, bytes);
       this.#options.onRows?.(batch, bytes);
     });
     while (!decoder.advance(bytes.length)) {}
@@ -104,7 +112,7 @@ export class EventTimeRun {
     this.#endGroup(this.newestMs + this.#options.latenessSeconds * 1000);
   }
 
-  #take(batch: RecordBatch): void {
+  #take(batch: RecordBatch, bytes: Uint8Array): void {
     const { timestampMs, slot, level, latencyMs, count } = batch;
     for (let row = 0; row < batch.length; row += 1) {
       const eventMs = timestampMs[row] ?? Number.NaN;
@@ -128,7 +136,19 @@ export class EventTimeRun {
       }
       if (this.#held.length > 0) this.#doubt();
       this.#count(slot[row] ?? 0, atMs, level[row] ?? 0, latency, records);
+      this.#learn(batch, row, atMs, bytes);
     }
+  }
+
+  /** A message passes when its record was counted. Those of records that had to wait are few, and lost. */
+  #learn(batch: RecordBatch, row: number, atMs: number, bytes: Uint8Array): void {
+    const slot = batch.slot[row] ?? 0;
+    const level = batch.level[row] ?? 0;
+    const weight = this.templates.weigh(slot, atMs, level);
+    if (weight === 0 || atMs < this.detector.closedMsOf(slot)) return;
+    const message = messageOf(batch, row, bytes);
+    if (message !== null)
+      this.templates.add(slot, atMs, level, message, weight * (batch.count[row] ?? 1));
   }
 
   /** Records are counted in groups that end with the step of the newest of them. */
@@ -156,7 +176,11 @@ export class EventTimeRun {
     this.detector.tickTo(stepMs);
     this.#groupEndMs = stepMs + STEP_MS;
     onTick?.(stepMs);
-    for (const transition of this.detector.takeTransitions()) onDecided(transition);
+    this.templates.settle((slot) => this.detector.closedMsOf(slot));
+    const decided = [...this.detector.takeTransitions(), ...this.templates.takeTransitions()];
+    for (const transition of inOrderOfDecision(decided)) {
+      onDecided(withTemplates(transition, this.templates));
+    }
   }
 
   #hold(held: Held): void {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { CountDeltas, TracerError } from "@tracer/core";
-import type { Detector, Transition } from "@tracer/detect";
+import type { Detector, TemplateBook, Transition } from "@tracer/detect";
 import {
   countBatch,
   createLogsDecoder,
@@ -11,7 +11,9 @@ import {
 } from "@tracer/ingest";
 import type { Announcer } from "./announcer.ts";
 import type { DecisionRecorder } from "./decisions/recorder.ts";
+import { LineQueue } from "./line-queue.ts";
 import type { Observe } from "./observe.ts";
+import { inOrderOfDecision } from "./templates.ts";
 
 /** Bytes decoded before other requests and timers get their turn; about a millisecond of work. */
 const SLICE_BYTES = 128 * 1024;
@@ -25,6 +27,7 @@ const RELEASE_EACH_MS = 10_000;
 export interface PipelineOptions {
   readonly directory: SeriesDirectory;
   readonly detector: Detector;
+  readonly templates: TemplateBook;
   readonly rings: ExemplarRings;
   readonly announcer: Announcer;
   readonly receiptMs: () => number;
@@ -59,8 +62,9 @@ export class Pipeline {
    * when it holds no record that can be counted.
    */
   async ingest(bytes: Uint8Array, origin: BatchOrigin): Promise<DecodeReport> {
-    const { directory, rings, observe } = this.#options;
+    const { directory, detector, templates, rings, observe } = this.#options;
     const receiptMs = this.#options.receiptMs();
+    const lines = new LineQueue(templates);
     const deltas = this.#spare.pop() ?? new CountDeltas();
     this.#decoding += 1;
     try {
@@ -73,13 +77,16 @@ export class Pipeline {
       };
       const decoder = createLogsDecoder(bytes, context, (batch) => {
         rings.collect(batch, bytes);
+        lines.collect(batch);
         if (!countBatch(batch, deltas)) full = true;
       });
       while (!decoder.advance(SLICE_BYTES)) await nextTurn();
       const { report } = decoder;
       if (decoder.fatal !== null) throw refused(decoder.fatal, report);
       if (full) throw tooManyCells();
-      const { late } = this.#options.detector.observe(deltas, receiptMs);
+      // Before they are counted, which closes their steps.
+      while (!lines.learn(bytes, detector)) await nextTurn();
+      const { late } = detector.observe(deltas, receiptMs);
       const { accepted, rejected, future } = report;
       observe({
         name: "records_counted",
@@ -90,7 +97,7 @@ export class Pipeline {
         future,
         bytes: bytes.length,
       });
-      this.#announce(this.#options.detector.takeTransitions());
+      this.#announce(this.#decided());
       return report;
     } finally {
       this.#decoding -= 1;
@@ -101,15 +108,22 @@ export class Pipeline {
   /** Lets time pass in the detector: silence is evidence. Called about once a second. */
   tick(): void {
     const receiptMs = this.#options.receiptMs();
-    const { detector, announcer, onSignals } = this.#options;
+    const { detector, templates, announcer, onSignals } = this.#options;
     detector.tick(receiptMs);
-    this.#announce(detector.takeTransitions());
-    announcer.sight(detector.openSignals());
+    this.#announce(this.#decided());
+    announcer.sight([...detector.openSignals(), ...templates.openSignals()]);
     if (announcer.pendingCount > 0) onSignals();
     if (receiptMs - this.#releasedMs >= RELEASE_EACH_MS) {
       this.#releasedMs = receiptMs;
       this.#releaseIdle(receiptMs);
     }
+  }
+
+  /** What the detector and the templates have decided since the last call. */
+  #decided(): Transition[] {
+    const { detector, templates } = this.#options;
+    templates.settle((slot) => detector.closedMsOf(slot));
+    return inOrderOfDecision([...detector.takeTransitions(), ...templates.takeTransitions()]);
   }
 
   #announce(transitions: readonly Transition[]): void {
@@ -125,6 +139,7 @@ export class Pipeline {
     if (this.#decoding > 0) return;
     for (const slot of detector.idleSlots(receiptMs)) {
       detector.release(slot);
+      this.#options.templates.release(slot);
       rings.release(slot);
       directory.release(slot);
       this.#options.decisions.release(slot);

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { join, resolve } from "node:path";
 import { type Clock, TracerError } from "@tracer/core";
-import { Detector, IDLE_SECONDS } from "@tracer/detect";
+import { Detector, IDLE_SECONDS, TemplateBook } from "@tracer/detect";
 import { loadNames, SeriesDirectory, saveNames } from "@tracer/ingest";
 import * as store from "@tracer/store";
 import type { Config } from "./config.ts";
@@ -19,6 +19,7 @@ export const LOOK_MS = 200;
 export interface DetectorState {
   readonly directory: SeriesDirectory;
   readonly detector: Detector;
+  readonly templates: TemplateBook;
 }
 
 /** What the last process left. */
@@ -33,7 +34,7 @@ export function createState(config: Config): DetectorState {
   // Another at each start, so that nobody can choose names that all fall into one place.
   const directory = new SeriesDirectory({ seriesMax, seed: randomInt(2 ** 32) });
   const detector = new Detector({ seriesMax: directory.slotsMax, latenessSeconds, staleSeconds });
-  return { directory, detector };
+  return { directory, detector, templates: new TemplateBook() };
 }
 
 /** Where this process keeps its snapshot. */

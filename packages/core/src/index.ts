@@ -31,7 +31,13 @@ export {
   type Severity,
   severityRank,
 } from "./severity.ts";
-export type { Evidence, EvidenceUnit, Signal } from "./signal.ts";
+export {
+  type Evidence,
+  type EvidenceUnit,
+  type Signal,
+  TEMPLATES_MAX,
+  type TemplateCount,
+} from "./signal.ts";
 export {
   clip,
   EXEMPLAR_CHARS_MAX,

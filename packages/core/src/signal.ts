@@ -1,8 +1,23 @@
+import type { Level } from "./level.ts";
 import type { Kind } from "./series.ts";
 import type { Severity } from "./severity.ts";
 
 /** Unit of `observed`, `expected` and the sparkline: share of records in [0, 1], records a minute, or milliseconds. */
 export type EvidenceUnit = "share" | "records_per_minute" | "milliseconds" | "number";
+
+/** One kind of message, and how often it came before the onset and since. Redacted and clipped, not escaped. */
+export interface TemplateCount {
+  readonly text: string;
+  readonly level: Level;
+  /** Lines a minute, in the hour before the onset and since it. */
+  readonly before: number;
+  readonly now: number;
+  /** Never seen before the onset. */
+  readonly isNew: boolean;
+}
+
+/** Templates that go with a signal. */
+export const TEMPLATES_MAX = 5;
 
 /**
  * The numbers behind a decision, as shown in every alert. Plain JSON: every number is finite, and what
@@ -37,6 +52,8 @@ export interface Evidence {
   readonly sparkline: readonly (number | null)[];
   /** One plain sentence without the service's name: "12.4 % of records are errors, 0.6 % expected (20.7×)". */
   readonly sentence: string;
+  /** The kinds of message that came most since the onset, at most TEMPLATES_MAX; absent where none are known. */
+  readonly templates?: readonly TemplateCount[];
 }
 
 /** A finding on one series that is open or has just ended. Times are event time, ms since the epoch. */

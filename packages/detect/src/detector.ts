@@ -158,6 +158,12 @@ export class Detector {
     return slot >= 0 && slot < this.#columns.length && this.#columns.has(slot, Flag.known);
   }
 
+  /** End of the last closed step of a series, event time; -Infinity while none is. */
+  closedMsOf(slot: number): number {
+    if (!this.has(slot) || !this.#columns.has(slot, Flag.started)) return Number.NEGATIVE_INFINITY;
+    return this.#columns.nextStep.at(slot) * STEP_MS;
+  }
+
   /** The newest closed 60-second buckets of a series, oldest first, and the open one. */
   bucketsOf(slot: number, bucketsMax: number): BucketView[] {
     if (!this.has(slot)) return [];

@@ -11,3 +11,8 @@ export type { Reason } from "./open-signal.ts";
 export { type DetectorOptions, RULES, type Rule } from "./options.ts";
 export type { BucketView, Explanation } from "./series-view.ts";
 export type { Transition } from "./signal-book.ts";
+export {
+  TemplateBook,
+  type TemplateBookOptions,
+  type TemplateState,
+} from "./template/template-book.ts";

@@ -122,11 +122,39 @@ export class ExemplarRings {
   }
 }
 
+/** A row's message, its beginning of EXEMPLAR_BYTES_MAX bytes; null when the record names none. */
+export function messageOf(batch: RecordBatch, row: number, bytes: Uint8Array): string | null {
+  if (((batch.flags[row] ?? 0) & RecordFlag.messageMissing) !== 0) return null;
+  return messageText(
+    {
+      start: batch.messageStart[row] ?? 0,
+      end: batch.messageEnd[row] ?? 0,
+      flags: batch.flags[row] ?? 0,
+    },
+    bytes,
+  );
+}
+
+/** Where a message lies in a body: `messageStart`, `messageEnd` and `flags` of a row. */
+export interface MessageRange {
+  readonly start: number;
+  readonly end: number;
+  readonly flags: number;
+}
+
+/** The text of a message, its beginning of EXEMPLAR_BYTES_MAX bytes. */
+export function messageText({ start, end, flags }: MessageRange, bytes: Uint8Array): string {
+  const escaped = (flags & RecordFlag.messageEscaped) !== 0;
+  const cut = clipEnd(bytes, start, end, EXEMPLAR_BYTES_MAX, escaped);
+  return escaped ? unescapedTextOf(bytes, start, cut) : textOf(bytes, start, cut);
+}
+
 function exemplarOf(batch: RecordBatch, row: number, bytes: Uint8Array): Exemplar {
   const start = batch.messageStart[row] ?? 0;
-  const escaped = ((batch.flags[row] ?? 0) & RecordFlag.messageEscaped) !== 0;
-  const end = clipEnd(bytes, start, batch.messageEnd[row] ?? 0, EXEMPLAR_BYTES_MAX, escaped);
-  const text = escaped ? unescapedTextOf(bytes, start, end) : textOf(bytes, start, end);
+  const text = messageText(
+    { start, end: batch.messageEnd[row] ?? 0, flags: batch.flags[row] ?? 0 },
+    bytes,
+  );
   return { timestampMs: batch.timestampMs[row] ?? 0, level: batch.level[row] ?? 0, text };
 }
 

@@ -41,6 +41,19 @@ function past(): string[] {
   return records.sort((left, right) => left.atMs - right.atMs).map(({ line }) => line);
 }
 
+const SPIKE_ROW = 1_500;
+
+/** Two columns of numbers, one row without any, one spike. */
+function metricCsv(): string {
+  const random = seeded(9);
+  const rows = Array.from({ length: 2_000 }, (_, row) => {
+    const cpu = row === SPIKE_ROW ? 812 : 120 + 20 * (random() - random());
+    const time = new Date(START_MS + row * 300_000).toISOString();
+    return `${time},${cpu.toFixed(2)},${(4_000 + 100 * (random() - random())).toFixed(1)}`;
+  });
+  return ["timestamp,cpu,memory", ...rows, "2026-01-12T00:00:00Z,,"].join("\n");
+}
+
 async function backtest(args: readonly string[], stdinPath?: string) {
   const child = spawn(process.execPath, [MAIN, "backtest", ...args], {
     stdio: ["pipe", "pipe", "pipe"],
@@ -169,10 +182,76 @@ describe.concurrent("tracer backtest", () => {
     expect([text.code, text.stderr]).toEqual([1, "None of 2 records could be read.\n"]);
   });
 
-  test("a metric CSV is pointed to where it belongs", async () => {
-    const path = await file("metric.csv", "timestamp,value\n2026-01-05 00:00:00,1\n");
-    const { code, stderr } = await backtest([path]);
-    expect([code, stderr.includes("tracer score")]).toEqual([2, true]);
+  test("numbers: a spike in one of two columns, in every dress the file may wear", async () => {
+    const { text, report } = await reportOf([await file("load.csv", metricCsv())]);
+    expect(report).toMatchObject({
+      ...{ version: 1, input: "metrics", alerts: { total: 1, open: 0 }, servicesUnlisted: 0 },
+      parse: { records: 2_000, withoutValue: 1, rejected: 0, services: 2 },
+    });
+    const [cpu, memory] = report.services;
+    expect([cpu.service, memory.service, memory.alerts]).toEqual(["cpu", "memory", []]);
+    const [alert] = cpu.alerts;
+    expect(alert).toMatchObject({
+      kind: "metric",
+      part: "cpu",
+      severity: "warning",
+      rule: "metric",
+    });
+    expect(alert.since).toBe(new Date(START_MS + SPIKE_ROW * 300_000).toISOString());
+    expect(alert.evidence).toMatchObject({ unit: "number", observed: 812 });
+    expect(alert.evidence.expectedHigh).toBeLessThan(160);
+    expect(alert.evidence.sparkline.at(-1)).toBe(812);
+    expect(alert.evidence.sentence).toMatch(/^value 812/);
+    expect(alert.evidence.evidence).toBeGreaterThanOrEqual(alert.evidence.bar);
+    const gzip = await file("load.csv.gz", gzipSync(metricCsv()));
+    const zstd = await file("load.zst", zstdCompressSync(metricCsv()));
+    for (const path of [gzip, zstd]) expect((await reportOf([path])).text, path).toBe(text);
+    expect((await reportOf(["-"], join(folder, "load.csv"))).text).toBe(text);
+  });
+
+  test("numbers: text, page, --fail-on, --threshold; nothing to judge; both kinds at once", async () => {
+    const path = await file("metric.csv", metricCsv());
+    const page = join(folder, "metric.html");
+    const failing = await backtest([path, "--html", page, "--fail-on", "alerts>0"]);
+    expect([failing.code, failing.stderr]).toEqual([3, "--fail-on: alerts>0 holds.\n"]);
+    expect(failing.stdout).toContain("2,000 rows of 2 series");
+    expect(failing.stdout).toContain("1 row without a value");
+    expect(failing.stdout).toMatch(/warning metric {2}at 2026-01-/);
+    const html = await readFile(page, "utf8");
+    expect(html).not.toMatch(/<script|<img|https?:|url\(|NaN|Infinity|undefined/i);
+    expect(html.match(/<svg /g)).toHaveLength(2);
+    expect(html.match(/class="band-chart-mark /g)).toHaveLength(1);
+
+    expect((await backtest([path, "--threshold", "0.99", "--fail-on", "alerts>0"])).code).toBe(0);
+    for (const wrong of ["0", "1"])
+      expect((await backtest([path, "--threshold", wrong])).code).toBe(2);
+    const gaps = await backtest([await file("gaps.csv", "timestamp,value\n2026-01-05,\n")]);
+    expect([gaps.code, gaps.stderr]).toEqual([1, "None of 1 rows had a value to judge.\n"]);
+    const header = await backtest([await file("header.csv", "timestamp,value\n")]);
+    expect([header.code, header.stderr]).toEqual([1, "There were no rows.\n"]);
+    for (const both of [
+      [plain, path],
+      [path, plain],
+      [path, "-"],
+    ]) {
+      const { code, stdout, stderr } = await backtest(both, plain);
+      expect([code, stdout, stderr.includes("one backtest reads either")]).toEqual([2, "", true]);
+    }
+  });
+
+  test("--rules: what decides, and said with each alert", async () => {
+    const rules = "z_score,ewma,rate_of_change,median_mad";
+    const { report } = await reportOf([plain, "--rules", rules]);
+    const [first] = report.services;
+    expect(first.alerts.length).toBeGreaterThan(0);
+    expect(rules.split(",")).toEqual(
+      expect.arrayContaining(first.alerts.map(({ rule }: { rule: string }) => rule)),
+    );
+    const { report: robust } = await reportOf([plain, "--rules", "median_mad"]);
+    expect(robust.services[0].alerts).toMatchObject([{ kind: "error", rule: "median_mad" }]);
+    expect(JSON.parse(plainReport).services[0].alerts[0].rule).toBe("evidence");
+    const wrong = await backtest([plain, "--rules", "zscore"]);
+    expect([wrong.code, wrong.stdout, wrong.stderr.includes("z_score")]).toEqual([2, "", true]);
   });
 
   test("text for people: no colour, no control characters, one alert with its sentence", async () => {

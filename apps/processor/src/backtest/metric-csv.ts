@@ -40,18 +40,21 @@ export function csvShapeOf(head: string): CsvShape | null {
   return null;
 }
 
-/** Whether the whole lines of a sample are a time and numbers, or gaps; the last line may be cut off. */
+/** Whether at least half of the lines of a sample are a time and numbers, or gaps; the last line may be cut off. */
 function holdNumbers(
   lines: readonly string[],
   { delimiter, columns }: Pick<CsvShape, "delimiter" | "columns">,
 ): boolean {
   let numbers = 0;
-  for (const line of lines.length > 1 ? lines.slice(0, -1) : lines) {
+  let fitting = 0;
+  const whole = lines.length > 1 ? lines.slice(0, -1) : lines;
+  for (const line of whole) {
     const [time = "", ...values] = fieldsOf(line, delimiter);
-    if (!isTime(time) || values.length !== columns || !values.every(isValue)) return false;
+    if (!isTime(time) || values.length !== columns || !values.every(isValue)) continue;
+    fitting += 1;
     numbers += values.filter((value) => !MISSING.test(value)).length;
   }
-  return numbers > 0;
+  return numbers > 0 && fitting * 2 >= whole.length;
 }
 
 function fieldsOf(line: string, delimiter: string): string[] {

@@ -6,7 +6,7 @@ export {
   type SeriesState,
 } from "./detector.ts";
 export { MetricDetector, surpriseOf } from "./metric/metric-detector.ts";
-export type { MetricExplanation } from "./metric/metric-explanation.ts";
+export type { MetricBand } from "./metric/metric-explanation.ts";
 export type { Reason } from "./open-signal.ts";
 export { type DetectorOptions, RULES, type Rule } from "./options.ts";
 export type { BucketView, Explanation } from "./series-view.ts";

@@ -1,5 +1,5 @@
 import type { BandPoint } from "@tracer/core";
-import type { MetricExplanation } from "@tracer/detect";
+import type { MetricBand } from "@tracer/detect";
 import { CHART_POINTS_MAX } from "./chart-grid.ts";
 
 const WIDTH_MS_MIN = 1_000;
@@ -15,18 +15,18 @@ export class MetricChart {
   #sampled = -1;
 
   /** `expect` is asked once for each point. Times must not be wrong by much: the axis goes from the first to the last. */
-  add(timestampMs: number, value: number, expect: () => MetricExplanation | null): void {
+  add(timestampMs: number, value: number, expect: () => MetricBand | null): void {
     const point = this.#pointOf(timestampMs);
     bump(this.#columns.rows, point, 1);
     bump(this.#columns.sum, point, value);
     if (point <= this.#sampled) return;
     this.#sampled = point;
-    const explanation = expect();
-    if (explanation === null) return;
+    const band = expect();
+    if (band === null) return;
     bump(this.#columns.samples, point, 1);
-    bump(this.#columns.expected, point, explanation.expected);
-    bump(this.#columns.low, point, explanation.expectedLow);
-    bump(this.#columns.high, point, explanation.expectedHigh);
+    bump(this.#columns.expected, point, band.expected);
+    bump(this.#columns.low, point, band.expectedLow);
+    bump(this.#columns.high, point, band.expectedHigh);
   }
 
   /** At most `countMax` points, each as wide as the usual time between two rows or wider. */

@@ -52,8 +52,8 @@ export class MetricSeries {
     this.lastMs = Math.max(this.lastMs, timestampMs);
     if (this.#recent.length >= SPARKLINE_ROWS) this.#recent.shift();
     this.#recent.push(value);
-    this.chart.add(timestampMs, value, () => this.#detector.explain());
-    if (this.learnedMs === null && this.#detector.explain() !== null) this.learnedMs = timestampMs;
+    this.chart.add(timestampMs, value, () => this.#detector.band());
+    if (this.learnedMs === null && this.#detector.band() !== null) this.learnedMs = timestampMs;
     if (score >= this.#scoreMin) this.#alert(timestampMs);
     else if (surpriseOf(score) >= this.#bar / 2) this.#note(timestampMs, surpriseOf(score));
   }

@@ -1,5 +1,10 @@
 import { AlertBar } from "./alert-bar.ts";
-import { explanationOf, type MetricExplanation } from "./metric-explanation.ts";
+import {
+  explanationOf,
+  type MetricBand,
+  type MetricExplanation,
+  steadyBandOf,
+} from "./metric-explanation.ts";
 import { RESIDUALS, Residuals } from "./residuals.ts";
 import { TailHistogram } from "./tail-histogram.ts";
 
@@ -26,6 +31,7 @@ export class MetricDetector {
   readonly #bar = new AlertBar();
   #rows = 0;
   #newestMs = 0;
+  #isPositive = true;
   #surprise = 0;
   #mostSurprising = 0;
 
@@ -37,6 +43,7 @@ export class MetricDetector {
     if (!Number.isFinite(value)) return 0;
     if (Number.isFinite(timestampMs)) this.#newestMs = timestampMs;
     this.#residuals.update(this.#newestMs, Math.min(VALUE_MAX, Math.max(-VALUE_MAX, value)));
+    if (value < 0) this.#isPositive = false;
     this.#surprise = 0;
     for (const [index, histogram] of this.#histograms.entries()) {
       const residual = this.#residuals.values[index] ?? 0;
@@ -55,12 +62,21 @@ export class MetricDetector {
   /** What the last row with a value was compared with. Null while it was learned only. */
   explain(): MetricExplanation | null {
     if (this.#rows <= LEARNING_ROWS) return null;
-    return explanationOf({
+    const index = this.#mostSurprising;
+    return explanationOf({ ...this.#row(), index, surpriseNats: this.#surprise });
+  }
+
+  /** What was expected of the last row with a value, whatever it was compared with. Null while it was learned only. */
+  band(): MetricBand | null {
+    return this.#rows <= LEARNING_ROWS ? null : steadyBandOf(this.#row());
+  }
+
+  #row() {
+    return {
       residuals: this.#residuals,
       histograms: this.#histograms,
-      index: this.#mostSurprising,
-      surpriseNats: this.#surprise,
       rows: this.#rows - 1,
-    });
+      isPositive: this.#isPositive,
+    };
   }
 }

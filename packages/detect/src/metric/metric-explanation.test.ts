@@ -63,7 +63,7 @@ describe("what a row was compared with", () => {
     let inside = 0;
     for (const [row, value] of calm.entries()) {
       detector.score(START_MS + row * FIVE_MINUTES_MS, value);
-      const said = detector.explain();
+      const said = detector.band();
       if (row < 1_000 || said === null) continue;
       if (value >= said.expectedLow && value <= said.expectedHigh) inside += 1;
     }
@@ -98,10 +98,16 @@ describe("what a row was compared with", () => {
   });
 });
 
+test("what was never negative is not expected to be", () => {
+  const bursts = Array.from({ length: 600 }, (_, row) => (row % 7 === 0 ? 100 + row : row % 3));
+  expect(explained(bursts).expectedLow).toBeGreaterThanOrEqual(0);
+  expect(explained([-1, ...bursts]).expectedLow).toBeLessThan(0);
+});
+
 test("nothing is explained while rows are learned only", () => {
   const detector = new MetricDetector();
   for (let row = 0; row < 51; row += 1) {
-    expect(detector.explain()).toBeNull();
+    expect([detector.explain(), detector.band()]).toEqual([null, null]);
     detector.score(START_MS + row * FIVE_MINUTES_MS, row % 3);
   }
   expect(detector.explain()).not.toBeNull();

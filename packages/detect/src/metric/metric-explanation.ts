@@ -37,6 +37,16 @@ export interface ExplainedRow {
   readonly index: number;
   readonly surpriseNats: number;
   readonly rows: number;
+  /** Whether no value was ever below 0. */
+  readonly isPositive: boolean;
+}
+
+/** What is expected of a row by the simple guess that was the better one so far. */
+export type MetricBand = Pick<MetricExplanation, "expected" | "expectedLow" | "expectedHigh">;
+
+export function steadyBandOf(row: Omit<ExplainedRow, "index" | "surpriseNats">): MetricBand {
+  const { expected, low, high } = bandOf({ ...row, index: Compared.spread });
+  return { expected, expectedLow: low, expectedHigh: high };
 }
 
 export function explanationOf(row: ExplainedRow): MetricExplanation {
@@ -70,14 +80,25 @@ interface Band {
 }
 
 /** Around what the row was compared with; where that is no value of a row, around the better of the simple guesses. */
-function bandOf({ residuals, histograms, index }: ExplainedRow): Band {
+function bandOf({
+  residuals,
+  histograms,
+  index,
+  isPositive,
+}: Omit<ExplainedRow, "surpriseNats">): Band {
   const by = guessFor(index, residuals, histograms);
   const residual = residuals.values[by] ?? 0;
   const histogram = histograms[by];
   const expected = residuals.judged - residual;
   const below = histogram?.magnitudeAt(BEYOND_SHARE, -1, residual) ?? 0;
   const above = histogram?.magnitudeAt(BEYOND_SHARE, 1, residual) ?? 0;
-  return { expected, low: expected - below, high: expected + above, scale: histogram?.scale ?? 0 };
+  const least = isPositive ? 0 : Number.NEGATIVE_INFINITY;
+  return {
+    expected,
+    low: Math.max(least, expected - below),
+    high: expected + above,
+    scale: histogram?.scale ?? 0,
+  };
 }
 
 function guessFor(

@@ -70,7 +70,7 @@ export function startDetection(options: DetectionOptions): Detection {
   const onSignals = announcing.wake;
   const recorder = new DecisionRecorder({
     ...{ receiptMs, staleSeconds, observe },
-    judge: (slot) => judgedOf(detector, slot),
+    judge: (slot) => judgedOf(detector, templates, slot),
     pipeline: () => detector.pipeline,
     keyOf: (slot) => directory.key(slot),
     slotEnd: () => directory.slotEnd,

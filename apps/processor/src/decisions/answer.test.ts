@@ -133,7 +133,7 @@ describe("the verdict", () => {
     [
       "learning of one kind only",
       [aDecision(), aDecision({ kind: "latency", state: "learning", why: "is learning: 2 of 30" })],
-      "Nothing fired: latency is learning: 2 of 30.",
+      "Nothing fired: nothing unusual in errors, with less than a quarter of the evidence that it takes; latency is still learned.",
     ],
     [
       "calm",
@@ -163,6 +163,12 @@ describe("the verdict", () => {
     ],
   ])("%s", (_, before, sentence) => {
     expect(told({ before }).verdict).toBe(sentence);
+  });
+
+  test("a message kind that was new and is over is told to those who ask for it", () => {
+    const before = [aDecision(), aDecision({ kind: "template", part: "3f9a" })];
+    expect(told({ before }).decisions).toMatchObject([{ kind: "error" }]);
+    expect(told({ before, kind: "template" }).decisions).toMatchObject([{ part: "3f9a" }]);
   });
 
   test("another service's rows say nothing", () => {

@@ -140,10 +140,10 @@ function recordedViews(input: AnswerInput): DecisionView[] {
   const series = seriesIdOf(input.key);
   const live = judged !== null && atMs >= judged.minuteMs;
   return around.before.flatMap((row) => {
-    const isPipeline = row.kind === "pipeline";
-    if (isPipeline ? row.state === "calm" && input.kind !== "pipeline" : row.series !== series) {
-      return [];
-    }
+    if (row.kind !== "pipeline" && row.series !== series) return [];
+    // What has ended, such as one new message kind, is told only to those who ask for its kind.
+    const isEvent = row.kind === "pipeline" || (row.part.length > 0 && row.kind !== "volume");
+    if (isEvent && row.state === "calm" && input.kind !== row.kind) return [];
     // What is known only from transitions, such as a new message kind, is not in memory.
     const known = judged?.judgements.some(
       ({ kind, part }) => kind === row.kind && part === row.part,
@@ -169,7 +169,7 @@ function viewOf(row: Decision, { around, atMs, running }: AnswerInput): Decision
       ...{ kind, part, evidence, peakEvidence, bar },
       ...{ observed, expected, expectedLow, expectedHigh },
       state,
-      why: quiet ? "evidence below a quarter of its bar" : why,
+      why: quiet && bar !== null ? "evidence below a quarter of its bar" : why,
       from: iso(row.atMs),
       to: isoOrNull(next?.atMs ?? null),
       exact,

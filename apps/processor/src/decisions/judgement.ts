@@ -1,5 +1,5 @@
 import { BUCKET_MS, type EvidenceUnit, type Kind } from "@tracer/core";
-import type { Detector } from "@tracer/detect";
+import type { Detector, TemplateBook, TemplateState } from "@tracer/detect";
 import type { Decision } from "@tracer/store";
 
 /** What the detector makes of one kind of signal right now. */
@@ -25,8 +25,8 @@ export interface Judged {
   readonly judgements: readonly Judgement[];
 }
 
-/** Reads the detector; null for a series that it does not hold. */
-export function judgedOf(detector: Detector, slot: number): Judged | null {
+/** Reads the detector and the message kinds; null for a series that the detector does not hold. */
+export function judgedOf(detector: Detector, templates: TemplateBook, slot: number): Judged | null {
   const buckets = detector.bucketsOf(slot, 1);
   const filling = buckets.find(({ closed }) => !closed);
   if (filling === undefined) return null;
@@ -50,8 +50,25 @@ export function judgedOf(detector: Detector, slot: number): Judged | null {
       why: state === "learning" ? "is learning" : `evidence ${evidence.toFixed(1)} of ${bar}`,
     };
   });
+  judgements.push(templateJudgement(templates.stateOf(slot)));
   return { minuteMs: filling.startMs - BUCKET_MS, judgements };
 }
+
+/** New message kinds as a whole; each that was found has a part of its own, and comes as a transition. */
+function templateJudgement(known: TemplateState): Judgement {
+  return {
+    ...{ kind: "template", part: "", ...TEMPLATE_STATES[known] },
+    ...{ evidence: null, peakEvidence: null, bar: null },
+    ...{ observed: null, expected: null, expectedLow: null, expectedHigh: null },
+  };
+}
+
+const TEMPLATE_STATES: Readonly<Record<TemplateState, Pick<Judgement, "state" | "why">>> = {
+  learning: { state: "learning", why: "is learning which messages are usual" },
+  ok: { state: "calm", why: "no new kind of message but those that were told" },
+  free_text: { state: "not_judged", why: "its messages are free text: new ones are usual" },
+  no_room: { state: "not_judged", why: "there is no room for the message kinds of more services" },
+};
 
 /** Unit of what was observed and expected. */
 export function unitOf(kind: Kind): EvidenceUnit {

@@ -1,12 +1,12 @@
 import { DECISION_STATES, type DecisionState } from "@tracer/store";
 
 /** Kinds and parts that are looked at each minute. */
-export const LOOKED_PARTS = 4;
+export const LOOKED_PARTS = 5;
 
 const SLOTS_MIN = 1_024;
 
 /**
- * What was last seen and written of each slot, in 25 bytes. Minutes are event time since the epoch; 0 means
+ * What was last seen and written of each slot, in 30 bytes. Minutes are event time since the epoch; 0 means
  * never.
  */
 export class LastLooks {

@@ -21,8 +21,8 @@ export const ROWS_WAITING_MAX = 10_000;
 const ROWS_PER_STATEMENT_MAX = 1_000;
 /** Minutes that may pass between two looks; more are told as unseen. */
 const UNSEEN_MINUTES_MAX = 5;
-/** Services looked at before others get their turn, about 2 ms. */
-const SLICE_SLOTS = 256;
+/** Services looked at before others get their turn, about a millisecond. */
+const SLICE_SLOTS = 128;
 
 /** What the decisions of the whole pipeline are recorded under; the same key as its incident's. */
 export const PIPELINE_KEY: SeriesKey = { project: "default", environment: "", service: "(all)" };
@@ -254,6 +254,7 @@ const PARTS: readonly (readonly [kind: Kind, part: string])[] = [
   ["volume", "surge"],
   ["volume", "drop"],
   ["latency", ""],
+  ["template", ""],
 ];
 
 function partIndex(kind: Kind, part: string): number {

@@ -64,20 +64,19 @@ function quietOf(service: string, views: readonly DecisionView[], gap: Gap | nul
     .filter((view) => shareOf(view) >= NOTED_SHARE_MIN)
     .toSorted((left, right) => shareOf(right) - shareOf(left));
   if (closest !== undefined) return closestText(closest);
+  const judged = views.filter(({ state }) => state !== "not_judged" && state !== "learning");
   const learning = views.filter(({ state }) => state === "learning");
-  const [first] = learning;
-  if (first !== undefined) {
-    const all = learning.length === views.length;
-    const who = all ? service : listOf(learning.map(nameOf));
-    return `Nothing fired: ${who} ${clause(first.why, "is learning")}.`;
-  }
-  const judged = views.filter(({ state }) => state !== "not_judged");
   if (judged.length === 0) {
-    return `Nothing fired: ${service} ${clause(views[0]?.why ?? "", "was not judged")}.`;
+    const [first] = learning.length > 0 ? learning : views;
+    const otherwise = learning.length > 0 ? "is learning" : "was not judged";
+    return `Nothing fired: ${service} ${clause(first?.why ?? "", otherwise)}.`;
   }
+  const verb = learning.length === 1 && learning[0]?.kind === "latency" ? "is" : "are";
+  const learned =
+    learning.length === 0 ? "" : `; ${listOf(learning.map(nameOf))} ${verb} still learned`;
   return (
     `Nothing fired: nothing unusual in ${listOf(judged.map(nameOf))}, with less than a quarter of ` +
-    "the evidence that it takes."
+    `the evidence that it takes${learned}.`
   );
 }
 
@@ -124,7 +123,7 @@ export function nameOf({ kind, part }: { readonly kind: Kind; readonly part: str
     case "volume":
       return part === "" ? "volume" : `volume ${part}`;
     case "template":
-      return "a new message kind";
+      return part === "" ? "new message kinds" : "a new message kind";
     case "metric":
       return `metric ${part}`;
     case "latency":

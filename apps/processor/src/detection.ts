@@ -88,15 +88,14 @@ export function startDetection(options: DetectionOptions): Detection {
     announcer,
     recorder,
     [Symbol.asyncDispose]: async () => {
-      await announcing[Symbol.asyncDispose]();
-      await recording[Symbol.asyncDispose]();
+      await Promise.all([announcing, recording].map((loop) => loop[Symbol.asyncDispose]()));
       // What was admitted is written before the end, if the database is there.
-      await flush().catch((error: unknown) =>
-        observe({ name: "loop_failed", loop: "announce", error }),
-      );
-      await recorder
-        .round()
-        .catch((error: unknown) => observe({ name: "loop_failed", loop: "decisions", error }));
+      try {
+        await flush();
+        await recorder.round();
+      } catch (error) {
+        observe({ name: "loop_failed", loop: "announce", error });
+      }
     },
   };
 }

@@ -7,7 +7,7 @@ import {
   RecordBatch,
   SeriesDirectory,
 } from "@tracer/ingest";
-import { inOrderOfDecision, withTemplates } from "./templates.ts";
+import { decidedBy, withTemplates } from "./templates.ts";
 
 /** Rows that are counted, and shown to `onRows`, at once: few, so that a decision finds the lines of its time. */
 const ROWS_MAX = 64;
@@ -176,9 +176,7 @@ export class EventTimeRun {
     this.detector.tickTo(stepMs);
     this.#groupEndMs = stepMs + STEP_MS;
     onTick?.(stepMs);
-    this.templates.settle((slot) => this.detector.closedMsOf(slot));
-    const decided = [...this.detector.takeTransitions(), ...this.templates.takeTransitions()];
-    for (const transition of inOrderOfDecision(decided)) {
+    for (const transition of decidedBy(this.detector, this.templates)) {
       onDecided(withTemplates(transition, this.templates));
     }
   }

@@ -13,7 +13,7 @@ import type { Announcer } from "./announcer.ts";
 import type { DecisionRecorder } from "./decisions/recorder.ts";
 import { LineQueue } from "./line-queue.ts";
 import type { Observe } from "./observe.ts";
-import { inOrderOfDecision } from "./templates.ts";
+import { decidedBy } from "./templates.ts";
 
 /** Bytes decoded before other requests and timers get their turn; about a millisecond of work. */
 const SLICE_BYTES = 128 * 1024;
@@ -97,7 +97,7 @@ export class Pipeline {
         future,
         bytes: bytes.length,
       });
-      this.#announce(this.#decided());
+      this.#announce(decidedBy(detector, templates));
       return report;
     } finally {
       this.#decoding -= 1;
@@ -110,20 +110,13 @@ export class Pipeline {
     const receiptMs = this.#options.receiptMs();
     const { detector, templates, announcer, onSignals } = this.#options;
     detector.tick(receiptMs);
-    this.#announce(this.#decided());
+    this.#announce(decidedBy(detector, templates));
     announcer.sight([...detector.openSignals(), ...templates.openSignals()]);
     if (announcer.pendingCount > 0) onSignals();
     if (receiptMs - this.#releasedMs >= RELEASE_EACH_MS) {
       this.#releasedMs = receiptMs;
       this.#releaseIdle(receiptMs);
     }
-  }
-
-  /** What the detector and the templates have decided since the last call. */
-  #decided(): Transition[] {
-    const { detector, templates } = this.#options;
-    templates.settle((slot) => detector.closedMsOf(slot));
-    return inOrderOfDecision([...detector.takeTransitions(), ...templates.takeTransitions()]);
   }
 
   #announce(transitions: readonly Transition[]): void {

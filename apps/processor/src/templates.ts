@@ -1,9 +1,12 @@
 import { KINDS, type Signal, TEMPLATES_MAX } from "@tracer/core";
-import type { TemplateBook, Transition } from "@tracer/detect";
+import type { Detector, TemplateBook, Transition } from "@tracer/detect";
 
-/** What the detector and the templates have decided, as one list: by time, then by service and kind. */
-export function inOrderOfDecision(transitions: Transition[]): Transition[] {
-  return transitions.sort(
+/** What the detector and the templates have decided since the last call: by time, then by service and kind. */
+export function decidedBy(detector: Detector, book: TemplateBook): Transition[] {
+  const found = detector.takeTransitions();
+  book.follow(found);
+  book.settle((slot) => detector.closedMsOf(slot));
+  return [...found, ...book.takeTransitions()].sort(
     (left, right) =>
       momentOf(left) - momentOf(right) ||
       left.signal.slot - right.signal.slot ||

@@ -7,15 +7,20 @@ const HOUR_MS = 3_600_000;
 export const LEARNING_MS = 36 * HOUR_MS;
 export const LEARNING_HOURS_MIN = 12;
 /** A new kind that has not been proved within this time is a rare one. */
-export const WAITING_MS = 2 * HOUR_MS;
+export const WAITING_MS = HOUR_MS;
 /** How long after a kind was given up for want of room a service counts as one of free text. */
 export const FREE_TEXT_MS = 48 * HOUR_MS;
 
 /** Kinds of a healthy service that may come for the first time in a day, and yet a first line is enough. */
 const NEWCOMERS_A_DAY_MAX = 0.05;
 const NEWCOMERS_A_DAY_MIN = 0.01;
+/** Wrong findings a day that are allowed when several lines speak. */
+const WRONG_A_DAY_MAX = 0.01;
+/** Lines that come faster than this after the first say no more: a rare event may be told in a burst. */
+const SPAN_HOURS_MIN = 0.05;
 /** With fewer lines than this nobody knows how many kinds there are: one more is to be expected. */
-const LINES_MIN = 30;
+const LINES_MIN = 100;
+const RARE_OCCASIONS_MAX = 6;
 /** A kind with this few lines in all looks like a rare one, even if it was told of. */
 const FEW_LINES = 3;
 /** More lines in an hour than this many times the usual are a flood: it washes up what is rare. */
@@ -26,52 +31,71 @@ const FLOOD_SHARE_MIN = 0.5;
 const INFO_SHARE_MIN = 0.25;
 const INFO_HITS_MIN = 6;
 
-/** In nats. */
-export const NOVELTY_BAR = -Math.log(NEWCOMERS_A_DAY_MAX);
-
 export interface NoveltyFacts {
   readonly kind: MessageKind;
   readonly table: KindTable;
-  /** How long the service has been known. */
+  /** How long the service had been known when the kind first came. */
   readonly knownMs: number;
   readonly nowMs: number;
+  /** Since when an alert about errors is out; null when none is. */
+  readonly errorSinceMs: number | null;
+}
+
+/** Evidence that a kind is new, and the bar it must pass, in nats. */
+export interface Novelty {
+  readonly evidence: number;
+  readonly bar: number;
 }
 
 /**
- * Evidence that a new kind is none of the rare kinds of a healthy service, in nats; NOVELTY_BAR is enough.
- * The kinds that were seen only once tell how many more there are (Good and Turing): a day brings about as
- * many newcomers as there are such kinds per day of learning. Each further line, half a minute or more
- * after the one before, speaks against a kind so rare that it never came in all that time.
+ * How sure it is that a new kind is none of the rare kinds of a healthy service. The kinds that came once
+ * or twice tell how many more there are (Good and Turing): a day brings about as many newcomers as there
+ * are such kinds per day of learning. Further lines speak against a kind so rare that it never came before:
+ * k more of them within a span s have the chance (s ÷ time known)^k ÷ k!.
  */
-export function noveltyOf({ kind, table, knownMs, nowMs }: NoveltyFacts): number {
-  if (nowMs - table.evictedMs < FREE_TEXT_MS) return 0;
-  const hourAgoMs = nowMs - HOUR_MS;
-  const own = linesBetween(kind, hourAgoMs, nowMs + 1);
-  const recent = table.minutes.sum(hourAgoMs, nowMs + 1);
-  const share = recent > 0 ? own / recent : 0;
-  if (kind.group === 0) {
-    const sinceMs = nowMs - HOUR_MS / 6;
-    const burst = linesBetween(kind, sinceMs, nowMs + 1) / table.minutes.sum(sinceMs, nowMs + 1);
-    return kind.hits >= INFO_HITS_MIN && burst >= INFO_SHARE_MIN ? NOVELTY_BAR : 0;
-  }
-  if (kind.level === LevelIndex.fatal) return NOVELTY_BAR;
+export function noveltyOf(facts: NoveltyFacts): Novelty {
+  const { kind, table, knownMs, nowMs } = facts;
+  const more = kind.hits - 1;
+  const bar = -Math.log(more === 0 ? NEWCOMERS_A_DAY_MAX : WRONG_A_DAY_MAX);
+  if (nowMs - table.evictedMs < FREE_TEXT_MS) return { evidence: 0, bar };
+  if (kind.group === 0) return { evidence: isInfoBurst(kind, table, nowMs) ? bar : 0, bar };
+  if (kind.level === LevelIndex.fatal) return { evidence: bar, bar };
   const hours = knownMs / HOUR_MS;
-  const usual = Math.max(0, table.lines - recent) / hours;
-  const others = recent - own;
-  const isFlood = others > FLOOD_FACTOR * usual + FLOOD_LINES_MIN;
-  if (isFlood && share < FLOOD_SHARE_MIN) return 0;
-  const unknown = table.lines - kind.lines < LINES_MIN ? 1 : 0;
-  const newcomers = ((rareKinds(table, kind) + unknown) * 24) / hours;
-  const first = -Math.log(Math.max(newcomers, NEWCOMERS_A_DAY_MIN));
-  return Math.max(0, first + (kind.hits - 1) * Math.log(hours));
+  if (isWashedUp(facts)) return { evidence: 0, bar };
+  const newcomers = (rareKinds(table, kind) * 24) / hours;
+  const span = Math.max(SPAN_HOURS_MIN, (kind.hitMs - kind.firstMs) / HOUR_MS);
+  let evidence = -Math.log(Math.max(newcomers, NEWCOMERS_A_DAY_MIN));
+  for (let line = 1; line <= more; line += 1) evidence += Math.log((hours * line) / span);
+  return { evidence: Math.max(0, evidence), bar };
 }
 
-/** Kinds that came on one occasion only. */
+/** A message of level info matters when it is much of what a service says, and has been for minutes. */
+function isInfoBurst(kind: MessageKind, table: KindTable, nowMs: number): boolean {
+  const sinceMs = nowMs - HOUR_MS / 6;
+  const share = linesBetween(kind, sinceMs, nowMs + 1) / table.minutes.sum(sinceMs, nowMs + 1);
+  return kind.hits >= INFO_HITS_MIN && share >= INFO_SHARE_MIN;
+}
+
+/**
+ * In a flood of lines what is rare comes up with the rest, and an alert about errors that is out already
+ * shows what is new in them. Then only what makes most of the flood is told of.
+ */
+function isWashedUp({ kind, table, knownMs, nowMs, errorSinceMs }: NoveltyFacts): boolean {
+  const own = linesBetween(kind, nowMs - HOUR_MS, nowMs + 1);
+  const recent = table.minutes.sum(nowMs - HOUR_MS, nowMs + 1);
+  if (own >= FLOOD_SHARE_MIN * recent) return false;
+  const usual = Math.max(0, table.lines - recent) / (knownMs / HOUR_MS);
+  const isFlood = recent - own > FLOOD_FACTOR * usual + FLOOD_LINES_MIN;
+  return isFlood || (errorSinceMs !== null && kind.firstMs >= errorSinceMs);
+}
+
+/** Kinds that came on one occasion, and less and less of those that came on more; one while few lines came at all. */
 function rareKinds(table: KindTable, except: MessageKind): number {
-  let rare = 0;
+  let rare = table.lines - except.lines < LINES_MIN ? 1 : 0;
   for (const kind of table.kinds) {
-    if (kind === except || kind.occasions > 1 || kind.state === "waiting") continue;
-    if (kind.decidedMs === 0 || kind.lines <= FEW_LINES) rare += 1;
+    if (kind === except || kind.occasions > RARE_OCCASIONS_MAX || kind.state === "waiting")
+      continue;
+    if (kind.decidedMs === 0 || kind.lines <= FEW_LINES) rare += 0.5 ** (kind.occasions - 1);
   }
   return rare;
 }

@@ -21,6 +21,8 @@ export class ServiceTemplates {
   /** When the last signals were decided, oldest first. */
   openedMs: number[] = [];
   more: MoreKinds | null = null;
+  /** When an `error` signal that is still open was decided; null when none is. */
+  errorSinceMs: number | null = null;
 
   constructor(timestampMs: number) {
     this.firstMs = timestampMs;

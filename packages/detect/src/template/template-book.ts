@@ -12,12 +12,13 @@ import type { Transition } from "../signal-book.ts";
 import type { KindTable } from "./kind-table.ts";
 import { LineMasker } from "./line-masker.ts";
 import { LineSampler } from "./line-sampler.ts";
-import { countLine, linesBetween, type MessageKind, shownText } from "./message-kind.ts";
-import { NOVELTY_BAR, noveltyOf, WAITING_MS } from "./novelty.ts";
+import { countLine, GROUPS, linesBetween, type MessageKind, shownText } from "./message-kind.ts";
+import { noveltyOf, WAITING_MS } from "./novelty.ts";
 import { ServiceTemplates } from "./service-templates.ts";
 import { kindSignal, MORE_PART, moreSignal, type TemplateEnd } from "./template-signal.ts";
 
 const HOUR_MS = 3_600_000;
+const ERRORS = GROUPS.indexOf("error");
 /** A signal ends when its kind has not come for this long… */
 const QUIET_MS = 1_800_000;
 /** …and when it has gone on for this long, it is known. */
@@ -101,6 +102,15 @@ export class TemplateBook {
       service.active.add(kind);
       this.#active.add(slot);
       this.#judge(slot, service, table, kind, timestampMs);
+    }
+  }
+
+  /** Takes note of what else was found: an alert about errors tells of the new kinds in them. */
+  follow(transitions: readonly Transition[]): void {
+    for (const { state, signal } of transitions) {
+      const service = this.#services.get(signal.slot);
+      if (signal.kind !== "error" || service === undefined) continue;
+      service.errorSinceMs = state === "resolved" ? null : signal.decidedMs;
     }
   }
 
@@ -200,11 +210,12 @@ export class TemplateBook {
     nowMs: number,
   ): void {
     const knownMs = kind.firstMs - service.firstMs;
-    const evidence = noveltyOf({ kind, table, knownMs, nowMs });
-    if (evidence < NOVELTY_BAR) return;
+    const errorSinceMs = kind.group === ERRORS ? service.errorSinceMs : null;
+    const { evidence, bar } = noveltyOf({ kind, table, knownMs, nowMs, errorSinceMs });
+    if (evidence < bar) return;
     kind.state = "due";
     kind.evidence = evidence;
-    kind.bar = NOVELTY_BAR;
+    kind.bar = bar;
     kind.decidedMs = stepStartOf(nowMs) + STEP_MS;
     kind.judgedMs = kind.decidedMs;
     this.#active.add(slot);

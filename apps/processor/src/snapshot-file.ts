@@ -9,13 +9,16 @@ export interface Frame {
 }
 
 /**
- * In this order: a head, then for each block of services their names and their state, then, if there is
- * any, what waits for the database.
+ * In this order: a head, then for each block of services their names and their state, then their templates,
+ * then what waits for the database; the last two only if there are any.
  */
-export type FrameKind = "head" | "names" | "slots" | "pending";
+export type FrameKind = "head" | "names" | "slots" | "templates" | "pending";
 
 /** A kind's number is its place: new ones come last. */
-const KINDS: readonly (FrameKind | "end")[] = ["head", "names", "slots", "end", "pending"];
+const KINDS: readonly (FrameKind | "end")[] = [
+  ...["head" as const, "names" as const, "slots" as const, "end" as const],
+  ...["pending" as const, "templates" as const],
+];
 /** Kind number of the frame that says that nothing was cut off. */
 const END = KINDS.indexOf("end");
 

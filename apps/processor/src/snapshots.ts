@@ -9,6 +9,7 @@ import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { type PendingState, pendingOfBytes, pendingToBytes } from "./pending-state.ts";
 import { type Frame, keepAside, readSnapshot, writeSnapshot } from "./snapshot-file.ts";
+import { loadTemplates, templateFrames } from "./template-frames.ts";
 
 /** Processes that share a DATA_DIR; one more runs without snapshots. */
 export const SLOT_FOLDERS_MAX = 64;
@@ -99,6 +100,7 @@ export async function restoreState(options: RestoreOptions): Promise<RestoredSta
       return { ...nothing(), pending };
     }
     state.detector.resume(receiptMs);
+    state.templates.resume(gapSeconds * 1000);
     dropOrphans(state);
     const services = state.directory.size;
     const openSignals = state.detector.openSignals().length;
@@ -115,7 +117,7 @@ export async function restoreState(options: RestoreOptions): Promise<RestoredSta
 /** `savedMs`: receipt time of what was loaded; -Infinity when there was nothing. */
 async function loadState(
   path: string,
-  { directory, detector }: DetectorState,
+  { directory, detector, templates }: DetectorState,
 ): Promise<{ savedMs: number; pending: readonly PendingState[] }> {
   let savedMs: number | null = null;
   let pending: readonly PendingState[] = [];
@@ -126,18 +128,22 @@ async function loadState(
     if (kind === "head") savedMs = detector.loadHead(bytes).savedMs;
     else if (kind === "names") loadNames(directory, bytes);
     else if (kind === "pending") pending = pendingOfBytes(bytes);
+    else if (kind === "templates") loadTemplates(templates, directory, bytes);
     else detector.loadSlots(bytes);
   }
   return { savedMs: savedMs ?? Number.NEGATIVE_INFINITY, pending };
 }
 
 /** A name without counts was refused with its batch; counts without a name are nobody's. Neither may stay. */
-function dropOrphans({ directory, detector }: DetectorState): void {
+function dropOrphans({ directory, detector, templates }: DetectorState): void {
   for (let slot = 0; slot < Math.max(directory.slotEnd, detector.slotEnd); slot += 1) {
     if (directory.has(slot) === detector.has(slot)) continue;
     directory.release(slot);
     detector.release(slot);
+    templates.release(slot);
   }
+  detector.takeTransitions();
+  templates.takeTransitions();
 }
 
 export interface SnapshotsOptions {
@@ -187,7 +193,7 @@ export function startSnapshots(options: SnapshotsOptions): AsyncDisposable {
 
 /** Each pair of names and state is made in one turn, so that no slot changes hands between them. */
 export function* framesOf(
-  { directory, detector }: DetectorState,
+  { directory, detector, templates }: DetectorState,
   pending: () => readonly PendingState[] = () => [],
 ): Generator<Frame> {
   yield { kind: "head", bytes: detector.saveHead() };
@@ -198,6 +204,7 @@ export function* framesOf(
     yield { kind: "slots", bytes };
     from = slotEnd;
   }
+  yield* templateFrames(templates, directory);
   // Last: a signal that ends meanwhile is then in here, and not nowhere.
   const waiting = pending();
   if (waiting.length > 0) yield { kind: "pending", bytes: pendingToBytes(waiting) };

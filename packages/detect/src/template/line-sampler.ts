@@ -1,4 +1,5 @@
 import { LevelIndex, STEP_MS } from "@tracer/core";
+import { invalidSnapshot, soundNumber } from "../snapshot-bytes.ts";
 
 /** Lines of level info that pass per service and step… */
 export const INFO_LINES_PER_STEP_MAX = 12;
@@ -40,6 +41,21 @@ export class LineSampler {
     const seen = columns[base + 3] ?? 0;
     columns[base + 3] = seen + 1;
     return weightOf(seen, columns[base + 4] ?? 0, GRAVE_LINES_PER_STEP_MAX, step);
+  }
+
+  /** The state of a slot, for a snapshot. */
+  saved(slot: number): number[] {
+    return [...this.#columns.slice(slot * WIDTH, (slot + 1) * WIDTH)];
+  }
+
+  /** @throws TracerError SNAPSHOT_INVALID */
+  load(slot: number, saved: unknown): void {
+    if (!Array.isArray(saved) || saved.length > WIDTH) throw invalidSnapshot("a sample is none");
+    const base = slot * WIDTH;
+    if (base >= this.#columns.length) this.#grow(base + WIDTH);
+    for (const [at, value] of saved.entries()) {
+      this.#columns[base + at] = soundNumber(typeof value === "number" ? value : undefined);
+    }
   }
 
   release(slot: number): void {

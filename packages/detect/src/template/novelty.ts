@@ -3,6 +3,8 @@ import type { KindTable } from "./kind-table.ts";
 import { linesBetween, type MessageKind } from "./message-kind.ts";
 
 const HOUR_MS = 3_600_000;
+/** Signals of one service in an hour, told one by one; the kinds beyond are one more signal. */
+export const SIGNALS_PER_HOUR_MAX = 3;
 /** A service is known when it was first heard of this long ago, and was heard in so many different hours. */
 export const LEARNING_MS = 36 * HOUR_MS;
 export const LEARNING_HOURS_MIN = 12;

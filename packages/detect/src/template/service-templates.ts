@@ -47,8 +47,8 @@ export class ServiceTemplates {
     return this.tables.some((table) => table !== null && nowMs - table.evictedMs < FREE_TEXT_MS);
   }
 
-  tableOf(level: number): KindTable {
-    const group = groupOf(level);
+  /** The table of an index into GROUPS; made when it is new. */
+  tableOf(group: number): KindTable {
     const found = this.tables[group];
     if (found) return found;
     const table = new KindTable(group);
@@ -57,8 +57,8 @@ export class ServiceTemplates {
   }
 }
 
-/** Index into GROUPS. */
-function groupOf(level: number): number {
+/** Index into GROUPS of a level. */
+export function groupOf(level: number): number {
   if (level >= LevelIndex.error) return 2;
   return level === LevelIndex.warn ? 1 : 0;
 }

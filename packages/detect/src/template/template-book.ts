@@ -13,9 +13,10 @@ import type { KindTable } from "./kind-table.ts";
 import { LineMasker } from "./line-masker.ts";
 import { LineSampler } from "./line-sampler.ts";
 import { countLine, GROUPS, linesBetween, type MessageKind, shownText } from "./message-kind.ts";
-import { noveltyOf, WAITING_MS } from "./novelty.ts";
-import { ServiceTemplates } from "./service-templates.ts";
+import { noveltyOf, SIGNALS_PER_HOUR_MAX, WAITING_MS } from "./novelty.ts";
+import { groupOf, ServiceTemplates } from "./service-templates.ts";
 import { kindSignal, MORE_PART, moreSignal, type TemplateEnd } from "./template-signal.ts";
+import { loadedService, type SavedTemplates, savedService } from "./template-snapshot.ts";
 
 const HOUR_MS = 3_600_000;
 const ERRORS = GROUPS.indexOf("error");
@@ -23,12 +24,12 @@ const ERRORS = GROUPS.indexOf("error");
 const QUIET_MS = 1_800_000;
 /** …and when it has gone on for this long, it is known. */
 const ACCEPT_MS = 6 * HOUR_MS;
-/** Signals of one service in an hour, told one by one; the kinds beyond are one more signal. */
-export const SIGNALS_PER_HOUR_MAX = 3;
 /** A newcomer this shortly before an onset belongs to it. */
 const NEW_BEFORE_MS = 300_000;
 const BYTES_MAX = 64 * 1024 * 1024;
 const SERVICE_BYTES = 1_200;
+/** After a gap longer than this nobody knows how an open signal went on. */
+const GAP_MS_MAX = 300_000;
 
 export type TemplateState = "learning" | "ok" | "free_text" | "no_room";
 
@@ -78,7 +79,7 @@ export class TemplateBook {
     masker.read(message);
     if (masker.length === 0) return;
     service.note(timestampMs);
-    const table = service.tableOf(level);
+    const table = service.tableOf(groupOf(level));
     table.lines += count;
     table.minutes.add(timestampMs, count);
     const known = table.find(masker);
@@ -190,6 +191,51 @@ export class TemplateBook {
     this.#bytes -= SERVICE_BYTES;
     this.#services.delete(slot);
     this.#active.delete(slot);
+  }
+
+  /** The services that are known, by slot. */
+  slots(): number[] {
+    return [...this.#services.keys()];
+  }
+
+  /** What is known of a service, as plain JSON for a snapshot; null when nothing is. */
+  saveSlot(slot: number): SavedTemplates | null {
+    const service = this.#services.get(slot);
+    if (service === undefined) return null;
+    return [this.#sampler.saved(slot), savedService(service)];
+  }
+
+  /**
+   * Takes over what `saveSlot` made. A service that there is no room for is learned anew.
+   *
+   * @throws TracerError SNAPSHOT_INVALID: then throw this book away.
+   */
+  loadSlot(slot: number, saved: unknown): void {
+    assert(!this.#services.has(slot));
+    const [sampled, known] = Array.isArray(saved) ? saved : [];
+    const service = loadedService(known);
+    const bytes = service.tables.reduce((sum, table) => sum + (table?.bytes ?? 0), SERVICE_BYTES);
+    if (this.#bytes + bytes > this.bytesMax) return;
+    this.#sampler.load(slot, sampled);
+    this.#bytes += bytes;
+    this.#services.set(slot, service);
+    if (service.active.size > 0 || service.more !== null) this.#active.add(slot);
+  }
+
+  /**
+   * Goes on after nobody listened for `gapMs`. Time in which nothing could be heard is none in which a
+   * service was learned; after more than 5 minutes open signals are dropped without a transition.
+   */
+  resume(gapMs: number): void {
+    if (gapMs <= GAP_MS_MAX) return;
+    for (const service of this.#services.values()) {
+      service.firstMs += gapMs;
+      for (const kind of service.active) kind.state = "known";
+      service.active.clear();
+      service.more = null;
+      service.errorSinceMs = null;
+    }
+    this.#active.clear();
   }
 
   #serviceOf(slot: number, timestampMs: number): ServiceTemplates | null {

@@ -151,18 +151,24 @@ describe("the verdict", () => {
       "Nothing was sent: the detector found errors, but in records that were older than STALE_SECONDS when it judged them, so they are history.",
     ],
     [
-      "nobody sends",
-      [
-        aDecision(),
-        aDecision({
-          ...{ series: seriesIdOf(PIPELINE_KEY), kind: "pipeline", state: "not_judged" },
-          why: "nothing arrives from anybody, so silence is not judged",
-        }),
-      ],
-      "Nothing fired: nothing arrives from anybody, so silence is not judged.",
+      "over the bar while it learns",
+      [aDecision({ state: "learning", peakEvidence: 15, why: "is learning: 3 h of 24 h" })],
+      "Nothing fired: closest was errors, evidence 15 of 12, but is learning: 3 h of 24 h.",
     ],
   ])("%s", (_, before, sentence) => {
     expect(told({ before }).verdict).toBe(sentence);
+  });
+
+  test("nobody sends, unless the records of this minute came later", () => {
+    const silence = aDecision({
+      ...{ series: seriesIdOf(PIPELINE_KEY), kind: "pipeline", state: "not_judged" },
+      why: "nothing arrives from anybody, so silence is not judged",
+    });
+    const calm = aDecision({ atMs: START_MS - MINUTE_MS });
+    expect(told({ before: [silence, calm] }).verdict).toBe(
+      "Nothing fired: nothing arrives from anybody, so silence is not judged.",
+    );
+    expect(told({ before: [silence, aDecision()] }).verdict).toContain("nothing unusual in errors");
   });
 
   test("a message kind that was new and is over is told to those who ask for it", () => {

@@ -42,10 +42,12 @@ function firedOf(views: readonly DecisionView[]): string | null {
   );
 }
 
+/** Nobody sent. What was judged of the very minute came later, and is the better answer. */
 function pipelineOf(
   views: readonly DecisionView[],
   incidents: VerdictInput["incidents"],
 ): string | null {
+  if (views.some(({ kind, exact }) => exact && kind !== "pipeline")) return null;
   const pipeline = views.find(({ kind }) => kind === "pipeline");
   const incident = incidents.find(({ kind }) => kind === "pipeline");
   if (incident !== undefined || pipeline?.state === "open") {
@@ -84,7 +86,7 @@ function closestText(view: DecisionView): string {
   const { peakEvidence, bar } = view;
   const short = (bar ?? 0) - (peakEvidence ?? 0);
   const evidence = `evidence ${formatNumber(peakEvidence)} of ${formatNumber(bar)}`;
-  const what = short > 0 ? `, ${formatNumber(short)} short of its bar` : "";
+  const what = short > 0 ? `, ${formatNumber(short)} short of its bar` : `, but ${view.why}`;
   return `Nothing fired: closest was ${nameOf(view)}, ${evidence}${what}.`;
 }
 

@@ -107,7 +107,8 @@ function guessFor(
   histograms: readonly TailHistogram[],
 ): number {
   if (index <= Compared.previous) return index;
-  if (index === Compared.level || index === Compared.slowLevel) return Compared.long;
+  if (index === Compared.level) return Compared.long;
+  if (index === Compared.dayLevel) return Compared.timeOfDay;
   const byDay = histograms[Compared.timeOfDay]?.scale ?? 0;
   const byRecent = histograms[Compared.recent]?.scale ?? 0;
   return residuals.knowsTimeOfDay && byDay < byRecent ? Compared.timeOfDay : Compared.recent;
@@ -134,8 +135,11 @@ function sentenceOf(
       const [direction, limit] = [residual < 0 ? "falls" : "rises", formatNumber(change)];
       return `${value} right after ${formatNumber(expected)}: it usually ${direction} by at most ${limit} at once`;
     }
-    case Compared.level:
-    case Compared.slowLevel: {
+    case Compared.dayLevel: {
+      const above = residual < 0 ? "below" : "above";
+      return `${value}, ${usual} at this time of day: the last rows are ${formatNumber(Math.abs(residual))} ${above} that`;
+    }
+    case Compared.level: {
       const level = residuals.judgedLevel;
       return `${value}: the last rows are at ${formatNumber(level)}, those before at ${formatNumber(level - residual)}`;
     }

@@ -12,7 +12,7 @@ export const Compared = {
   long: 2,
   previous: 3,
   level: 4,
-  slowLevel: 5,
+  dayLevel: 5,
   spread: 6,
   daySpread: 7,
 } as const;
@@ -35,8 +35,8 @@ const INTERVAL_MS_MAX = 86_400_000;
 
 /**
  * Eight differences between a row and what its past leads to expect, in O(1) and signed:
- * time of day, rolling median (short, long), previous row, short mean against slow and very slow mean, and two changes of
- * dispersion (around the mean; around the time of day). `update` writes them, then learns.
+ * time of day, rolling median (short, long), previous row, short mean against slow mean (of the values; of what they differ from
+ * the time of day), and two changes of dispersion (around the mean; around the time of day). `update` writes them, then learns.
  */
 export class Residuals {
   readonly values = new Float64Array(RESIDUALS);
@@ -45,14 +45,15 @@ export class Residuals {
   judgedLevel = 0;
   /** Whether anything is known of this time of day. */
   knowsTimeOfDay = false;
-  readonly #shortMedian = new RollingMedian(41);
+  readonly #shortMedian = new RollingMedian(21);
   readonly #longMedian = new RollingMedian(401);
   readonly #level = new EwMean(6);
   readonly #fastLevel = new EwMean(7);
   readonly #slowLevel = new EwMean(100);
-  readonly #slowestLevel = new EwMean(288);
+  readonly #dayLevel = new EwMean(12);
+  readonly #slowDayLevel = new EwMean(288);
   readonly #deviation = new EwMean(500);
-  readonly #fastSpread = new EwMean(24);
+  readonly #fastSpread = new EwMean(36);
   readonly #slowSpread = new EwMean(1_000);
   readonly #profile = new DayProfile();
   readonly #fastProfileSpread = new EwMean(24);
@@ -92,7 +93,10 @@ export class Residuals {
     this.#put(2, value, this.#longMedian.median);
     this.#put(3, value, this.#previous);
     this.#put(4, level, this.#slowLevel.mean);
-    this.#put(5, level, this.#slowestLevel.mean);
+    const fromDay = difference(this.#held(value, LEARNED_DEVIATIONS), expected ?? value);
+    this.values[5] = this.#dayLevel.with(fromDay) - this.#slowDayLevel.mean;
+    this.#dayLevel.learn(fromDay);
+    this.#slowDayLevel.learn(fromDay);
     this.values[6] = logRatio(this.#fastSpread.with(spread), this.#slowSpread.mean);
     this.values[7] = logRatio(this.#fastProfileSpread.mean, this.#slowProfileSpread.mean);
     const apart = Math.min(Math.abs(this.values[0] ?? 0), this.#reach(SPREAD_DEVIATIONS));
@@ -101,9 +105,7 @@ export class Residuals {
   }
 
   #put(index: number, value: number, expected: number): void {
-    const difference = value - expected;
-    const rounding = ROUNDING_SHARE * Math.max(Math.abs(value), Math.abs(expected));
-    this.values[index] = Math.abs(difference) <= rounding ? 0 : difference;
+    this.values[index] = difference(value, expected);
   }
 
   #learn(timestampMs: number, value: number): void {
@@ -119,7 +121,6 @@ export class Residuals {
     this.#deviation.learn(Math.abs(limited - this.#shortMedian.median));
     this.#fastLevel.learn(held);
     this.#slowLevel.learn(held);
-    this.#slowestLevel.learn(held);
     this.#profile.learn(timestampMs, held, rowsPerBin(this.#interval.mean));
     this.#level.learn(value);
     this.#shortMedian.learn(value);
@@ -127,6 +128,12 @@ export class Residuals {
     this.#previous = value;
     this.#rows += 1;
   }
+}
+
+function difference(value: number, expected: number): number {
+  const apart = value - expected;
+  const rounding = ROUNDING_SHARE * Math.max(Math.abs(value), Math.abs(expected));
+  return Math.abs(apart) <= rounding ? 0 : apart;
 }
 
 /** fast ÷ slow, from what `values` say of a spread. */

@@ -1,5 +1,13 @@
 import { meanAndVariance } from "./bucket-scores.ts";
-import { bucketOf, closedBucket, ewmaGain, knownBuckets, type RingBucket } from "./buckets.ts";
+import {
+  bucketOf,
+  closedBucket,
+  closedLatency,
+  ewmaGain,
+  knownBuckets,
+  type RingBucket,
+  recentLatencies,
+} from "./buckets.ts";
 import type { SeriesColumns } from "./series-columns.ts";
 import { soundNumber, wholeIn } from "./snapshot-bytes.ts";
 
@@ -57,6 +65,53 @@ function ewmaOf(values: readonly number[]): number {
     mean = index === 0 ? value : mean + ewmaGain(index + 1) * (value - mean);
   }
   return mean;
+}
+
+/** What the mean ln(latency) of the 60-second buckets before the onset was like. */
+export interface LatencyBaseline {
+  /** Known buckets, at most 60. */
+  readonly buckets: number;
+  readonly mean: number;
+  readonly variance: number;
+  readonly ewma: number;
+  /** Of the last one, or null when it is not known. */
+  readonly before: number | null;
+}
+
+export function latencyBaselineOf(
+  columns: SeriesColumns,
+  slot: number,
+  onsetStep: number,
+  lastStep: number,
+): LatencyBaseline {
+  const openBucket = bucketOf(lastStep);
+  const skip = openBucket - bucketOf(onsetStep);
+  const known = recentLatencies(columns, slot, openBucket, skip);
+  const { mean, variance } = meanAndVariance(known);
+  return {
+    ...{ buckets: known.length, mean, variance },
+    ewma: known.length === 0 ? 0 : ewmaOf(known),
+    before: closedLatency(columns, slot, openBucket, skip + 1),
+  };
+}
+
+export const LATENCY_BASELINE_NUMBERS = 5;
+
+export function savedLatencyBaseline(baseline: LatencyBaseline): number[] {
+  const { buckets, mean, variance, ewma, before } = baseline;
+  return [buckets, mean, variance, ewma, before ?? NOTHING_BEFORE];
+}
+const NOTHING_BEFORE = -1_000;
+
+/** What `savedLatencyBaseline` wrote. Throws SNAPSHOT_INVALID. */
+export function loadedLatencyBaseline(saved: readonly number[]): LatencyBaseline {
+  const [buckets, mean = 0, variance = 0, ewma = 0, before = NOTHING_BEFORE] =
+    saved.map(soundNumber);
+  return {
+    buckets: wholeIn(buckets, 0, Number.MAX_SAFE_INTEGER),
+    ...{ mean, variance, ewma },
+    before: before === NOTHING_BEFORE ? null : before,
+  };
 }
 
 /** Numbers that a baseline takes in a snapshot. */

@@ -1,3 +1,4 @@
+import type { StepCounts } from "./open-steps.ts";
 import { BUCKET_MISSING, RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
 
 /** Steps in a bucket. */
@@ -35,14 +36,11 @@ export function closedBucket(
 }
 
 /** Adds a closed step to the bucket being filled. A missing step leaves it short. */
-export function fillBucket(
-  columns: SeriesColumns,
-  slot: number,
-  records: number,
-  errors: number,
-): void {
-  columns.bucketRecords.add(slot, records);
-  columns.bucketErrors.add(slot, errors);
+export function fillBucket(columns: SeriesColumns, slot: number, counts: StepCounts): void {
+  columns.bucketRecords.add(slot, counts.records);
+  columns.bucketErrors.add(slot, counts.errors);
+  columns.bucketLatencies.add(slot, counts.latencyCount);
+  columns.bucketLatencySum.add(slot, counts.latencyLogSum);
   columns.bucketSteps.set(slot, columns.bucketSteps.at(slot) + 1);
 }
 
@@ -55,6 +53,9 @@ export function closeBucket(columns: SeriesColumns, slot: number, bucket: number
   const index = ringIndex(slot, bucket);
   columns.ringRecords.set(index, whole ? Math.min(records, COUNT_MAX) : BUCKET_MISSING);
   columns.ringErrors.set(index, whole ? Math.min(errors, COUNT_MAX) : 0);
+  const latencies = columns.bucketLatencies.at(slot);
+  const sum = columns.bucketLatencySum.at(slot);
+  columns.ringLatency.set(index, whole && latencies > 0 ? latencyCode(sum / latencies) : 0);
   columns.ringLength.set(slot, Math.min(columns.ringLength.at(slot) + 1, RING_BUCKETS));
   if (whole) {
     learnEwmaRecords(columns, slot, records);
@@ -66,6 +67,8 @@ export function closeBucket(columns: SeriesColumns, slot: number, bucket: number
 export function clearBucket(columns: SeriesColumns, slot: number): void {
   columns.bucketRecords.set(slot, 0);
   columns.bucketErrors.set(slot, 0);
+  columns.bucketLatencies.set(slot, 0);
+  columns.bucketLatencySum.set(slot, 0);
   columns.bucketSteps.set(slot, 0);
 }
 
@@ -74,6 +77,7 @@ export function skipBuckets(columns: SeriesColumns, slot: number, missing: boole
   const first = slot * RING_BUCKETS;
   columns.ringRecords.values.fill(missing ? BUCKET_MISSING : 0, first, first + RING_BUCKETS);
   columns.ringErrors.values.fill(0, first, first + RING_BUCKETS);
+  columns.ringLatency.values.fill(0, first, first + RING_BUCKETS);
   columns.ringLength.set(slot, RING_BUCKETS);
   if (!missing) {
     columns.ewmaRecords.set(slot, 0);
@@ -91,10 +95,47 @@ export function missBuckets(columns: SeriesColumns, slot: number, from: number, 
     const index = ringIndex(slot, bucket);
     columns.ringRecords.set(index, BUCKET_MISSING);
     columns.ringErrors.set(index, 0);
+    columns.ringLatency.set(index, 0);
   }
   const known = columns.ringLength.at(slot) + nextOpen - firstOpen;
   columns.ringLength.set(slot, Math.min(known, RING_BUCKETS));
   clearBucket(columns, slot);
+}
+
+// ln(latency in ms) lies in [-7, 21]: from 0.001 ms to seven days and more, in steps of 0.05 %.
+const LATENCY_CODE_ZERO = 7;
+const LATENCY_CODE_SCALE = 2_000;
+
+function latencyCode(logLatency: number): number {
+  const code = Math.round((logLatency + LATENCY_CODE_ZERO) * LATENCY_CODE_SCALE);
+  return Math.min(Math.max(code, 1), 65_535);
+}
+
+/** Mean ln(latency) of the closed bucket `back` before the one that is being filled; null where there is none. */
+export function closedLatency(
+  columns: SeriesColumns,
+  slot: number,
+  openBucket: number,
+  back: number,
+): number | null {
+  if (back < 1 || back > columns.ringLength.at(slot)) return null;
+  const code = columns.ringLatency.at(ringIndex(slot, openBucket - back));
+  return code === 0 ? null : code / LATENCY_CODE_SCALE - LATENCY_CODE_ZERO;
+}
+
+/** Mean ln(latency) of the closed buckets that have one, newest first, without the newest `skip` buckets. */
+export function recentLatencies(
+  columns: SeriesColumns,
+  slot: number,
+  openBucket: number,
+  skip: number,
+): number[] {
+  const known: number[] = [];
+  for (let back = skip + 1; back <= RING_BUCKETS; back += 1) {
+    const mean = closedLatency(columns, slot, openBucket, back);
+    if (mean !== null) known.push(mean);
+  }
+  return known;
 }
 
 /** α of the exponentially weighted mean when it learns its `learned`th value: 1/n while it warms up. */

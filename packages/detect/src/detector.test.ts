@@ -307,6 +307,7 @@ describe("views", () => {
       "error",
       "volumesurge",
       "volumedrop",
+      "latency",
     ]);
     feed.post(feed.step(NOON_MS + HOUR, { records: 20, errors: 15 }), NOON_MS + HOUR);
     feed.detector.tickTo(NOON_MS + HOUR + 3 * STEP_MS);

@@ -4,7 +4,7 @@ import { Arrivals } from "./arrivals.ts";
 import { bucketOf, clearBucket, skipBuckets } from "./buckets.ts";
 import { delayOf, learnDelay } from "./delivery-delay.ts";
 import { decayErrors } from "./error-evidence.ts";
-import { OpenSteps, type StepCounts } from "./open-steps.ts";
+import { noCounts, OpenSteps, type StepCounts } from "./open-steps.ts";
 import { type DetectorOptions, detectorOptions } from "./options.ts";
 import { PIPELINE_SLOT, pipelineSignal } from "./pipeline-signal.ts";
 import { Flag, SeriesColumns } from "./series-columns.ts";
@@ -63,7 +63,7 @@ export class Detector {
   readonly #book: SignalBook;
   readonly #arrivals: Arrivals;
   readonly #wheel = new TickWheel();
-  readonly #counts: StepCounts = { records: 0, errors: 0, fatals: 0 };
+  readonly #counts: StepCounts = noCounts();
   readonly #touched = new TouchedSeries();
   #receiptMs = Number.NEGATIVE_INFINITY;
   #tickedToStep = Number.NEGATIVE_INFINITY;
@@ -311,13 +311,13 @@ export class Detector {
       columns.firstStep.set(slot, step);
       columns.nextStep.set(slot, step);
     }
-    return this.#openSteps.add(
-      slot,
-      step,
-      deltas.records[cell] ?? 0,
-      deltas.errors[cell] ?? 0,
-      deltas.fatals[cell] ?? 0,
-    );
+    const counts = this.#counts;
+    counts.records = deltas.records[cell] ?? 0;
+    counts.errors = deltas.errors[cell] ?? 0;
+    counts.fatals = deltas.fatals[cell] ?? 0;
+    counts.latencyCount = deltas.latencyCount[cell] ?? 0;
+    counts.latencyLogSum = deltas.latencyLogSum[cell] ?? 0;
+    return this.#openSteps.add(slot, step, counts);
   }
 
   /** Takes note of a batch of one series and closes what its watermark has passed. */

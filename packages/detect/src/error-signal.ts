@@ -24,7 +24,7 @@ import {
   rememberStep,
   returnSignal,
 } from "./open-signal.ts";
-import type { StepCounts } from "./open-steps.ts";
+import { noCounts, type StepCounts } from "./open-steps.ts";
 import type { SeriesColumns } from "./series-columns.ts";
 
 /** Over means: nearer to what is expected than to this much of what was seen since the onset. */
@@ -41,6 +41,7 @@ export function openErrorSignal(
   if (test < 0) return null;
   const evidence = columns.errorEvidence.at(strongestErrorTest(columns, slot));
   const since = {
+    ...noCounts(),
     records: columns.errorSinceRecords.at(test),
     errors: columns.errorSinceErrors.at(test),
     fatals: columns.errorSinceFatals.at(test),

@@ -6,13 +6,14 @@ import {
   STEP_MS,
 } from "@tracer/core";
 import { countScore, meanAndVariance, rateOfChange, shareScore } from "./bucket-scores.ts";
-import { BUCKET_STEPS, bucketOf, closedBucket, type RingBucket } from "./buckets.ts";
+import { BUCKET_STEPS, bucketOf, closedBucket, closedLatency, type RingBucket } from "./buckets.ts";
 import { errorDispersionOf, volumeDispersionOf } from "./dispersion.ts";
 import { errorShareOf } from "./error-evidence.ts";
 import { recentSharesOf, sharesOf } from "./error-shares.ts";
+import { latencyDispersionOf, latencyExpectedOf, latencyVarianceOf } from "./latency-evidence.ts";
 import { observedOf, silentMsOf } from "./observed.ts";
 import { type OpenSignal, worseOf } from "./open-signal.ts";
-import { type ErrorGravity, errorSentence, volumeSentence } from "./sentence.ts";
+import { type ErrorGravity, errorSentence, latencySentence, volumeSentence } from "./sentence.ts";
 import type { SeriesColumns } from "./series-columns.ts";
 import { volumeExpectedOf } from "./volume-evidence.ts";
 
@@ -57,6 +58,15 @@ export function errorExpectation(columns: SeriesColumns, slot: number): Expectat
   return { expected, low: Math.max(0, expected - margin), high: Math.min(1, expected + margin) };
 }
 
+/** Typical (geometric mean) latency expected in ms, with the band for a minute of the expected volume. */
+export function latencyExpectation(columns: SeriesColumns, slot: number): Expectation {
+  const mean = latencyExpectedOf(columns, slot);
+  const records = Math.max(1, volumeExpectedOf(columns, slot) * BUCKET_STEPS);
+  const variance = latencyVarianceOf(columns, slot, records) * latencyDispersionOf(columns, slot);
+  const margin = BAND_DEVIATIONS * Math.sqrt(variance);
+  return { expected: Math.exp(mean), low: Math.exp(mean - margin), high: Math.exp(mean + margin) };
+}
+
 /** The signal as the outside sees it, with fresh evidence. `nextStep` is the first that is not closed. */
 export function signalOf(columns: SeriesColumns, open: OpenSignal, lastStep: number): Signal {
   return {
@@ -68,8 +78,21 @@ export function signalOf(columns: SeriesColumns, open: OpenSignal, lastStep: num
     decidedMs: (open.decidedStep + 1) * STEP_MS,
     lastStepMs: (lastStep + 1) * STEP_MS,
     peak: open.peak,
-    evidence: open.kind === "error" ? errorEvidence(columns, open) : volumeEvidence(columns, open),
+    evidence: evidenceOf(columns, open),
   };
+}
+
+function evidenceOf(columns: SeriesColumns, open: OpenSignal): Evidence {
+  switch (open.kind) {
+    case "error":
+      return errorEvidence(columns, open);
+    case "volume":
+      return volumeEvidence(columns, open);
+    case "latency":
+      return latencyEvidence(columns, open);
+    default:
+      return open.kind satisfies never;
+  }
 }
 
 function errorEvidence(columns: SeriesColumns, open: OpenSignal): Evidence {
@@ -133,6 +156,34 @@ function volumeEvidence(columns: SeriesColumns, open: OpenSignal): Evidence {
     ...common(columns, open, observed, sample),
   };
 }
+
+function latencyEvidence(columns: SeriesColumns, open: OpenSignal): Evidence {
+  const band = latencyExpectation(columns, open.slot);
+  const observed = observedOf(columns, open);
+  const baseline = open.latencyBaseline;
+  const known = baseline !== null && baseline.buckets >= SCORED_BUCKETS_MIN ? baseline : null;
+  const logObserved = Math.log(Math.max(observed, LATENCY_SHOWN_MIN));
+  const deviation = Math.sqrt(Math.max(known?.variance ?? 0, BUCKET_VARIANCE_MIN));
+  const before = baseline?.before ?? null;
+  const ratio = ratioOf(observed, band.expected);
+  return {
+    unit: "milliseconds",
+    observed,
+    expected: band.expected,
+    expectedLow: band.low,
+    expectedHigh: band.high,
+    ratio,
+    z: known === null ? null : (logObserved - known.mean) / deviation,
+    ewma: known === null ? null : Math.exp(known.ewma),
+    rateOfChange: before === null ? null : logObserved - before,
+    sparkline: latencySparkline(columns, open.slot, bucketOf(open.lastStep)),
+    sentence: latencySentence({ observed, expected: band.expected, ratio }),
+    ...common(columns, open, observed, open.latencyCount),
+  };
+}
+/** Buckets of a steady service hardly vary: a deviation is at least one per cent. */
+const BUCKET_VARIANCE_MIN = 1e-4;
+const LATENCY_SHOWN_MIN = 0.001;
 
 function common(
   columns: SeriesColumns,
@@ -207,6 +258,24 @@ function sparkline(
     const records = columns.bucketRecords.at(slot);
     points.push(pointOf({ records, errors: columns.bucketErrors.at(slot) }, steps, unit));
   }
+  return points;
+}
+
+function latencySparkline(
+  columns: SeriesColumns,
+  slot: number,
+  openBucket: number,
+): (number | null)[] {
+  const points: (number | null)[] = [];
+  const latencies = columns.bucketLatencies.at(slot);
+  const isOpen = columns.bucketSteps.at(slot) > 0;
+  const most = isOpen ? SPARKLINE_BUCKETS - 1 : SPARKLINE_BUCKETS;
+  for (let back = Math.min(columns.ringLength.at(slot), most); back >= 1; back -= 1) {
+    const mean = closedLatency(columns, slot, openBucket, back);
+    points.push(mean === null ? null : Math.exp(mean));
+  }
+  const sum = columns.bucketLatencySum.at(slot);
+  if (isOpen) points.push(latencies > 0 ? Math.exp(sum / latencies) : null);
   return points;
 }
 

@@ -1,5 +1,5 @@
 import { STEP_MS } from "@tracer/core";
-import { BUCKET_STEPS, bucketOf, closedBucket } from "./buckets.ts";
+import { BUCKET_STEPS, bucketOf, closedBucket, closedLatency } from "./buckets.ts";
 import { MINUTE_RECORDS_MIN, sharesOf } from "./error-shares.ts";
 import { noteWorst, type OpenSignal } from "./open-signal.ts";
 import type { SeriesColumns } from "./series-columns.ts";
@@ -24,8 +24,14 @@ export function silentMsOf(columns: SeriesColumns, open: OpenSignal): number {
  */
 export function observedOf(columns: SeriesColumns, open: OpenSignal): number {
   if (open.kind === "error") return sharesOf(open).errorShare;
+  if (open.kind === "latency") return typicalLatencyOf(open);
   if (silentMsOf(columns, open) > 0) return 0;
   return (open.records * BUCKET_STEPS) / Math.max(1, open.lastStep - open.onsetStep + 1);
+}
+
+/** Typical latency since the onset in ms: the geometric mean, which a few slow requests do not move. */
+function typicalLatencyOf({ latencyCount, latencyLogSum }: OpenSignal): number {
+  return latencyCount > 0 ? Math.exp(latencyLogSum / latencyCount) : 0;
 }
 
 /** Notes the full buckets between the onset of a signal and its opening; they are on its sparkline. */
@@ -34,7 +40,10 @@ export function noteBucketsBefore(columns: SeriesColumns, open: OpenSignal): voi
   for (let back = 1; (openBucket - back) * BUCKET_STEPS >= open.onsetStep; back += 1) {
     const bucket = closedBucket(columns, open.slot, openBucket, back);
     if (bucket === null) return;
-    if (open.kind === "volume") noteWorst(open, bucket.records);
+    if (open.kind === "latency") {
+      const mean = closedLatency(columns, open.slot, openBucket, back);
+      if (mean !== null) noteWorst(open, Math.exp(mean));
+    } else if (open.kind === "volume") noteWorst(open, bucket.records);
     else if (bucket.records >= MINUTE_RECORDS_MIN) noteWorst(open, bucket.errors / bucket.records);
   }
 }

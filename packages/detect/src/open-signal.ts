@@ -1,7 +1,16 @@
 import { SEVERITIES, type Severity, severityRank } from "@tracer/core";
-import { BASELINE_NUMBERS, type Baseline, loadedBaseline, savedBaseline } from "./baseline.ts";
+import {
+  BASELINE_NUMBERS,
+  type Baseline,
+  LATENCY_BASELINE_NUMBERS,
+  type LatencyBaseline,
+  loadedBaseline,
+  loadedLatencyBaseline,
+  savedBaseline,
+  savedLatencyBaseline,
+} from "./baseline.ts";
 import { BUCKET_STEPS } from "./buckets.ts";
-import type { StepCounts } from "./open-steps.ts";
+import { noCounts, type StepCounts } from "./open-steps.ts";
 import { RULES, type Rule } from "./options.ts";
 import { invalidSnapshot, soundNumber, wholeIn } from "./snapshot-bytes.ts";
 
@@ -26,7 +35,7 @@ export type Reason =
 /** What is kept of a signal while it is open. One small object: few are open at a time. */
 export interface OpenSignal {
   readonly slot: number;
-  readonly kind: "error" | "volume";
+  readonly kind: "error" | "volume" | "latency";
   readonly part: SignalPart;
   readonly rule: Rule;
   readonly onsetStep: number;
@@ -39,6 +48,8 @@ export interface OpenSignal {
   /** Likewise of the share of fatal records. */
   worstFatal: number;
   readonly baseline: Baseline;
+  /** Of `latency` only, else null. */
+  readonly latencyBaseline: LatencyBaseline | null;
   /** Evidence when it was last judged, and the bar of its rule. */
   evidence: number;
   readonly bar: number;
@@ -49,6 +60,10 @@ export interface OpenSignal {
   records: number;
   errors: number;
   fatals: number;
+  latencyCount: number;
+  latencyLogSum: number;
+  /** The last step that held a latency. */
+  latencyStep: number;
   expectedRecords: number;
   /** The last six steps that were judged, by step modulo six. */
   readonly recent: RecentStep[];
@@ -66,11 +81,13 @@ export function newOpenSignal(
     readonly evidence: number;
     readonly since: StepCounts;
     readonly expectedRecords: number;
+    readonly latencyBaseline?: LatencyBaseline;
   },
 ): OpenSignal {
-  const { since, ...rest } = fixed;
+  const { since, latencyBaseline = null, ...rest } = fixed;
   return {
     ...rest,
+    latencyBaseline,
     lastStep: fixed.decidedStep,
     severity: "info",
     peak: 0,
@@ -78,14 +95,11 @@ export function newOpenSignal(
     worstFatal: 0,
     reverse: 0,
     reverseOnsetStep: fixed.decidedStep,
-    records: since.records,
-    errors: since.errors,
-    fatals: since.fatals,
+    ...since,
+    latencyStep: fixed.decidedStep,
     recent: Array.from({ length: BUCKET_STEPS }, () => ({
       step: fixed.decidedStep - BUCKET_STEPS,
-      records: 0,
-      errors: 0,
-      fatals: 0,
+      ...noCounts(),
     })),
   };
 }
@@ -100,6 +114,8 @@ export function extendSignal(
   signal.records += counts.records;
   signal.errors += counts.errors;
   signal.fatals += counts.fatals;
+  signal.latencyCount += counts.latencyCount;
+  signal.latencyLogSum += counts.latencyLogSum;
   signal.expectedRecords += expected;
   rememberStep(signal, step, counts);
 }
@@ -131,17 +147,21 @@ export function rememberStep(signal: OpenSignal, step: number, counts: StepCount
   recent.records = counts.records;
   recent.errors = counts.errors;
   recent.fatals = counts.fatals;
+  recent.latencyCount = counts.latencyCount;
+  recent.latencyLogSum = counts.latencyLogSum;
 }
 
 /** Sums over the last minute of an open signal, and how many of its six steps were judged since it opened. */
 export function recentOf(signal: OpenSignal): StepCounts & { steps: number } {
-  const sums = { steps: 0, records: 0, errors: 0, fatals: 0 };
+  const sums = { steps: 0, ...noCounts() };
   for (const each of signal.recent) {
     if (each.step <= signal.lastStep - BUCKET_STEPS) continue;
     sums.steps += 1;
     sums.records += each.records;
     sums.errors += each.errors;
     sums.fatals += each.fatals;
+    sums.latencyCount += each.latencyCount;
+    sums.latencyLogSum += each.latencyLogSum;
   }
   return sums;
 }
@@ -163,41 +183,65 @@ export function raiseSeverity(signal: OpenSignal, severity: Severity): boolean {
   return true;
 }
 
-const PARTS = ["", "surge", "drop"] as const satisfies readonly SignalPart[];
-const RECENT_NUMBERS = 4;
-const FIXED_NUMBERS = 18;
+/** What can be open on a series, in the order of the snapshot. */
+export const SIGNAL_KEYS = [
+  { kind: "error", part: "" },
+  { kind: "volume", part: "surge" },
+  { kind: "volume", part: "drop" },
+  { kind: "latency", part: "" },
+] as const;
+
+/** Position of a signal in SIGNAL_KEYS. */
+export function signalIndexOf(kind: OpenSignal["kind"], part: SignalPart): number {
+  return SIGNAL_KEYS.findIndex((key) => key.kind === kind && key.part === part);
+}
+
+const RECENT_NUMBERS = 6;
+const FIXED_NUMBERS = 21;
 /** Numbers that an open signal takes in a snapshot. */
-export const SIGNAL_NUMBERS = FIXED_NUMBERS + BASELINE_NUMBERS + RECENT_NUMBERS * BUCKET_STEPS;
+export const SIGNAL_NUMBERS =
+  FIXED_NUMBERS + BASELINE_NUMBERS + LATENCY_BASELINE_NUMBERS + RECENT_NUMBERS * BUCKET_STEPS;
 
 /** An open signal as numbers, for a snapshot. */
 export function savedSignal(open: OpenSignal): number[] {
   return [
-    ...[open.slot, PARTS.indexOf(open.part), RULES.indexOf(open.rule)],
+    ...[open.slot, signalIndexOf(open.kind, open.part), RULES.indexOf(open.rule)],
     ...[open.onsetStep, open.decidedStep, open.lastStep, severityRank(open.severity)],
     ...[open.peak, open.evidence, open.bar, open.reverse, open.reverseOnsetStep],
     ...[open.records, open.errors, open.fatals, open.expectedRecords],
-    ...[open.worst, open.worstFatal, ...savedBaseline(open.baseline)],
-    ...open.recent.flatMap((each) => [each.step, each.records, each.errors, each.fatals]),
+    ...[open.worst, open.worstFatal, open.latencyCount, open.latencyLogSum, open.latencyStep],
+    ...savedBaseline(open.baseline),
+    ...savedLatencyBaseline(open.latencyBaseline ?? NO_LATENCY_BASELINE),
+    ...open.recent.flatMap(savedStep),
   ];
+}
+
+const NO_LATENCY_BASELINE: LatencyBaseline = {
+  ...{ buckets: 0, mean: 0, variance: 0, ewma: 0, before: null },
+};
+
+function savedStep(each: RecentStep): number[] {
+  const { step, records, errors, fatals, latencyCount, latencyLogSum } = each;
+  return [step, records, errors, fatals, latencyCount, latencyLogSum];
 }
 
 /** The signal that `savedSignal` wrote. Throws SNAPSHOT_INVALID. */
 export function loadedSignal(saved: Float64Array): OpenSignal {
-  const [slot, partIndex, ruleIndex, onsetStep, decidedStep, lastStep, rank, ...rest] = saved;
+  const [slot, keyIndex, ruleIndex, onsetStep, decidedStep, lastStep, rank, ...rest] = saved;
   const numbers = rest.map(soundNumber);
   const [peak, evidence, bar, reverse, reverseOnsetStep, ...sums] = numbers;
-  const [records, errors, fatals, expectedRecords, worst, worstFatal, ...kept] = sums;
-  const part = PARTS[partIndex ?? -1];
+  const [records, errors, fatals, expectedRecords, worst, worstFatal, ...latency] = sums;
+  const [latencyCount, latencyLogSum, latencyStep, ...kept] = latency;
+  const key = SIGNAL_KEYS[keyIndex ?? -1];
   const rule = RULES[ruleIndex ?? -1];
   const severity = SEVERITIES[rank ?? -1];
-  if (part === undefined || rule === undefined || severity === undefined) {
+  if (key === undefined || rule === undefined || severity === undefined) {
     throw invalidSnapshot("an open signal is of no known kind");
   }
   const step = (value: number | undefined) => wholeIn(value, -STEP_MAX, STEP_MAX);
   return {
     slot: wholeIn(slot, 0, STEP_MAX),
-    kind: part === "" ? "error" : "volume",
-    part,
+    ...key,
     rule,
     onsetStep: step(onsetStep),
     decidedStep: step(decidedStep),
@@ -207,6 +251,10 @@ export function loadedSignal(saved: Float64Array): OpenSignal {
     worst: worst ?? 0,
     worstFatal: worstFatal ?? 0,
     baseline: loadedBaseline(kept.slice(0, BASELINE_NUMBERS)),
+    latencyBaseline:
+      key.kind === "latency"
+        ? loadedLatencyBaseline(kept.slice(BASELINE_NUMBERS, RECENT_FROM))
+        : null,
     evidence: evidence ?? 0,
     bar: bar ?? 0,
     reverse: reverse ?? 0,
@@ -214,16 +262,22 @@ export function loadedSignal(saved: Float64Array): OpenSignal {
     records: records ?? 0,
     errors: errors ?? 0,
     fatals: fatals ?? 0,
+    latencyCount: latencyCount ?? 0,
+    latencyLogSum: latencyLogSum ?? 0,
+    latencyStep: step(latencyStep),
     expectedRecords: expectedRecords ?? 0,
     recent: Array.from({ length: BUCKET_STEPS }, (_, at) => {
-      const from = BASELINE_NUMBERS + at * RECENT_NUMBERS;
+      const from = RECENT_FROM + at * RECENT_NUMBERS;
       return {
         step: step(kept[from]),
         records: kept[from + 1] ?? 0,
         errors: kept[from + 2] ?? 0,
         fatals: kept[from + 3] ?? 0,
+        latencyCount: kept[from + 4] ?? 0,
+        latencyLogSum: kept[from + 5] ?? 0,
       };
     }),
   };
 }
 const STEP_MAX = 2 ** 31 - 1;
+const RECENT_FROM = BASELINE_NUMBERS + LATENCY_BASELINE_NUMBERS;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { OpenSteps } from "./open-steps.ts";
+import { noCounts, OpenSteps } from "./open-steps.ts";
 
 const action = fc.record({
   kind: fc.constantFrom("add", "add", "add", "take", "release"),
@@ -16,12 +16,12 @@ test("open steps behave as a bounded map of (slot, step)", () => {
     fc.property(fc.array(action, { maxLength: 400 }), (actions) => {
       const open = new OpenSteps(CELLS_MAX);
       const model = new Map<string, number>();
-      const counts = { records: 0, errors: 0, fatals: 0 };
+      const counts = noCounts();
       for (const { kind, slot, step, records } of actions) {
         const key = `${slot}/${step}`;
         if (kind === "add") {
           const fits = model.has(key) || model.size < CELLS_MAX;
-          expect(open.add(slot, step, records, 1, 0)).toBe(fits);
+          expect(open.add(slot, step, { ...noCounts(), records, errors: 1 })).toBe(fits);
           if (fits) model.set(key, (model.get(key) ?? 0) + records);
         } else if (kind === "take") {
           open.take(slot, step, counts);
@@ -45,8 +45,9 @@ test("open steps behave as a bounded map of (slot, step)", () => {
 
 test("the pool grows past its first size and finds every cell again", () => {
   const open = new OpenSteps(10_000);
-  for (let at = 0; at < 5_000; at += 1) expect(open.add(at % 50, at, at, 0, 0)).toBe(true);
-  const counts = { records: 0, errors: 0, fatals: 0 };
+  for (let at = 0; at < 5_000; at += 1)
+    expect(open.add(at % 50, at, { ...noCounts(), records: at })).toBe(true);
+  const counts = noCounts();
   for (let at = 0; at < 5_000; at += 1) {
     open.take(at % 50, at, counts);
     expect(counts.records).toBe(at);

@@ -3,6 +3,14 @@ export interface StepCounts {
   records: number;
   errors: number;
   fatals: number;
+  /** Records that carried a latency, and the sum of ln(latency in ms) over them. */
+  latencyCount: number;
+  latencyLogSum: number;
+}
+
+/** Of no record at all. */
+export function noCounts(): StepCounts {
+  return { records: 0, errors: 0, fatals: 0, latencyCount: 0, latencyLogSum: 0 };
 }
 
 const CAPACITY_FIRST = 1_024;
@@ -20,6 +28,8 @@ export class OpenSteps {
   #records = new Float64Array(CAPACITY_FIRST);
   #errors = new Float64Array(CAPACITY_FIRST);
   #fatals = new Float64Array(CAPACITY_FIRST);
+  #latencyCount = new Float64Array(CAPACITY_FIRST);
+  #latencyLogSum = new Float64Array(CAPACITY_FIRST);
   #chain = new Int32Array(CAPACITY_FIRST); // Next cell of the same hash, or the next free one.
   #before = new Int32Array(CAPACITY_FIRST); // Neighbours in the list of the series.
   #after = new Int32Array(CAPACITY_FIRST);
@@ -33,37 +43,30 @@ export class OpenSteps {
   }
 
   /** Adds to a cell. False: the pool is full and nothing was counted. */
-  add(slot: number, step: number, records: number, errors: number, fatals: number): boolean {
+  add(slot: number, step: number, counts: StepCounts): boolean {
     let cell = this.#find(slot, step);
     if (cell === NONE) {
       cell = this.#make(slot, step);
       if (cell === NONE) return false;
     }
-    this.#records[cell] = (this.#records[cell] ?? 0) + records;
-    this.#errors[cell] = (this.#errors[cell] ?? 0) + errors;
-    this.#fatals[cell] = (this.#fatals[cell] ?? 0) + fatals;
+    this.#records[cell] = (this.#records[cell] ?? 0) + counts.records;
+    this.#errors[cell] = (this.#errors[cell] ?? 0) + counts.errors;
+    this.#fatals[cell] = (this.#fatals[cell] ?? 0) + counts.fatals;
+    this.#latencyCount[cell] = (this.#latencyCount[cell] ?? 0) + counts.latencyCount;
+    this.#latencyLogSum[cell] = (this.#latencyLogSum[cell] ?? 0) + counts.latencyLogSum;
     return true;
   }
 
   /** Moves the sums of a step into `into` and frees the cell; zeros when there is none. */
   take(slot: number, step: number, into: StepCounts): void {
     const cell = this.#find(slot, step);
-    if (cell === NONE) {
-      into.records = 0;
-      into.errors = 0;
-      into.fatals = 0;
-      return;
-    }
     this.#read(cell, into);
-    this.#remove(cell);
+    if (cell !== NONE) this.#remove(cell);
   }
 
   /** As `take`, but leaves the cell. */
   peek(slot: number, step: number, into: StepCounts): void {
-    const cell = this.#find(slot, step);
-    into.records = cell === NONE ? 0 : (this.#records[cell] ?? 0);
-    into.errors = cell === NONE ? 0 : (this.#errors[cell] ?? 0);
-    into.fatals = cell === NONE ? 0 : (this.#fatals[cell] ?? 0);
+    this.#read(this.#find(slot, step), into);
   }
 
   /** True when the series has any open cell. */
@@ -81,11 +84,12 @@ export class OpenSteps {
     return earliest;
   }
 
-  /** Appends slot, step, records, errors and fatals of each open cell of a series. */
+  /** Appends slot, step, and the counts of each open cell of a series, in the order of StepCounts. */
   save(slot: number, into: number[]): void {
     for (let cell = this.#head(slot); cell !== NONE; cell = this.#after[cell] ?? NONE) {
       into.push(slot, this.#step[cell] ?? 0, this.#records[cell] ?? 0);
       into.push(this.#errors[cell] ?? 0, this.#fatals[cell] ?? 0);
+      into.push(this.#latencyCount[cell] ?? 0, this.#latencyLogSum[cell] ?? 0);
     }
   }
 
@@ -94,10 +98,13 @@ export class OpenSteps {
     for (let cell = this.#head(slot); cell !== NONE; cell = this.#head(slot)) this.#remove(cell);
   }
 
+  // Of no cell (-1) there is nothing to read, so that all are zeros.
   #read(cell: number, into: StepCounts): void {
     into.records = this.#records[cell] ?? 0;
     into.errors = this.#errors[cell] ?? 0;
     into.fatals = this.#fatals[cell] ?? 0;
+    into.latencyCount = this.#latencyCount[cell] ?? 0;
+    into.latencyLogSum = this.#latencyLogSum[cell] ?? 0;
   }
 
   #head(slot: number): number {
@@ -129,6 +136,8 @@ export class OpenSteps {
     this.#records[cell] = 0;
     this.#errors[cell] = 0;
     this.#fatals[cell] = 0;
+    this.#latencyCount[cell] = 0;
+    this.#latencyLogSum[cell] = 0;
     const bucket = this.#bucketOf(slot, step);
     this.#chain[cell] = this.#buckets[bucket] ?? NONE;
     this.#buckets[bucket] = cell;
@@ -179,6 +188,8 @@ export class OpenSteps {
     this.#records = grownFloats(this.#records, capacity);
     this.#errors = grownFloats(this.#errors, capacity);
     this.#fatals = grownFloats(this.#fatals, capacity);
+    this.#latencyCount = grownFloats(this.#latencyCount, capacity);
+    this.#latencyLogSum = grownFloats(this.#latencyLogSum, capacity);
     this.#chain = grownInts(this.#chain, capacity);
     this.#before = grownInts(this.#before, capacity);
     this.#after = grownInts(this.#after, capacity);

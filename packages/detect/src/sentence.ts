@@ -22,7 +22,7 @@ export function errorSentence(facts: Compared & ErrorGravity): string {
   const { observed, expected, ratio, fatalShare, recent } = facts;
   const seen = `${percent(observed)} of records are errors${fatalText(fatalShare)}`;
   const versus =
-    ratio === null ? "; new, was 0" : `, ${percent(expected)} expected (${times(ratio)})`;
+    ratio === null ? "; new, was 0" : `, ${percent(expected)} expected (${timesText(ratio)})`;
   if (recent === null) return `${seen}${versus}`;
   const { errorShare, fatalShare: recentFatals, steps } = recent;
   const shares =
@@ -54,7 +54,19 @@ export function volumeSentence({
   }
   const seen = `${amount(observed)} records a minute`;
   if (ratio === null) return `${seen}; new, was 0`;
-  return `${seen}, about ${roughly(expected)} expected (${times(ratio)})`;
+  return `${seen}, about ${roughly(expected)} expected (${timesText(ratio)})`;
+}
+
+/** "Typical latency 840 ms, about 210 ms expected (4×)". */
+export function latencySentence({ observed, expected, ratio }: Compared): string {
+  const times = ratio === null ? "" : ` (${timesText(ratio)})`;
+  return `Typical latency ${latencyText(observed)}, about ${latencyText(expected)} expected${times}`;
+}
+
+function latencyText(ms: number): string {
+  if (ms > 0 && ms < 0.01) return "under 0.01 ms";
+  if (ms < 1_000) return `${ms >= 10 ? Math.round(ms) : round(ms)} ms`;
+  return ms < 100_000 ? `${round(ms / 1_000)} s` : duration(ms);
 }
 
 export function acceptedSentence(sentence: string): string {
@@ -63,6 +75,10 @@ export function acceptedSentence(sentence: string): string {
 
 export function silentErrorSentence(sentence: string): string {
   return `${sentence}. No records for 6 hours since`;
+}
+
+export function silentLatencySentence(sentence: string): string {
+  return `${sentence}. No record has told its latency for 6 hours since`;
 }
 
 /** "No records from any service for 2 min 10 s; usually one every 0.4 s". */
@@ -82,7 +98,7 @@ function percent(share: number): string {
   return `${round(value)} %`;
 }
 
-function times(ratio: number): string {
+function timesText(ratio: number): string {
   return `${round(ratio)}×`;
 }
 

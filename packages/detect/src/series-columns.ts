@@ -3,6 +3,8 @@ export const RING_BUCKETS = 60;
 /** Alternatives tested for the share of errors, and for the volume. */
 export const ERROR_TESTS = 3;
 export const VOLUME_TESTS = 4;
+/** Alternatives tested for latency. */
+export const LATENCY_TESTS = 2;
 /** Hours of a weekday and of a day of the weekend, 5-minute blocks of a day, minutes of an hour. */
 export const DAY_CLASSES = 2;
 export const DAY_HOURS = 24;
@@ -27,6 +29,7 @@ export const Flag = {
   errorOpen: 32,
   surgeOpen: 64,
   dropOpen: 128,
+  latencyOpen: 256,
 } as const;
 
 const CAPACITY_FIRST = 64;
@@ -223,6 +226,28 @@ export class SeriesColumns {
   readonly volumeCrossed = this.#step("volumeCrossed", VOLUME_TESTS);
   readonly volumeSinceRecords = this.#float("volumeSinceRecords", VOLUME_TESTS);
   readonly volumeSinceExpected = this.#float("volumeSinceExpected", VOLUME_TESTS);
+
+  // What latency is expected (of its natural logarithm), and the evidence against it per alternative.
+  readonly latencyWeight = this.#float("latencyWeight");
+  readonly latencySum = this.#float("latencySum");
+  readonly latencySteps = this.#int("latencySteps");
+  readonly latencySpread = this.#float("latencySpread");
+  readonly latencyDrift = this.#float("latencyDrift");
+  readonly latencyDispersion = this.#float("latencyDispersion");
+  readonly latencyBlocks = this.#int("latencyBlocks");
+  readonly latencyBlockSteps = this.#int("latencyBlockSteps");
+  readonly latencyBlockDeviation = this.#float("latencyBlockDeviation");
+  readonly latencyBlockPrecision = this.#float("latencyBlockPrecision");
+  readonly latencyEvidence = this.#float("latencyEvidence", LATENCY_TESTS);
+  readonly latencyTop = this.#float("latencyTop", LATENCY_TESTS);
+  readonly latencyOnset = this.#step("latencyOnset", LATENCY_TESTS);
+  readonly latencyCrossed = this.#step("latencyCrossed", LATENCY_TESTS);
+  readonly latencySinceCount = this.#float("latencySinceCount", LATENCY_TESTS);
+  readonly latencySinceSum = this.#float("latencySinceSum", LATENCY_TESTS);
+  readonly bucketLatencies = this.#float("bucketLatencies");
+  readonly bucketLatencySum = this.#float("bucketLatencySum");
+  /** Mean ln(latency) of each closed bucket as a code: see buckets.ts. 0: none. */
+  readonly ringLatency = this.#code("ringLatency", 2, RING_BUCKETS);
 
   // What volume is usual at which time: see seasonal.ts.
   readonly hourProfile = this.#code("hourProfile", 2, DAY_CLASSES * DAY_HOURS);

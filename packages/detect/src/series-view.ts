@@ -1,8 +1,14 @@
 import { BUCKET_MS } from "@tracer/core";
 import { BUCKET_STEPS, bucketOf, closedBucket } from "./buckets.ts";
 import { ERROR_BAR, strongestErrorTest } from "./error-evidence.ts";
-import { type Expectation, errorExpectation, volumeExpectation } from "./explain.ts";
-import type { OpenSteps } from "./open-steps.ts";
+import {
+  type Expectation,
+  errorExpectation,
+  latencyExpectation,
+  volumeExpectation,
+} from "./explain.ts";
+import { LATENCY_BAR, strongestLatencyTest } from "./latency-evidence.ts";
+import { noCounts, type OpenSteps } from "./open-steps.ts";
 import { RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
 import { strongestVolumeTest, VOLUME_BAR } from "./volume-evidence.ts";
 
@@ -20,7 +26,7 @@ export interface BucketView {
 
 /** What is known for and against one kind of signal right now. */
 export interface Explanation extends Expectation {
-  readonly kind: "error" | "volume";
+  readonly kind: "error" | "volume" | "latency";
   readonly part: "" | "surge" | "drop";
   /** Accumulated evidence and its bar, in nats. */
   readonly evidence: number;
@@ -47,7 +53,7 @@ export function bucketViews(
   const filling = new Map<number, { records: number; errors: number }>();
   const filled = { records: columns.bucketRecords.at(slot), errors: columns.bucketErrors.at(slot) };
   filling.set(openBucket, filled);
-  const counts = { records: 0, errors: 0, fatals: 0 };
+  const counts = noCounts();
   const ahead = (openBucket + OPEN_BUCKETS_MAX) * BUCKET_STEPS;
   for (let step = columns.nextStep.at(slot); step < ahead; step += 1) {
     openSteps.peek(slot, step, counts);
@@ -83,5 +89,12 @@ export function explanationOf(columns: SeriesColumns, slot: number): Explanation
       bar: VOLUME_BAR,
       ...volume,
     })),
+    {
+      kind: "latency",
+      part: "",
+      evidence: columns.latencyEvidence.at(strongestLatencyTest(columns, slot)),
+      bar: LATENCY_BAR,
+      ...latencyExpectation(columns, slot),
+    },
   ];
 }

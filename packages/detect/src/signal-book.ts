@@ -11,19 +11,28 @@ import {
 } from "./error-evidence.ts";
 import { continueErrorSignal, judgeErrorSeverity, openErrorSignal } from "./error-signal.ts";
 import { signalOf } from "./explain.ts";
+import { learnLatency, scoreLatency } from "./latency-evidence.ts";
+import {
+  acceptNewLatency,
+  continueLatencySignal,
+  judgeLatencySeverity,
+  openLatencySignal,
+} from "./latency-signal.ts";
 import {
   newOpenSignal,
   OPEN_STEPS_MIN,
   type OpenSignal,
   type Reason,
   rememberStep,
+  SIGNAL_KEYS,
   type SignalPart,
+  signalIndexOf,
 } from "./open-signal.ts";
-import type { StepCounts } from "./open-steps.ts";
+import { noCounts, type StepCounts } from "./open-steps.ts";
 import type { Rule } from "./options.ts";
 import { ruleBar, ruleScores } from "./rules.ts";
 import { closeSeason } from "./seasonal.ts";
-import { acceptedSentence, silentErrorSentence } from "./sentence.ts";
+import { acceptedSentence, silentErrorSentence, silentLatencySentence } from "./sentence.ts";
 import { Flag, type SeriesColumns } from "./series-columns.ts";
 import {
   clearDropEvidence,
@@ -59,12 +68,11 @@ interface Finding {
   readonly bar: number;
 }
 
-const KEYS = [
-  { part: "", flag: Flag.errorOpen },
-  { part: "surge", flag: Flag.surgeOpen },
-  { part: "drop", flag: Flag.dropOpen },
-] as const;
-const ANY_OPEN = Flag.errorOpen | Flag.surgeOpen | Flag.dropOpen;
+/** Of what is open, by its position in SIGNAL_KEYS. */
+const FLAGS = [Flag.errorOpen, Flag.surgeOpen, Flag.dropOpen, Flag.latencyOpen] as const;
+const KEYS_COUNT = SIGNAL_KEYS.length;
+const LATENCY_INDEX = 3;
+const ANY_OPEN = Flag.errorOpen | Flag.surgeOpen | Flag.dropOpen | Flag.latencyOpen;
 const VOLUME_OPEN = Flag.surgeOpen | Flag.dropOpen;
 /** Empty steps after which a series reads as silent on the page: a quarter of an hour. */
 const SILENT_STEPS = 90;
@@ -140,8 +148,8 @@ export class SignalBook {
 
   /** Ends everything that is open on a slot, because the slot is given back. */
   endAll(slot: number): void {
-    for (const [index, { flag }] of KEYS.entries()) {
-      const open = this.#open.get(slot * KEYS.length + index);
+    for (const [index, flag] of FLAGS.entries()) {
+      const open = this.#open.get(slot * KEYS_COUNT + index);
       if (open !== undefined) this.#end(open, index, flag, "no_records");
     }
   }
@@ -152,23 +160,23 @@ export class SignalBook {
   }
 
   openOn(slot: number): OpenSignal[] {
-    return KEYS.flatMap((_, index) => this.#open.get(slot * KEYS.length + index) ?? []);
+    return FLAGS.flatMap((_, index) => this.#open.get(slot * KEYS_COUNT + index) ?? []);
   }
 
   /** Puts back a signal that was open when a snapshot was taken, if its rule still decides. */
   reopen(open: OpenSignal): void {
-    const index = KEYS.findIndex(({ part }) => part === open.part);
-    const key = KEYS[index];
-    if (key === undefined || !this.#rules.includes(open.rule)) return;
-    this.#columns.raise(open.slot, key.flag);
-    this.#open.set(open.slot * KEYS.length + index, open);
+    const index = signalIndexOf(open.kind, open.part);
+    const flag = FLAGS[index];
+    if (flag === undefined || !this.#rules.includes(open.rule)) return;
+    this.#columns.raise(open.slot, flag);
+    this.#open.set(open.slot * KEYS_COUNT + index, open);
   }
 
   /** Drops what is open on a slot and says nothing: nobody knows how it went on. */
   forget(slot: number): void {
-    for (let index = 0; index < KEYS.length; index += 1) {
-      this.#open.delete(slot * KEYS.length + index);
-      this.#shown.delete(slot * KEYS.length + index);
+    for (let index = 0; index < KEYS_COUNT; index += 1) {
+      this.#open.delete(slot * KEYS_COUNT + index);
+      this.#shown.delete(slot * KEYS_COUNT + index);
     }
     this.#columns.lower(slot, ANY_OPEN);
   }
@@ -189,11 +197,14 @@ export class SignalBook {
       expectVolume(columns, slot, step);
       scoreErrors(columns, slot, step, counts);
       scoreVolume(columns, slot, step, counts.records, missing);
+      scoreLatency(columns, slot, step, counts);
       columns.recordsTotal.add(slot, counts.records);
-      fillBucket(columns, slot, counts.records, counts.errors);
+      fillBucket(columns, slot, counts);
       this.#judgeErrors(slot, step, counts);
       this.#judgeVolume(slot, step, counts);
+      this.#judgeLatency(slot, step, counts);
       if (!columns.has(slot, Flag.errorOpen)) learnErrors(columns, slot, counts);
+      if (!columns.has(slot, Flag.latencyOpen)) learnLatency(columns, slot, counts);
       if (!missing) {
         const learns = columns.volumeOpenSteps.at(slot) <= LEARNING_OPEN_STEPS_MAX;
         closeSeason(columns, slot, step, counts.records, learns);
@@ -230,7 +241,7 @@ export class SignalBook {
   }
 
   #judgeVolume(slot: number, step: number, counts: StepCounts): void {
-    for (let index = 1; index < KEYS.length; index += 1) {
+    for (let index = 1; index < LATENCY_INDEX; index += 1) {
       const part: VolumePart = index === 1 ? "surge" : "drop";
       const flag = index === 1 ? Flag.surgeOpen : Flag.dropOpen;
       const open = this.#openAt(slot, index, flag);
@@ -245,6 +256,20 @@ export class SignalBook {
       else if (judgeVolumeSeverity(this.#columns, open)) this.#changed(open);
       if (ended === "accepted") acceptNewNormal(this.#columns, slot, step);
     }
+  }
+
+  #judgeLatency(slot: number, step: number, counts: StepCounts): void {
+    const open = this.#openAt(slot, LATENCY_INDEX, Flag.latencyOpen);
+    if (open === undefined) {
+      if (!this.#useEvidence) return;
+      const opened = openLatencySignal(this.#columns, slot, step, counts);
+      if (opened !== null) this.#begin(opened, LATENCY_INDEX, Flag.latencyOpen);
+      return;
+    }
+    const ended = continueLatencySignal(this.#columns, open, step, counts);
+    if (ended !== null) this.#end(open, LATENCY_INDEX, Flag.latencyOpen, ended);
+    else if (judgeLatencySeverity(this.#columns, open)) this.#changed(open);
+    if (ended === "accepted") acceptNewLatency(this.#columns, slot, step);
   }
 
   /** Lets the rules that judge whole buckets speak, before the bucket is learned. */
@@ -263,19 +288,20 @@ export class SignalBook {
 
   #applyRule(slot: number, step: number, counts: StepCounts, finding: Finding): void {
     const { rule, index, score, bar } = finding;
-    const key = KEYS[index];
-    if (key === undefined || score === null) return;
-    const open = this.#openAt(slot, index, key.flag);
+    const key = SIGNAL_KEYS[index];
+    const flag = FLAGS[index];
+    if (key === undefined || flag === undefined || score === null) return;
+    const open = this.#openAt(slot, index, flag);
     if (open === undefined) {
       if (score < bar) return;
       const signal = this.#ruleSignal(slot, step, counts, finding, key.part);
-      this.#begin(signal, index, key.flag);
+      this.#begin(signal, index, flag);
       return;
     }
     if (open.rule !== rule) return;
     open.evidence = Math.max(0, score);
     const isOver = score < bar / 2 && step - open.decidedStep >= OPEN_STEPS_MIN;
-    if (isOver) this.#end(open, index, key.flag, rule);
+    if (isOver) this.#end(open, index, flag, rule);
   }
 
   #ruleSignal(
@@ -304,7 +330,7 @@ export class SignalBook {
       decidedStep: step,
       evidence: finding.score ?? 0,
       bar: finding.bar,
-      since: { records, errors, fatals: 0 },
+      since: { ...noCounts(), records, errors },
       expectedRecords: BUCKET_STEPS * expected,
       baseline: baselineOf(columns, slot, step - BUCKET_STEPS + 1, step),
     });
@@ -316,12 +342,12 @@ export class SignalBook {
 
   #openAt(slot: number, index: number, flag: number): OpenSignal | undefined {
     if (!this.#columns.has(slot, flag)) return undefined;
-    return this.#open.get(slot * KEYS.length + index);
+    return this.#open.get(slot * KEYS_COUNT + index);
   }
 
   #begin(open: OpenSignal, index: number, flag: number): void {
     this.#columns.raise(open.slot, flag);
-    this.#open.set(open.slot * KEYS.length + index, open);
+    this.#open.set(open.slot * KEYS_COUNT + index, open);
     const signal = signalOf(this.#columns, open, open.lastStep);
     this.#pending.push({ state: "opened", reason: open.rule, signal });
   }
@@ -334,8 +360,8 @@ export class SignalBook {
   #end(open: OpenSignal, index: number, flag: number, reason: Reason): void {
     const signal = signalOf(this.#columns, open, open.lastStep);
     this.#columns.lower(open.slot, flag);
-    this.#open.delete(open.slot * KEYS.length + index);
-    this.#shown.delete(open.slot * KEYS.length + index);
+    this.#open.delete(open.slot * KEYS_COUNT + index);
+    this.#shown.delete(open.slot * KEYS_COUNT + index);
     this.#pending.push({ state: "resolved", reason, signal: withReason(signal, reason) });
   }
 
@@ -353,7 +379,8 @@ export class SignalBook {
 function withReason(signal: Signal, reason: Reason): Signal {
   if (reason !== "accepted" && reason !== "no_records") return signal;
   const { sentence } = signal.evidence;
-  const said = reason === "accepted" ? acceptedSentence(sentence) : silentErrorSentence(sentence);
+  const silent = signal.kind === "latency" ? silentLatencySentence : silentErrorSentence;
+  const said = reason === "accepted" ? acceptedSentence(sentence) : silent(sentence);
   return { ...signal, evidence: { ...signal.evidence, sentence: said } };
 }
 

@@ -2,7 +2,8 @@ import type { Arrivals } from "./arrivals.ts";
 import { skipBuckets } from "./buckets.ts";
 import { resetVolumeBlock } from "./dispersion.ts";
 import { decayErrors } from "./error-evidence.ts";
-import { loadedSignal, SIGNAL_NUMBERS, savedSignal } from "./open-signal.ts";
+import { decayLatency } from "./latency-evidence.ts";
+import { loadedSignal, SIGNAL_KEYS, SIGNAL_NUMBERS, savedSignal } from "./open-signal.ts";
 import type { OpenSteps } from "./open-steps.ts";
 import { type Column, Flag, type SeriesColumns } from "./series-columns.ts";
 import type { SignalBook } from "./signal-book.ts";
@@ -17,18 +18,18 @@ import type { TickWheel } from "./tick-wheel.ts";
 import { clearVolumeEvidence, decayVolume, restartVolume } from "./volume-evidence.ts";
 
 /** Goes up when a column changes its meaning or a signal its numbers; older and newer ones are refused. */
-export const SNAPSHOT_VERSION = 2;
+export const SNAPSHOT_VERSION = 3;
 /** A block holds this many series at the most, and fewer when they have many open steps: about 1 MB. */
 export const BLOCK_SLOTS_MAX = 1_024;
 const BLOCK_CELLS_MAX = 32_768;
-const CELL_NUMBERS = 5;
+const CELL_NUMBERS = 7;
 const LAYOUT_BYTES_MAX = 65_536;
 const COLUMN_WIDTH_MAX = 4_096;
 const SLOTS_MAX = 2 ** 31 - 1;
 /** Steps are kept in 32 bits. */
 const STEPS_MAX = 2 ** 31 - 1;
 const KNOWN_FLAGS = Object.values(Flag).reduce((all, flag) => all | flag, 0);
-const OPEN_FLAGS = Flag.errorOpen | Flag.surgeOpen | Flag.dropOpen;
+const OPEN_FLAGS = Flag.errorOpen | Flag.surgeOpen | Flag.dropOpen | Flag.latencyOpen;
 
 /** A gap up to this long leaves everything as it was; what is missing from it is missing data. 5 minutes. */
 export const GAP_STEPS_FRESH_MAX = 30;
@@ -163,7 +164,7 @@ export function loadSlots(
   for (let left = wholeIn(savedCells, 0, limits.cellsMax); left > 0; left -= 1) {
     loadCell(parts, reader.floats(CELL_NUMBERS), from, limits.stepMax);
   }
-  const signalsMax = 3 * (to - from);
+  const signalsMax = SIGNAL_KEYS.length * (to - from);
   for (let left = wholeIn(savedSignals, 0, signalsMax); left > 0; left -= 1) {
     const open = loadedSignal(reader.floats(SIGNAL_NUMBERS));
     if (!isKnownIn(columns, open.slot, from)) throw invalidSnapshot("a signal is of no service");
@@ -187,6 +188,7 @@ export function decaySeries(parts: SnapshotParts, slot: number, gapSteps: number
   if (!columns.has(slot, Flag.known) || gapSteps <= GAP_STEPS_FRESH_MAX) return;
   book.forget(slot);
   decayErrors(columns, slot, gapSteps);
+  decayLatency(columns, slot, gapSteps);
   clearVolumeEvidence(columns, slot);
   resetVolumeBlock(columns, slot);
   if (gapSteps <= GAP_STEPS_KNOWN_MAX) {
@@ -245,8 +247,10 @@ function loadCell(
   const slot = wholeIn(cell[0], from, columns.length - 1);
   if (!isKnownIn(columns, slot, from)) throw invalidSnapshot("a step is of no service");
   const step = wholeIn(cell[1], columns.nextStep.at(slot), stepMax);
-  const [records, errors, fatals] = [cell[2], cell[3], cell[4]].map(soundNumber);
-  if (!openSteps.add(slot, step, records ?? 0, errors ?? 0, fatals ?? 0)) {
+  const [records = 0, errors = 0, fatals = 0, latencyCount = 0, latencyLogSum = 0] = [
+    ...cell.subarray(2),
+  ].map(soundNumber);
+  if (!openSteps.add(slot, step, { records, errors, fatals, latencyCount, latencyLogSum })) {
     throw invalidSnapshot("it holds more open steps than there is room for");
   }
 }

@@ -15,7 +15,7 @@ import {
   rememberStep,
   returnSignal,
 } from "./open-signal.ts";
-import type { StepCounts } from "./open-steps.ts";
+import { noCounts, type StepCounts } from "./open-steps.ts";
 import { acceptSeason } from "./seasonal.ts";
 import { RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
 import {
@@ -59,7 +59,7 @@ export function openVolumeSignal(
     decidedStep: step,
     evidence: columns.volumeEvidence.at(test),
     bar: VOLUME_BAR,
-    since: { records: columns.volumeSinceRecords.at(test), errors: 0, fatals: 0 },
+    since: { ...noCounts(), records: columns.volumeSinceRecords.at(test) },
     expectedRecords: columns.volumeSinceExpected.at(test),
     baseline: baselineOf(columns, slot, onsetStep, step),
   });

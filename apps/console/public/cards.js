@@ -7,6 +7,7 @@ import { duration, measure, number, plain } from "./format.js";
 /** @typedef {import("../src/shapes.ts").Delivery} Delivery */
 
 const EXEMPLARS_MAX = 3;
+const TEMPLATES_MAX = 5;
 const NAME_CHARACTERS_MAX = 200;
 
 /** @type {Record<string, [Parameters<typeof badge>[0], string]>} */
@@ -58,6 +59,7 @@ export function incidentCard(incident, { whole }) {
         el("h3", { id: titleId, class: clamp, title: whole ? null : title }, whole ? title : link),
         el("p", { class: `where ${clamp}` }, whereOf(incident)),
         evidence && el("p", { class: "sentence" }, plain(evidence.sentence)),
+        unfolded && templates(evidence?.templates ?? []),
         unfolded && examples(incident.exemplars ?? []),
       ),
       el("div", {}, unfolded && evidence && chart(incident), told(incident.deliveries, { whole })),
@@ -130,6 +132,28 @@ function chart({ evidence }) {
       {},
       `last ${sparkline.length} min, one bar a minute; shaded: usual range, ${usual}`,
     ),
+  );
+}
+
+/** @param {NonNullable<Incident["evidence"]["templates"]>} kinds */
+function templates(kinds) {
+  if (kinds.length === 0) return null;
+  const items = kinds.slice(0, TEMPLATES_MAX).map(({ text, before, now, isNew }) => {
+    const was = isNew ? "new" : `was ${number(before)}/min`;
+    const rates = ` ${number(now)}/min, ${was} `;
+    return el(
+      "li",
+      { dir: "ltr" },
+      isNew ? badge("info", "NEW", "info") : null,
+      rates,
+      el("code", {}, plain(text)),
+    );
+  });
+  return el(
+    "div",
+    { class: "examples" },
+    el("h4", {}, "Messages since then"),
+    el("ol", {}, ...items),
   );
 }
 

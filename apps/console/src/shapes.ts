@@ -21,6 +21,16 @@ interface Evidence {
   readonly baselineAgeSeconds: number;
   readonly sparkline: readonly (number | null)[];
   readonly sentence: string;
+  readonly templates?: readonly Template[];
+}
+
+/** A kind of message: lines a minute in the hour before the onset, and since it. */
+interface Template {
+  readonly text: string;
+  readonly level: string;
+  readonly before: number;
+  readonly now: number;
+  readonly isNew: boolean;
 }
 
 /** One change of an incident on its way to one channel. */

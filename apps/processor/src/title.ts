@@ -18,7 +18,9 @@ function whatHappens(key: SignalKey, evidence: Evidence): string {
     case "latency":
       return "latency up";
     case "template":
-      return "a message never seen before";
+      return key.part === "more"
+        ? "more messages never seen before"
+        : "a message never seen before";
     case "metric":
       return `unusual values of ${key.part}`;
     case "pipeline":

@@ -47,6 +47,7 @@ export {
   formatNumber,
   formatQuantity,
   formatRatio,
+  formatTemplateRates,
   NO_NUMBER,
   sparklineText,
 } from "./text.ts";

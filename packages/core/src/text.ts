@@ -1,5 +1,5 @@
 import { redact } from "./redact.ts";
-import type { EvidenceUnit } from "./signal.ts";
+import type { EvidenceUnit, TemplateCount } from "./signal.ts";
 
 /** Longest example line kept with an incident, in UTF-16 units. */
 export const EXEMPLAR_CHARS_MAX = 300;
@@ -132,6 +132,12 @@ export function formatQuantity(value: number | null | undefined, unit: EvidenceU
     default:
       return unit satisfies never;
   }
+}
+
+/** How often a kind of message comes, and came: "14/min, was 0.2/min", or "NEW, 14/min". */
+export function formatTemplateRates({ before, now, isNew }: TemplateCount): string {
+  const rate = formatQuantity(now, "records_per_minute");
+  return isNew ? `NEW, ${rate}` : `${rate}, was ${formatQuantity(before, "records_per_minute")}`;
 }
 
 /** A length of time in its largest unit, whole: "45 s", "18 min", "3 h 20 min", "2 d 4 h". */

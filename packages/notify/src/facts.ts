@@ -8,11 +8,13 @@ import {
   formatNumber,
   formatQuantity,
   formatRatio,
+  formatTemplateRates,
   type Incident,
   NO_NUMBER,
   redact,
   type Severity,
   sparklineText,
+  TEMPLATES_MAX,
 } from "@tracer/core";
 
 /** Example lines in one message. */
@@ -21,6 +23,7 @@ export const EXEMPLARS_MAX = 3;
 const NAME_CHARS_MAX = 80;
 const TITLE_CHARS_MAX = 200;
 const SENTENCE_CHARS_MAX = 400;
+const TEMPLATE_CHARS_MAX = 160;
 /** e^9.2 is about 9,900: beyond it a change is only "very large". */
 const LOG_CHANGE_MAX = 9.2;
 
@@ -46,6 +49,8 @@ export interface Facts {
   readonly numbers: FactNumbers | null;
   readonly sparkline: string;
   readonly sparklineSpan: string;
+  /** The kinds of message that came most since the onset, and how often they came. */
+  readonly templates: readonly { readonly rates: string; readonly text: string }[];
   readonly exemplars: readonly string[];
   readonly occurrences: string;
   /** How long it has been, or was, open. */
@@ -86,7 +91,9 @@ export function factsOf(task: DeliveryTask): Facts {
   const resolved = incident.state === "resolved" || action === "resolve";
   const numbers = incident.kind === "pipeline" ? null : numbersOf(incident);
   const sentence = clip(flatten(redact(evidence.sentence)), SENTENCE_CHARS_MAX);
-  const versus = numbers === null ? lowerFirst(sentence) : versusText(incident, numbers);
+  // A kind of message is better told by what it says than by how often it came.
+  const told = numbers === null || incident.kind === "template";
+  const versus = told ? lowerFirst(sentence) : versusText(incident, numbers);
   const lead = action === "test" ? "TEST " : "";
   return {
     severity: severityWord(incident.severity),
@@ -103,6 +110,13 @@ export function factsOf(task: DeliveryTask): Facts {
     numbers,
     sparkline: sparklineText(evidence.sparkline.slice(-SPARKLINE_MAX)),
     sparklineSpan: `last ${Math.min(evidence.sparkline.length, SPARKLINE_MAX)} min`,
+    templates: (resolved ? [] : (evidence.templates ?? []))
+      .slice(0, TEMPLATES_MAX)
+      .map((each) => ({
+        rates: formatTemplateRates(each),
+        text: clip(exemplarText(each.text), TEMPLATE_CHARS_MAX),
+      }))
+      .filter(({ text }) => text !== ""),
     exemplars: incident.exemplars
       .slice(0, EXEMPLARS_MAX)
       .map(exemplarText)

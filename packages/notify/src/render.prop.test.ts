@@ -96,6 +96,16 @@ const tasks = fc
       baselineAgeSeconds: finite,
       sparkline: fc.array(orNull, { maxLength: 40 }),
       sentence: hostile,
+      templates: fc.array(
+        fc.record({
+          text: hostile,
+          level: fc.constantFrom("warn", "error" as const),
+          before: finite,
+          now: finite,
+          isNew: fc.boolean(),
+        }),
+        { maxLength: 7 },
+      ),
     }),
     times: fc.constantFrom("2026-11-22T14:02:10Z", "not a time", ""),
   })

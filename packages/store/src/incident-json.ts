@@ -5,11 +5,14 @@ import {
   type Incident,
   type IncidentState,
   KINDS,
+  LEVELS,
   SEVERITIES,
+  type TemplateCount,
 } from "@tracer/core";
 import type { Row } from "./executor.ts";
 import {
   asRow,
+  booleanOf,
   listOf,
   numberOf,
   numberOrNull,
@@ -80,6 +83,22 @@ export function incidentOf(value: unknown): Incident {
   };
 }
 
+/** The templates of evidence; none in that of an earlier version, or of a kind of signal without. */
+function templatesOf(row: Row): { templates?: readonly TemplateCount[] } {
+  if (row["templates"] === undefined) return {};
+  const templates = listOf(row, "templates").map((each) => {
+    const item = asRow(each, "template");
+    return {
+      text: textOf(item, "text"),
+      level: wordOf(item, "level", LEVELS),
+      before: numberOf(item, "before"),
+      now: numberOf(item, "now"),
+      isNew: booleanOf(item, "isNew"),
+    };
+  });
+  return { templates };
+}
+
 /** Reads evidence as JSON, by this version of Tracer or an earlier one. Throws an AssertionError when it is none. */
 export function evidenceOf(row: Row): Evidence {
   return {
@@ -99,5 +118,6 @@ export function evidenceOf(row: Row): Evidence {
     baselineAgeSeconds: numberOf(row, "baselineAgeSeconds"),
     sparkline: listOf(row, "sparkline").map((value) => numberOrNull({ value }, "value")),
     sentence: textOf(row, "sentence"),
+    ...templatesOf(row),
   };
 }

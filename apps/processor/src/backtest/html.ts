@@ -16,6 +16,7 @@ import {
   nameOf,
   parseNotes,
   spanText,
+  templateTexts,
   wordsOf,
 } from "./text.ts";
 
@@ -153,6 +154,8 @@ function alertHtml(alert: ReportedAlert): string {
     alert.examples.length === 0
       ? ""
       : `<pre>${alert.examples.map((line) => escapeMarkup(line)).join("\n")}</pre>`;
+  const templates = templateTexts(alert).map((line) => `<li>${escapeMarkup(line)}</li>`);
+  const messages = templates.length === 0 ? "" : `<ul class="why">${templates.join("")}</ul>`;
   return (
     `<div class="alert ${alert.severity}"><p>${chip(alert)} <span class="what">${escapeMarkup(evidence.sentence)}</span></p>` +
     `<p class="dim num small">${sentenceCase(spanText(alert))}; ${decidedText(alert)}. ` +
@@ -160,7 +163,7 @@ function alertHtml(alert: ReportedAlert): string {
     `to ${formatQuantity(evidence.expectedHigh, evidence.unit)}. ` +
     `Evidence ${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)}.</p>` +
     `<p class="spark" role="img" aria-label="${alert.kind === "metric" ? "The last rows" : "The half hour before, a bar a minute"}">${sparklineText(evidence.sparkline)}</p>` +
-    `${examples}</div>`
+    `${messages}${examples}</div>`
   );
 }
 

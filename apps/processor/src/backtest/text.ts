@@ -1,4 +1,11 @@
-import { flatten, formatDuration, formatNumber, formatQuantity, sparklineText } from "@tracer/core";
+import {
+  flatten,
+  formatDuration,
+  formatNumber,
+  formatQuantity,
+  formatTemplateRates,
+  sparklineText,
+} from "@tracer/core";
 import type { BacktestReport, ReportedAlert, ReportedService } from "./report.ts";
 
 /** Services without an alert that are named; all of them are in the other formats. */
@@ -131,8 +138,14 @@ function alertLines(alert: ReportedAlert, { red, dim }: Style): string[] {
       `    expected ${formatQuantity(evidence.expectedLow, evidence.unit)} to ${formatQuantity(evidence.expectedHigh, evidence.unit)}; ` +
         `evidence ${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)}; ${decidedText(alert)}`,
     ),
+    ...templateTexts(alert).map((line) => `    ${line}`),
     ...alert.examples.map((line) => dim(`    │ ${line}`)),
   ];
+}
+
+/** The kinds of message behind an alert, one a line. */
+export function templateTexts({ evidence }: ReportedAlert): string[] {
+  return (evidence.templates ?? []).map((each) => `${formatTemplateRates(each)}: ${each.text}`);
 }
 
 /** When an alert was; a row of numbers is a moment. */

@@ -28,7 +28,10 @@ export function renderMarkdown(
   if (!resolved) lines.push(escapeMarkdown(facts.sentence));
   if (facts.sparkline !== "") lines.push(`\`${facts.sparkline}\` ${facts.sparklineSpan}`);
   lines.push(...numberLines(task, facts, resolved));
-  if (!reply) lines.push(...facts.exemplars.map(codeMarkdown));
+  if (!reply) {
+    lines.push(...facts.templates.map(({ rates, text }) => `${rates} ${codeMarkdown(text)}`));
+    lines.push(...facts.exemplars.map(codeMarkdown));
+  }
   const link = linkOf(task);
   if (link !== null)
     lines.push(`[Open incident](${link.replace(/[()<>\s]/gu, encodeURIComponent)})`);

@@ -67,6 +67,13 @@ function body(task: DeliveryTask, facts: Facts, resolved: boolean, paint: Paint)
   lines.push(label("since", isoText(incident.openedAt)));
   if (resolved) lines.push(label("until", isoText(incident.resolvedAt ?? incident.lastSeenAt)));
   lines.push(label("environment", facts.environment));
+  if (facts.templates.length > 0) {
+    const width = Math.max(...facts.templates.map(({ rates }) => rates.length));
+    const told = facts.templates.flatMap(({ rates, text }) =>
+      wrap(text, `${rates.padStart(width)}  `),
+    );
+    lines.push("", dim("messages since then"), ...told);
+  }
   if (!resolved && facts.exemplars.length > 0) {
     lines.push("", ...facts.exemplars.flatMap((line) => wrap(line, "› ")));
   }

@@ -44,6 +44,9 @@ export function renderPagerduty(task: DeliveryTask) {
         since: isoText(incident.openedAt),
         occurrences: facts.occurrences,
         ...(facts.sparkline === "" ? {} : { recent_minutes: facts.sparkline }),
+        ...(facts.templates.length === 0
+          ? {}
+          : { messages: facts.templates.map(({ rates, text }) => `${rates}: ${text}`) }),
         example_lines: facts.exemplars,
         incident_id: incident.id,
       },

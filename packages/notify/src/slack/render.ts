@@ -10,6 +10,7 @@ const FIELD_CHARS_MAX = 300;
 const LEAD_CHARS_MAX = 600;
 const SENTENCE_CHARS_MAX = 1_200;
 const EXEMPLAR_ESCAPED_CHARS_MAX = 900;
+const TEMPLATE_ESCAPED_CHARS_MAX = 200;
 const CONTEXT_CHARS_MAX = 600;
 const TEXT_LINE_CHARS_MAX = 1_000;
 const URL_CHARS_MAX = 3_000;
@@ -60,6 +61,10 @@ export function renderCard(task: DeliveryTask, { maybeRepeat = false } = {}): Sl
     { type: "section", text: mrkdwn(leadText(task, facts, resolved)) },
     { type: "section", fields: fieldsOf(task, facts, resolved).map(mrkdwn) },
   ];
+  if (facts.templates.length > 0) {
+    const text = `*Messages since then*\n${templateLines(facts).join("\n")}`;
+    blocks.push({ type: "section", text: mrkdwn(text) });
+  }
   if (facts.exemplars.length > 0) {
     const lines = facts.exemplars.map((line) => codeSpan(line, EXEMPLAR_ESCAPED_CHARS_MAX));
     blocks.push({ type: "section", text: mrkdwn(`*Example lines*\n${lines.join("\n")}`) });
@@ -108,6 +113,7 @@ export function renderPlain(task: DeliveryTask, { maybeRepeat = false } = {}): S
   const lines = [lockText(facts, maybeRepeat)];
   if (!isResolved(task)) lines.push(escapeUnlinked(facts.sentence, SENTENCE_CHARS_MAX));
   lines.push(...numbersText(facts), `since ${isoText(task.incident.openedAt)}`);
+  lines.push(...templateLines(facts));
   lines.push(...facts.exemplars.map((line) => codeSpan(line, EXEMPLAR_ESCAPED_CHARS_MAX)));
   const link = linkOf(task);
   if (link !== null) lines.push(`<${escapeMrkdwn(link, URL_CHARS_MAX).replaceAll("|", "%7C")}>`);
@@ -191,6 +197,12 @@ function fieldsOf(task: DeliveryTask, facts: Facts, resolved: boolean): string[]
     `*Sample*\n${sampleSize}`,
     `*Evidence*\n${evidence}`,
   ];
+}
+
+function templateLines({ templates }: Facts): string[] {
+  return templates.map(
+    ({ rates, text }) => `${rates}  ${codeSpan(text, TEMPLATE_ESCAPED_CHARS_MAX)}`,
+  );
 }
 
 function numbersText({ numbers }: Facts): string[] {

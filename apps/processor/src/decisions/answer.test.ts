@@ -58,13 +58,15 @@ describe("the numbers", () => {
 
   test("of the newest minute come from memory, for every kind", () => {
     const surge = aJudgement({ kind: "volume", part: "surge", observed: 120 });
-    const judged = { minuteMs: START_MS, judgements: [aJudgement(LOUD), surge] };
+    const drop = aJudgement({ kind: "volume", part: "drop" });
+    const judged = { minuteMs: START_MS, judgements: [drop, surge, aJudgement(LOUD)] };
     const { decisions } = told({ judged });
     expect(decisions).toMatchObject([
       { kind: "error", exact: true, peakEvidence: 6.1 },
-      { kind: "volume", unit: "records_per_minute", observed: 120 },
+      { part: "surge", unit: "records_per_minute", observed: 120 },
+      { part: "drop" },
     ]);
-    expect(told({ judged, kind: "volume" }).decisions).toMatchObject([{ part: "surge" }]);
+    expect(told({ judged, kind: "error" }).decisions).toMatchObject([{ kind: "error" }]);
     expect(told({ judged, atMs: START_MS - 1, before: [] }).decisions).toEqual([]);
   });
 
@@ -93,7 +95,7 @@ describe("the verdict", () => {
     expect(verdict).toBe(
       "Something had fired: “Errors in checkout”, open since 2026-01-05 09:59 UTC (inc_1).",
     );
-    expect(decisions.map(({ incidentId }) => incidentId)).toEqual([null, "inc_1"]);
+    expect(decisions.map(({ incidentId }) => incidentId)).toEqual(["inc_1", null]);
     expect(incidents).toMatchObject([{ id: "inc_1", to: null }]);
   });
 

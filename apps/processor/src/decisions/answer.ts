@@ -1,4 +1,4 @@
-import { BUCKET_MS, type EvidenceUnit, type Kind, type SeriesKey } from "@tracer/core";
+import { BUCKET_MS, type EvidenceUnit, KINDS, type Kind, type SeriesKey } from "@tracer/core";
 import {
   DECISIONS_KEPT_HOURS,
   type Decision,
@@ -85,7 +85,8 @@ export function answerOf(input: AnswerInput): Answer {
   const incidents = input.incidents.filter((row) => wanted(row) || row.kind === "pipeline");
   const views = [...liveViews(input), ...recordedViews(input)]
     .filter((view) => wanted(view) || view.kind === "pipeline")
-    .map((view) => withIncident(view, incidents));
+    .map((view) => withIncident(view, incidents))
+    .sort(byKind);
   const own = views.filter((view) => wanted(view) && (kind !== null || view.kind !== "pipeline"));
   const gap = own.length === 0 ? gapOf(input) : null;
   return {
@@ -210,6 +211,12 @@ function gapOf({ key, atMs, nowMs, around, judged, running, nearest, recorded }:
 function withIncident(view: DecisionView, incidents: readonly IncidentAt[]): DecisionView {
   const found = incidents.find(({ kind, part }) => kind === view.kind && part === view.part);
   return found === undefined ? view : { ...view, incidentId: found.id };
+}
+
+/** As people know them: a surge before a drop. */
+function byKind(left: DecisionView, right: DecisionView): number {
+  const order = KINDS.indexOf(left.kind) - KINDS.indexOf(right.kind);
+  return order !== 0 ? order : right.part.localeCompare(left.part, "en");
 }
 
 function iso(ms: number): string {

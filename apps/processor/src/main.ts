@@ -18,14 +18,14 @@ interface RunOptions {
   readonly outlivesOutput?: boolean;
 }
 
+type RunLoaded = (
+  load: () => Promise<Run>,
+  args: Record<string, unknown>,
+  options?: RunOptions,
+) => Promise<void>;
+
 /** Commands are imported when they are used, so that none pays for another. */
-function program(
-  run: (
-    load: () => Promise<Run>,
-    args: Record<string, unknown>,
-    options?: RunOptions,
-  ) => Promise<void>,
-) {
+function program(run: RunLoaded) {
   const tracer = new Command("tracer")
     .description(
       "Watches your logs and tells you, once and with the reason, that something is wrong.",
@@ -44,6 +44,38 @@ function program(
     .description("watch an incident from the first error to the resolved alert; needs no set-up")
     .option("--exit", "end after the incident is resolved instead of keeping the page up")
     .action((args) => run(async () => (await import("./commands/demo.ts")).demo, args));
+  pastCommands(tracer, run);
+  tracer
+    .command("check-config")
+    .description("say what the environment means, or everything that is wrong with it")
+    .action((args) =>
+      run(async () => (await import("./commands/check-config.ts")).checkConfig, args),
+    );
+  tracer
+    .command("send-test")
+    .argument("[channel]", "only this one, such as slack")
+    .description("send a marked test through the configured channels, and resolve it")
+    .action((channel) =>
+      run(async () => (await import("./commands/send-test.ts")).sendTest, { channel }),
+    );
+  tracer
+    .command("why-not")
+    .description("ask the running Tracer why nothing fired for a service at a time")
+    .requiredOption("--service <name>", "whose records they are")
+    .requiredOption("--at <time>", "ISO 8601, epoch, 14:05, '10 min ago' or now")
+    .option("--environment <name>", "where it runs; without it, records that name none")
+    .option("--kind <kind>", "only this kind, such as error")
+    .option("--json", "the answer as JSON on stdout")
+    .action((args) => run(async () => (await import("./commands/why-not.ts")).whyNot, args));
+  tracer
+    .command("migrate")
+    .description("bring the database's schema up to date")
+    .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));
+  return tracer;
+}
+
+/** Those that read the past instead of serving. */
+function pastCommands(tracer: Command, run: RunLoaded): void {
   tracer
     .command("detect")
     .description("NDJSON log records on stdin, NDJSON decisions on stdout, in event time")
@@ -72,33 +104,6 @@ function program(
     .action((files, options) =>
       run(async () => (await import("./commands/backtest.ts")).backtest, { ...options, files }),
     );
-  tracer
-    .command("check-config")
-    .description("say what the environment means, or everything that is wrong with it")
-    .action((args) =>
-      run(async () => (await import("./commands/check-config.ts")).checkConfig, args),
-    );
-  tracer
-    .command("send-test")
-    .argument("[channel]", "only this one, such as slack")
-    .description("send a marked test through the configured channels, and resolve it")
-    .action((channel) =>
-      run(async () => (await import("./commands/send-test.ts")).sendTest, { channel }),
-    );
-  tracer
-    .command("why-not")
-    .description("ask the running Tracer why nothing fired for a service at a time")
-    .requiredOption("--service <name>", "whose records they are")
-    .requiredOption("--at <time>", "ISO 8601, epoch, 14:05, '10 min ago' or now")
-    .option("--environment <name>", "where it runs; without it, records that name none")
-    .option("--kind <kind>", "only this kind, such as error")
-    .option("--json", "the answer as JSON on stdout")
-    .action((args) => run(async () => (await import("./commands/why-not.ts")).whyNot, args));
-  tracer
-    .command("migrate")
-    .description("bring the database's schema up to date")
-    .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));
-  return tracer;
 }
 
 function version(): string {

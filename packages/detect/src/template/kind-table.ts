@@ -11,6 +11,9 @@ const SIBLINGS_ONE = 4;
 const SIBLINGS_TWO = 8;
 /** Words that must be the same in siblings. */
 const SAME_SHARE_MIN = 0.5;
+/** Where kinds had to go in the last hour, one line in so many that fit none is held. */
+const PROSE_EACH = 16;
+const PROSE_MS = 3_600_000;
 /** What a kind costs beside its text and tokens. */
 const KIND_BYTES = 420;
 
@@ -40,6 +43,14 @@ export class KindTable {
     if (exact !== undefined && fits(exact, line)) return exact;
     for (const kind of this.#wild) if (fits(kind, line)) return kind;
     return null;
+  }
+
+  /** Whether a line that fits none need not be held: nearly all of prose, of which there is no end. */
+  passesOver(timestampMs: number): boolean {
+    if (this.kinds.length < KINDS_MAX || timestampMs - this.evictedMs > PROSE_MS) return false;
+    if (this.lines % PROSE_EACH === 0) return false;
+    this.evictedMs = Math.max(this.evictedMs, timestampMs);
+    return true;
   }
 
   /**
@@ -192,6 +203,7 @@ function absorb(kept: MessageKind, kind: MessageKind): void {
   else kept.minutes.merge(kind.minutes);
   kept.lines += kind.lines;
   kept.occasions += kind.occasions;
+  kept.occasionMs = Math.max(kept.occasionMs, kind.occasionMs);
   kept.firstMs = Math.min(kept.firstMs, kind.firstMs);
   kept.lastMs = Math.max(kept.lastMs, kind.lastMs);
   kept.level = Math.max(kept.level, kind.level);
@@ -216,6 +228,7 @@ function newKind(
     state: "known",
     lines: count,
     occasions: 1,
+    occasionMs: timestampMs,
     firstMs: timestampMs,
     lastMs: timestampMs,
     minutes: null,

@@ -27,8 +27,9 @@ export interface MessageKind {
   shown: string | null;
   state: KindState;
   lines: number;
-  /** Times that it came after not having come for a while. */
+  /** Times that it came more than OCCASION_APART_MS after the one before that counted, and when that was. */
   occasions: number;
+  occasionMs: number;
   firstMs: number;
   lastMs: number;
   /** From the second line on. */
@@ -51,7 +52,7 @@ export interface MessageKind {
 /** Characters of a kind's text that people are shown. */
 const SHOWN_CHARS_MAX = 200;
 
-/** A kind that comes again after this long came on another occasion. */
+/** What comes within this time is one occasion. */
 const OCCASION_APART_MS = 600_000;
 /** Lines closer together than this may be one event that is told in several lines. */
 const HIT_APART_MS = 30_000;
@@ -74,7 +75,10 @@ export function countLine(kind: MessageKind, timestampMs: number, count: number)
     kind.hits += 1;
     kind.hitMs = timestampMs;
   }
-  if (timestampMs - kind.lastMs > OCCASION_APART_MS) kind.occasions += 1;
+  if (timestampMs - kind.occasionMs > OCCASION_APART_MS) {
+    kind.occasions += 1;
+    kind.occasionMs = timestampMs;
+  }
   kind.lines += count;
   kind.lastMs = Math.max(kind.lastMs, timestampMs);
 }

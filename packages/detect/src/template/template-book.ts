@@ -89,7 +89,7 @@ export class TemplateBook {
       if (known.state === "waiting") this.#judge(slot, service, table, known, timestampMs);
       return;
     }
-    if (this.#bytes >= this.bytesMax) return;
+    if (this.#bytes >= this.bytesMax || table.passesOver(timestampMs)) return;
     const before = table.bytes;
     const { kind, isNew, gone } = table.add(masker, { timestampMs, count, level });
     this.#bytes += table.bytes - before;

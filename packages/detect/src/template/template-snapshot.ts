@@ -77,7 +77,7 @@ function savedKind(kind: MessageKind): unknown[] {
     text === kind.text ? kind.ends : [], // Where the words are of a text that was redacted, nobody knows.
     [...kind.tokens],
     [STATES.indexOf(kind.state), kind.lines, kind.occasions, kind.hits, kind.level, kind.peak],
-    [kind.firstMs, kind.lastMs, kind.hitMs, kind.decidedMs, kind.judgedMs],
+    [kind.firstMs, kind.lastMs, kind.hitMs, kind.decidedMs, kind.judgedMs, kind.occasionMs],
     [kind.evidence, kind.bar],
     kind.minutes === null ? null : savedMinutes(kind.minutes),
     kind.isWild ? 1 : 0,
@@ -88,7 +88,7 @@ function loadedKind(saved: unknown, group: number): MessageKind {
   const [part, text, ends, tokens, counts, times, nats, minutes, isWild] = listIn(saved, 9);
   const hashes = listIn(tokens, TOKENS_MAX).map((token) => whole(token, -INT_MAX - 1, INT_MAX));
   const [state, lines, occasions, hits, level, peak] = listIn(counts, 6);
-  const [firstMs, lastMs, hitMs, decidedMs, judgedMs] = listIn(times, 5).map(timeIn);
+  const [firstMs, lastMs, hitMs, decidedMs, judgedMs, occasionMs] = listIn(times, 6).map(timeIn);
   const [evidence, bar] = listIn(nats, 2).map((value) => soundNumber(numberIn(value)));
   if (typeof part !== "string" || !/^[0-9a-f]{12}$/u.test(part) || hashes.length === 0) {
     throw invalidSnapshot("a template has no name");
@@ -104,6 +104,7 @@ function loadedKind(saved: unknown, group: number): MessageKind {
     state: STATES[whole(state, 0, STATES.length - 1)] ?? "known",
     lines: whole(lines, 1, COUNT_MAX),
     occasions: whole(occasions, 1, COUNT_MAX),
+    occasionMs: occasionMs ?? 0,
     firstMs: firstMs ?? 0,
     lastMs: lastMs ?? 0,
     minutes: minutes === null ? null : loadedMinutes(minutes),

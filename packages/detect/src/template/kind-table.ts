@@ -14,11 +14,11 @@ const SAME_SHARE_MIN = 0.5;
 /** Where kinds had to go in the last hour, one line in so many that fit none is held. */
 const PROSE_EACH = 16;
 const PROSE_MS = 3_600_000;
-/** What a kind costs beside its text and tokens. */
-const KIND_BYTES = 420;
+/** What a kind costs beside its tokens, with a text of usual length. */
+const KIND_BYTES = 900;
 
-export function bytesOf(kind: MessageKind): number {
-  return KIND_BYTES + 2 * kind.text.length + 12 * kind.tokens.length;
+function bytesOf(kind: MessageKind): number {
+  return KIND_BYTES + 12 * kind.tokens.length;
 }
 
 /** The kinds of one service and group of levels. */
@@ -31,7 +31,6 @@ export class KindTable {
   evictedMs = Number.NEGATIVE_INFINITY;
   readonly minutes = new MinuteCounts();
   readonly #exact = new Map<number, MessageKind>();
-  readonly #wild: MessageKind[] = [];
 
   constructor(group: number) {
     this.group = group;
@@ -41,7 +40,8 @@ export class KindTable {
   find(line: LineMasker): MessageKind | null {
     const exact = this.#exact.get(line.hash);
     if (exact !== undefined && fits(exact, line)) return exact;
-    for (const kind of this.#wild) if (fits(kind, line)) return kind;
+    // In the order in which they are kept, so that it is the same after a restart.
+    for (const kind of this.kinds) if (kind.isWild && fits(kind, line)) return kind;
     return null;
   }
 
@@ -81,8 +81,7 @@ export class KindTable {
   put(kind: MessageKind): void {
     this.kinds.push(kind);
     this.bytes += bytesOf(kind);
-    if (kind.isWild) this.#wild.push(kind);
-    else this.#exact.set(hashOf(kind.tokens, kind.tokens.length), kind);
+    if (!kind.isWild) this.#exact.set(hashOf(kind.tokens, kind.tokens.length), kind);
   }
 
   /** Kinds that differ from the line in the same one or two words, when there are enough; else null. */
@@ -114,10 +113,7 @@ export class KindTable {
     if (kept === undefined) throw new Error("no sibling");
     const gone: MessageKind[] = [];
     this.#unlist(kept);
-    this.bytes -= bytesOf(kept);
     for (const place of places) widen(kept, place);
-    this.bytes += bytesOf(kept);
-    this.#wild.push(kept);
     for (const kind of this.kinds.filter((each) => each !== kept && covers(kept, each))) {
       if (kind.state === "open" || kind.state === "due") continue;
       absorb(kept, kind);
@@ -144,8 +140,6 @@ export class KindTable {
   }
 
   #unlist(kind: MessageKind): void {
-    const at = this.#wild.indexOf(kind);
-    if (at >= 0) this.#wild.splice(at, 1);
     const hash = hashOf(kind.tokens, kind.tokens.length);
     if (this.#exact.get(hash) === kind) this.#exact.delete(hash);
   }

@@ -26,7 +26,7 @@ const QUIET_MS = 1_800_000;
 const ACCEPT_MS = 6 * HOUR_MS;
 /** A newcomer this shortly before an onset belongs to it. */
 const NEW_BEFORE_MS = 300_000;
-const BYTES_MAX = 64 * 1024 * 1024;
+const BYTES_MAX = 128 * 1024 * 1024;
 const SERVICE_BYTES = 1_200;
 /** After a gap longer than this nobody knows how an open signal went on. */
 const GAP_MS_MAX = 300_000;
@@ -34,7 +34,7 @@ const GAP_MS_MAX = 300_000;
 export type TemplateState = "learning" | "ok" | "free_text" | "no_room";
 
 export interface TemplateBookOptions {
-  /** Estimated bytes of all that is known; a service beyond it is not learned. Default 64 MiB. */
+  /** Estimated bytes of all that is known; a service beyond it is not learned. Default 128 MiB. */
   readonly bytesMax?: number;
 }
 
@@ -143,7 +143,7 @@ export class TemplateBook {
     for (const slot of [...this.#active].sort((left, right) => left - right)) {
       const service = this.#services.get(slot);
       if (service === undefined) continue;
-      for (const kind of service.active) {
+      for (const kind of inOrder(service.active)) {
         if (kind.state === "open") signals.push(kindSignal(kind, slot, service.firstMs));
       }
       if (service.more !== null) signals.push(moreSignal(service.more, slot, service.firstMs));
@@ -268,7 +268,7 @@ export class TemplateBook {
   }
 
   #settle(slot: number, service: ServiceTemplates, closedMs: number): void {
-    for (const kind of service.active) {
+    for (const kind of inOrder(service.active)) {
       if (kind.state === "waiting" && closedMs - kind.firstMs >= WAITING_MS) {
         kind.state = "known";
       } else if (kind.state === "due" && closedMs >= kind.decidedMs) {
@@ -348,7 +348,18 @@ function countOf(
 }
 
 function byDecision(left: Transition, right: Transition): number {
-  return momentOf(left) - momentOf(right) || left.signal.slot - right.signal.slot;
+  return (
+    momentOf(left) - momentOf(right) ||
+    left.signal.slot - right.signal.slot ||
+    (left.signal.part < right.signal.part ? -1 : 1)
+  );
+}
+
+/** By decision, so that the order in which they came to be active cannot show. */
+function inOrder(kinds: ReadonlySet<MessageKind>): MessageKind[] {
+  return [...kinds].sort(
+    (left, right) => left.decidedMs - right.decidedMs || (left.part < right.part ? -1 : 1),
+  );
 }
 
 function momentOf({ state, signal }: Transition): number {

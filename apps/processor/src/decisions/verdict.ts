@@ -73,7 +73,8 @@ function quietOf(service: string, views: readonly DecisionView[], gap: Gap | nul
     const otherwise = learning.length > 0 ? "is learning" : "was not judged";
     return `Nothing fired: ${service} ${clause(first?.why ?? "", otherwise)}.`;
   }
-  const verb = learning.length === 1 && learning[0]?.kind === "latency" ? "is" : "are";
+  const one = learning.length === 1 && /^(volume|latency)/.test(learning[0]?.kind ?? "");
+  const verb = one ? "is" : "are";
   const learned =
     learning.length === 0 ? "" : `; ${listOf(learning.map(nameOf))} ${verb} still learned`;
   return (

@@ -216,7 +216,8 @@ function withIncident(view: DecisionView, incidents: readonly IncidentAt[]): Dec
 /** As people know them: a surge before a drop. */
 function byKind(left: DecisionView, right: DecisionView): number {
   const order = KINDS.indexOf(left.kind) - KINDS.indexOf(right.kind);
-  return order !== 0 ? order : right.part.localeCompare(left.part, "en");
+  if (order !== 0 || left.part === right.part) return order;
+  return left.part > right.part ? -1 : 1;
 }
 
 function iso(ms: number): string {

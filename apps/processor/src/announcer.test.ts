@@ -1,4 +1,4 @@
-import { type Signal, type SignalKey, TracerError } from "@tracer/core";
+import { type Signal, type SignalKey, type TemplateCount, TracerError } from "@tracer/core";
 import type { Sighting } from "@tracer/store";
 import { expect, test } from "vitest";
 import { Announcer } from "./announcer.ts";
@@ -15,6 +15,7 @@ function world() {
     away: false,
     poison: "",
     lines: ["first line", "password=hunter2secret"],
+    templates: [] as readonly TemplateCount[],
     sighted: [] as Sighting[],
     cleared: [] as SignalKey[],
     written: 0,
@@ -30,6 +31,7 @@ function world() {
       environment: "prod",
       service: slot === 3 ? "checkout" : `service ${slot}`,
     }),
+    templatesOf: () => state.templates,
     linesOf: () => state.lines,
     sight: async (sightings) => {
       if (sightings.some(({ key }) => key.service === state.poison)) throw new Error("refused");
@@ -64,6 +66,26 @@ const opened = (signal: Signal) => [
 const resolved = (signal: Signal) => [
   { state: "resolved" as const, reason: "evidence" as const, signal },
 ];
+
+test("a sighting tells of the kinds of message behind it, as of the beginning of a long incident", async () => {
+  const { state, announcer, pass } = world();
+  announcer.take(opened(aSignal()));
+  await announcer.flush();
+  expect(state.sighted.at(-1)?.evidence.templates).toBeUndefined(); // None are known.
+  const template = { text: "a <num>", level: "error", before: 0, now: 3, isNew: true } as const;
+  state.templates = Array.from({ length: 7 }, (_, now) => ({ ...template, now }));
+  const later = async (seconds: number) => {
+    pass(seconds * 1_000);
+    const lastStepMs = aSignal().lastStepMs + seconds * 1_000;
+    announcer.sight([aSignal({ lastStepMs })]);
+    await announcer.flush();
+    return state.sighted.at(-1)?.evidence.templates;
+  };
+  expect(await later(10)).toEqual(state.templates.slice(0, 5));
+  const before = state.templates;
+  state.templates = [template];
+  expect(await later(7_200)).toEqual(before.slice(0, 5)); // An hour before the onset is long forgotten.
+});
 
 test("an opened signal is sighted with its ages and redacted lines", async () => {
   const { state, announcer } = world();

@@ -39,6 +39,66 @@ function decisionsOf(lines: readonly string[]) {
   };
 }
 
+describe("kinds of message", () => {
+  const say = (atMs: number, level: string, msg: string) =>
+    `${JSON.stringify({ ts: atMs, level, service: "api", msg })}\n`;
+  const NEW_MS = START_MS + 40 * HOUR_MS + 3_000;
+  /** A line a minute, and after 40 hours a new kind among them. */
+  const lines = Array.from({ length: 42 * 60 }, (_, minute) => {
+    const atMs = START_MS + minute * 60_000;
+    const errors = minute % 10 === 0 ? say(atMs, "error", `upstream ${minute} timed out`) : "";
+    const isNew = atMs === NEW_MS - 3_000;
+    return `${say(atMs, "info", `took ${minute} ms`)}${errors}${isNew ? say(NEW_MS, "error", "disk 7 is full") : ""}`;
+  });
+
+  test("a new one is found, decided at the end of its step, with what is known of it", () => {
+    const { run, decided } = newRun();
+    run.read(Buffer.from(lines.join("")));
+    run.end();
+    const found = decided.filter(({ signal }) => signal.kind === "template");
+    expect(found.map(({ state }) => state)).toEqual(["opened", "resolved"]);
+    expect(found[0]?.signal).toMatchObject({
+      ...{ severity: "error", onsetMs: NEW_MS - 3_000, decidedMs: NEW_MS + 7_000 },
+      evidence: { sentence: 'A new kind of error: "disk <num> is full", once' },
+    });
+  });
+
+  test("what is decided of the beginning of an input is the beginning of what is decided of all", () => {
+    const whole = newRun();
+    whole.run.read(Buffer.from(lines.join("")));
+    const part = newRun();
+    for (const each of lines.slice(0, 40 * 60 + 2)) part.run.read(Buffer.from(each));
+    expect(part.decided.length).toBeGreaterThan(0);
+    expect(whole.decided.slice(0, part.decided.length)).toEqual(part.decided);
+  });
+
+  test("an alert about errors says which messages came, before and since", () => {
+    const fault = Array.from({ length: 600 }, (_, second) =>
+      say(START_MS + 42 * HOUR_MS + second * 1_000, "error", `payment ${second} was refused`),
+    );
+    const { run, decided } = newRun();
+    run.read(Buffer.from([...lines, ...fault].join("")));
+    const error = decided.find(
+      ({ state, signal }) => state === "opened" && signal.kind === "error",
+    );
+    const [first, second] = error?.signal.evidence.templates ?? [];
+    expect(first).toMatchObject({ text: "payment <num> was refused", before: 0, isNew: true });
+    expect(first?.now).toBeGreaterThan(10);
+    expect(second).toBeUndefined();
+  });
+
+  test("records that stand for many have no message, and lead to no kind", () => {
+    const decided: Transition[] = [];
+    const run = new EventTimeRun({
+      ...{ seriesMax: 100, latenessSeconds: 10, readCount: true },
+      onDecided: (transition) => decided.push(transition),
+    });
+    run.read(Buffer.from(withFault(START_MS).join("").replaceAll("}", ',"count":7}')));
+    expect(run.templates.slots()).toEqual([]);
+    expect(decided.some(({ signal }) => signal.kind === "error")).toBe(true);
+  });
+});
+
 describe("now, in event time", () => {
   const plain = withFault(START_MS);
   const known = decisionsOf(plain);

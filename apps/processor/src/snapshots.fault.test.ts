@@ -19,6 +19,8 @@ import {
   startSnapshots,
 } from "./snapshots.ts";
 
+import { teach } from "./templates.test-helper.ts";
+
 const NOON_MS = Date.UTC(2026, 0, 5, 12);
 const HOUR_MS = 3_600_000;
 
@@ -96,6 +98,34 @@ test("what waits for the database is kept with it, also when the detector's stat
   ]);
   expect((await restoreState({ ...world, receiptMs: NOON_MS })).pending).toEqual([]);
   expect(world.named("snapshot_refused")).toHaveLength(1);
+});
+
+test("the kinds of message are remembered, and a new one that is open is still open", async () => {
+  await using world = await aWorld();
+  const { path, config, observe } = world;
+  const state = aState(config);
+  teach(state.templates, 1, NOON_MS);
+  state.templates.add(1, NOON_MS, 4, "disk quota exceeded");
+  state.templates.settle(() => NOON_MS + 10_000);
+  state.templates.takeTransitions();
+  await writeSnapshot(path, framesOf(state));
+  const restored = await restoreState({ config, path, receiptMs: NOON_MS + 15_000, observe });
+  expect(restored.templates.openSignals()).toEqual(state.templates.openSignals());
+  expect(restored.templates.openSignals()).toHaveLength(1);
+  const later = await restoreState({ config, path, receiptMs: NOON_MS + HOUR_MS, observe });
+  expect(later.templates.openSignals()).toEqual([]); // Nobody knows how it went on.
+  expect(later.templates.stateOf(1)).toBe("ok");
+});
+
+test("a snapshot without templates, as an earlier version wrote it, is restored; they are learned anew", async () => {
+  await using world = await aWorld();
+  const state = aState(world.config);
+  teach(state.templates, 1, NOON_MS);
+  const earlier = [...framesOf(state)].filter(({ kind }) => kind !== "templates");
+  await writeSnapshot(world.path, earlier);
+  const restored = await restoreState({ ...world, receiptMs: NOON_MS });
+  expect(restored.directory.size).toBe(3);
+  expect(restored.templates.slots()).toEqual([]);
 });
 
 test("no snapshot: a detector that knows nothing, and nothing is said", async () => {

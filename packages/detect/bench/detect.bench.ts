@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
-import { causalityViolations } from "./causality.ts";
 import { measureBytes, measureCost } from "./cost.ts";
-import { figuresOf, GROUPS } from "./figures.ts";
-import type { StreamPlan } from "./generator.ts";
+import { figuresOf, GROUPS, recallOf } from "./figures.ts";
+import type { FaultKind } from "./incidents.ts";
+import { type Job, type JobResult, runJobs } from "./jobs.ts";
 import {
   faultTable,
   goalTable,
@@ -11,19 +11,21 @@ import {
   mainTable,
   measuredOf,
   missedGoals,
+  newKindTable,
   shown,
 } from "./report.ts";
-import { judgeStreams, streamsOf, WARM_UP_DAYS } from "./run.ts";
+import { type RunPlan, WARM_UP_DAYS } from "./run.ts";
 import { pooled, type Verdict } from "./scorer.ts";
-import { STRUCTURES, type Structure } from "./service.ts";
-import { runSteady, STEADY_MIXES } from "./steady.ts";
+import { STRUCTURES } from "./service.ts";
+import { STEADY_MIXES } from "./steady.ts";
 
 /*
  * How well the detector detects: labelled streams, scored, against the goals. Prints tables; exits 1 when a
  * goal that must hold is missed. Everything but the costs is the same in every run. Run:
  *   pnpm bench:detect [--seeds a,b,c] [--days 14] [--services 16] [--structure plain|varied|abrupt]
- *                     [--only main] [--alarms] [--quick] [--json]
- * --services counts per tier; --alarms lists every false alarm and every missed incident; --quick is one seed with few services.
+ *     [--only main,holiday,abrupt,steady,kinds,causality,costs] [--alarms] [--quick] [--json]
+ * --services counts per tier; --alarms lists every false alarm and every missed incident; --quick is one
+ * seed with few services.
  */
 const { values } = parseArgs({
   options: {
@@ -38,63 +40,55 @@ const { values } = parseArgs({
   },
 });
 
+const HOLIDAY = 9; // A Wednesday.
+const COUNTED: readonly FaultKind[] = ["error", "volume", "latency"];
+
+const began = process.hrtime.bigint();
 const seeds = (values.seeds ?? (values.quick ? "a" : "a,b,c")).split(",");
+const [firstSeed = ""] = seeds;
 const days = Number(values.days);
 const servicesPerTier = Number(values.services ?? (values.quick ? 6 : 16));
 const structure = STRUCTURES.find((each) => each === values.structure);
-const HOLIDAY = 9; // A Wednesday.
-
-const began = process.hrtime.bigint();
-const out: string[] = [];
-
 if (structure === undefined) throw new Error(`--structure is one of ${STRUCTURES.join(", ")}`);
 if (!(days > WARM_UP_DAYS)) throw new Error(`--days must be over ${WARM_UP_DAYS}`);
 if (!(servicesPerTier >= 1)) throw new Error("--services must be 1 or more");
 
-function secondsSince(start: bigint): number {
-  return Number(process.hrtime.bigint() - start) / 1e9;
-}
+const out: string[] = [];
+const measured: Measured = new Map();
 
 function progress(text: string): void {
-  process.stderr.write(`${secondsSince(began).toFixed(0).padStart(4)} s  ${text}\n`);
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+  process.stderr.write(`${seconds.toFixed(0).padStart(4)} s  ${text}\n`);
 }
 
-interface Run {
-  readonly name: string;
-  readonly structure: Structure;
-  readonly holidayDay: number | null;
-  readonly seeds: readonly string[];
+function section(title: string, ...texts: string[]): void {
+  out.push(`\n${title}\n${texts.join("\n\n")}`);
 }
 
-function runStreams(run: Run): { verdict: Verdict; notFinite: number } {
-  const verdicts: Verdict[] = [];
-  let notFinite = 0;
-  for (const seed of run.seeds) {
-    const start = process.hrtime.bigint();
-    const streams = streamsOf({ ...run, seed, days, servicesPerTier });
-    const generated = secondsSince(start);
-    const judgement = judgeStreams(streams, { ...run, days });
-    notFinite += judgement.notFinite.length;
-    verdicts.push(judgement.verdict);
-    const judged = secondsSince(start) - generated;
-    progress(
-      `${run.name}, seed ${seed}: generated in ${generated.toFixed(1)} s, judged in ${judged.toFixed(1)} s`,
-    );
-  }
-  return { verdict: pooled(verdicts), notFinite };
+function planOf(seed: string, more: Partial<RunPlan> = {}): RunPlan {
+  const plan = { structure: structure ?? "varied", days, servicesPerTier, holidayDay: null };
+  return { seed, ...plan, ...more };
 }
 
-function alarmList({ alerts, incidents }: Verdict): string {
+function streamJobs(name: string, names: readonly string[], more: Partial<RunPlan> = {}): Job[] {
+  return names.map((seed) => ({ kind: "streams", name, plan: planOf(seed, more) }));
+}
+
+function alarmList({ alerts, incidents }: Verdict, kinds: readonly FaultKind[]): string {
   const at = (ms: number) => new Date(ms).toISOString().slice(0, 19);
+  const told = ["false", "wrong_kind", "cold_start"];
   return [
     ...alerts
-      .filter(({ role }) => role === "false" || role === "wrong_kind" || role === "cold_start")
+      .filter(({ role }) => told.includes(role))
       .map(
         ({ role, stream, kind, part, atMs, habits, sentence }) =>
           `${role} ${stream} ${at(atMs)} ${kind}${part === "" ? "" : `/${part}`} [${habits}] ${sentence}`,
       ),
     ...incidents
-      .filter(({ detectable, delaySeconds }) => detectable && delaySeconds === null)
+      .filter(
+        ({ detectable, delaySeconds, kind }) =>
+          detectable && delaySeconds === null && kinds.includes(kind),
+      )
       .map(
         ({ stream, fault, fromMs, nats }) =>
           `missed ${stream} ${at(fromMs)} ${fault} ${nats.toFixed(0)} nats`,
@@ -102,123 +96,169 @@ function alarmList({ alerts, incidents }: Verdict): string {
   ].join("\n");
 }
 
-function section(title: string, ...texts: string[]): void {
-  out.push(`\n${title}\n${texts.join("\n\n")}`);
-}
-
-const measured: Measured = new Map();
-let notFinite = 0;
-
-const main = runStreams({ name: "main", structure, holidayDay: null, seeds });
-notFinite += main.notFinite;
-for (const [figure, value] of measuredOf(main.verdict)) measured.set(figure, value);
-section(
-  `Streams: seeds ${seeds.join(", ")} · ${days} days, ${WARM_UP_DAYS} of them warm-up · ${servicesPerTier} services a tier · ${structure}`,
-  mainTable(main.verdict, measured),
-  faultTable(main.verdict),
-  habitTable(main.verdict),
-);
-if (values.alarms) section("Each of them", alarmList(main.verdict));
-
-function runHoliday(): void {
-  const run = { name: "holiday", structure: structure ?? "varied", holidayDay: HOLIDAY, seeds };
-  const { verdict, notFinite: bad } = runStreams(run);
-  notFinite += bad;
-  for (const group of GROUPS) {
-    measured.set(`holidayFalseAlarms.${group}`, figuresOf(verdict, group).falseAlarms);
-  }
-  section(
-    "The same with a holiday",
-    GROUPS.map((group) => {
-      const { falseAlarms, falseAlarmCount, recall } = figuresOf(verdict, group);
-      return `${group.padEnd(5)} ${shown(falseAlarms)} false alarms per series-day (${falseAlarmCount}), recall ${shown(recall)}`;
-    }).join("\n"),
-    habitTable(verdict),
+function verdictOf(results: readonly JobResult[]): Verdict {
+  return pooled(
+    results.flatMap((result) =>
+      result.kind === "streams" || result.kind === "newKinds" ? [result.verdict] : [],
+    ),
   );
 }
 
-function runAbrupt(): void {
-  const first = seeds.slice(0, 1);
-  const { verdict, notFinite: bad } = runStreams({
-    name: "abrupt",
-    structure: "abrupt",
-    holidayDay: null,
-    seeds: first,
-  });
-  notFinite += bad;
+function listAlarms(verdict: Verdict, kinds = COUNTED): void {
+  if (values.alarms) section("Each of them", alarmList(verdict, kinds));
+}
+
+function reportMain(results: readonly JobResult[]): void {
+  const verdict = verdictOf(results);
+  for (const [figure, value] of measuredOf(verdict)) measured.set(figure, value);
   section(
-    "Traffic that the clock switches on and off (no goals)",
+    `Streams: seeds ${seeds.join(", ")} · ${days} days, ${WARM_UP_DAYS} of them warm-up · ${servicesPerTier} services a tier · ${structure}`,
+    mainTable(verdict, measured),
+    faultTable(verdict),
+    habitTable(verdict),
+  );
+  listAlarms(verdict);
+}
+
+function reportHoliday(results: readonly JobResult[]): void {
+  const verdict = verdictOf(results);
+  const lines = GROUPS.map((group) => {
+    const { falseAlarms, falseAlarmCount, recall } = figuresOf(verdict, group);
+    measured.set(`holidayFalseAlarms.${group}`, falseAlarms);
+    return `${group.padEnd(5)} ${shown(falseAlarms)} false alarms per series-day (${falseAlarmCount}), recall ${shown(recall)}`;
+  });
+  section("The same with a holiday", lines.join("\n"), habitTable(verdict));
+  listAlarms(verdict);
+}
+
+function reportAbrupt(results: readonly JobResult[]): void {
+  const verdict = verdictOf(results);
+  section(
+    "Traffic that the clock switches on, off or to other work (no goals)",
     mainTable(verdict, new Map()),
     habitTable(verdict),
   );
-  if (values.alarms) section("Each of them", alarmList(verdict));
+  listAlarms(verdict);
 }
 
-function runSteadyMixes(): void {
-  const services = values.quick ? 5 : 20;
-  const results = STEADY_MIXES.map((mix) => {
-    const result = runSteady(mix, { services, days: 7, seed: seeds[0] ?? "a" });
-    progress(`steady, ${mix[0]} a minute at ${mix[1]}: ${result.alerts} alerts`);
-    return result;
-  });
-  notFinite += results.flatMap((result) => result.notFinite).length;
-  const alerts = results.reduce((sum, result) => sum + result.alerts, 0);
-  const weeks = results.reduce((sum, { serviceWeeks }) => sum + serviceWeeks, 0);
+function reportSteady(results: readonly JobResult[]): void {
+  const runs = results.flatMap((result) => (result.kind === "steady" ? [result] : []));
+  const alerts = runs.reduce((sum, run) => sum + run.alerts, 0);
+  const weeks = runs.reduce((sum, { serviceWeeks }) => sum + serviceWeeks, 0);
   measured.set("steadyAlerts", alerts / weeks);
-  section(
-    "Steady traffic, alerts per service-week",
-    results
-      .map(
-        ({ perMinute, errorShare, alerts, serviceWeeks }) =>
-          `${String(perMinute).padStart(5)} a minute, ${(errorShare * 100).toFixed(1)} % errors: ${shown(alerts / serviceWeeks)}`,
-      )
-      .join("\n"),
+  const lines = runs.map(
+    (run) =>
+      `${String(run.perMinute).padStart(5)} a minute, ${(run.errorShare * 100).toFixed(1)} % errors: ${shown(run.alerts / run.serviceWeeks)}`,
   );
+  section("Steady traffic, alerts per service-week", lines.join("\n"));
 }
 
-function runCausality(plan: Omit<StreamPlan, "tier">): void {
-  const { cuts, decisions, violations } = causalityViolations(seeds[0] ?? "a", plan, 3);
-  measured.set("causalityViolations", violations);
-  progress(`causality: ${cuts} cuts, ${decisions} decisions, ${violations} violations`);
+function reportNewKinds(results: readonly JobResult[]): void {
+  const verdict = verdictOf(results);
+  const [found, detectable] = recallOf(verdict, "all", "template");
+  measured.set("newKindRecall", detectable === 0 ? null : found / detectable);
+  measured.set("newKindFalseAlarms", figuresOf(verdict, "all").falseAlarms);
+  section("New kinds of message", newKindTable(verdict, measured));
+  listAlarms(verdict, ["template"]);
+}
+
+function reportCausality(results: readonly JobResult[]): void {
+  const runs = results.flatMap((result) => (result.kind === "causality" ? [result] : []));
+  measured.set(
+    "causalityViolations",
+    runs.reduce((sum, { violations }) => sum + violations, 0),
+  );
 }
 
 function runCosts(): void {
-  const cost = measureCost(
-    values.quick ? { rounds: 3, warmUpHours: 1 } : { rounds: 7, warmUpHours: 3 },
-  );
+  const plan = values.quick ? { rounds: 3, warmUpHours: 1 } : { rounds: 7, warmUpHours: 3 };
+  const cost = measureCost(plan);
   measured.set("costRatio", cost.ratio);
-  measured.set("bytesPerService", measureBytes());
+  const bytes = measureBytes();
+  measured.set("bytesPerService", bytes);
   progress("costs");
   section(
     "Cost",
-    `detector ${cost.detectorNs.toFixed(0)} ns per service and step, plain z-score ${cost.plainNs.toFixed(1)} ns: ratio ${shown(cost.ratio)} (${cost.services} services)\n` +
-      `${shown(measured.get("bytesPerService") ?? null)} bytes per service`,
+    `detector ${cost.detectorNs.toFixed(0)} ns per service and step, plain z-score ${cost.plainNs.toFixed(1)} ns: ratio ${shown(cost.ratio)} (${cost.services} services)\n${shown(bytes)} bytes per service`,
   );
 }
 
-if (values.only !== "main") {
-  runHoliday();
-  runAbrupt();
-  runSteadyMixes();
-  runCausality({ structure, holidayDay: null, days: Math.min(days, 10), warmUpDays: 4 });
-  runCosts();
+function told(job: Job, result: JobResult): string {
+  const took = `${result.seconds.toFixed(1)} s`;
+  if (job.kind === "streams") return `${job.name}, seed ${job.plan.seed}: ${took}`;
+  if (result.kind === "steady") {
+    return `steady, ${result.perMinute} a minute at ${result.errorShare}: ${result.alerts} alerts, ${took}`;
+  }
+  if (result.kind === "causality") {
+    return `causality: ${result.cuts} cuts, ${result.decisions} decisions, ${result.violations} violations, ${took}`;
+  }
+  if (result.kind === "newKinds" && job.kind === "newKinds") {
+    const { lines, passed, microsecondsPerLine } = result;
+    return `new kinds, seed ${job.seed}: ${lines.toLocaleString("en")} lines, ${microsecondsPerLine.toFixed(1)} µs for each of ${passed.toLocaleString("en")} that passed, ${took}`;
+  }
+  return took;
 }
-measured.set("notFinite", notFinite);
+
+interface Part {
+  readonly name: string;
+  readonly jobs: readonly Job[];
+  readonly report: (results: readonly JobResult[]) => void;
+}
+
+const steadyPlan = { services: values.quick ? 5 : 20, days: 7, seed: firstSeed };
+const parts: readonly Part[] = [
+  { name: "main", jobs: streamJobs("main", seeds), report: reportMain },
+  {
+    name: "holiday",
+    jobs: streamJobs("holiday", seeds, { holidayDay: HOLIDAY }),
+    report: reportHoliday,
+  },
+  {
+    name: "abrupt",
+    jobs: streamJobs("abrupt", [firstSeed], { structure: "abrupt" }),
+    report: reportAbrupt,
+  },
+  {
+    name: "steady",
+    jobs: STEADY_MIXES.map((mix): Job => ({ kind: "steady", mix, plan: steadyPlan })),
+    report: reportSteady,
+  },
+  {
+    name: "kinds",
+    jobs: seeds.map((seed): Job => ({ kind: "newKinds", seed })),
+    report: reportNewKinds,
+  },
+  {
+    name: "causality",
+    jobs: [
+      { kind: "causality", plan: planOf(`${firstSeed}/cut`, { servicesPerTier: 3, days: 10 }) },
+    ],
+    report: reportCausality,
+  },
+];
+const names = values.only?.split(",") ?? [...parts.map(({ name }) => name), "costs"];
+const chosen = parts.filter(({ name }) => names.includes(name));
+const results = await runJobs(
+  chosen.flatMap(({ jobs }) => jobs),
+  (job, result) => progress(told(job, result)),
+);
+const notFinite = results.flatMap((result) => ("notFinite" in result ? result.notFinite : []));
+for (const { jobs, report } of chosen) report(results.splice(0, jobs.length));
+if (names.includes("costs")) runCosts(); // Alone: threads would be in each other's way.
+measured.set("notFinite", notFinite.length);
 section("Goals", goalTable(measured));
 
 const missed = missedGoals(measured);
 if (values.json) {
   const figures = Object.fromEntries(measured);
-  process.stdout.write(
-    `${JSON.stringify({ seeds, days, servicesPerTier, structure, figures, missed })}\n`,
-  );
+  const result = { seeds, days, servicesPerTier, structure, figures, missed };
+  process.stdout.write(`${JSON.stringify(result)}\n`);
 } else {
   process.stdout.write(`${out.join("\n").trimStart()}\n`);
 }
 if (missed.length > 0) {
-  process.stderr.write(
-    `${missed.length} goals missed:\n${missed.map((each) => `  ${each}\n`).join("")}`,
-  );
+  const lines = missed.map((each) => `  ${each}\n`).join("");
+  process.stderr.write(`${missed.length} goals missed:\n${lines}`);
   process.exitCode = 1;
 }
 progress("done");

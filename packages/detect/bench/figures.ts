@@ -75,6 +75,7 @@ export function figuresOf(verdict: Verdict, group: Group): Figures {
       error: falseOf("error"),
       volume: falseOf("volume"),
       latency: falseOf("latency"),
+      template: falseOf("template"),
     },
     wrongKind: ratio(countOf("wrong_kind"), incidents.length),
     repeats: ratio(

@@ -34,6 +34,8 @@ export const GOALS: readonly Goal[] = [
   goal("resolveMedian.low", "less", 7_200, 1_200),
   goal("coldStart.all", "less", 0.25, 0.03),
   goal("steadyAlerts", "less", 1, 0.2),
+  goal("newKindRecall", "more", 0.92, 0.98),
+  goal("newKindFalseAlarms", "less", 0.05, 0.02),
   goal("causalityViolations", "less", 0, 0),
   goal("notFinite", "less", 0, 0),
   goal("costRatio", "less", 40, 10),

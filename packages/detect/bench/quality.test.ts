@@ -35,8 +35,8 @@ test("errors and silences are found, and nothing is made up about services witho
 }, 20_000);
 
 test("the beginning of the decisions does not depend on what comes later", () => {
-  const plan = { structure: "varied", days: 8, warmUpDays: 4, holidayDay: null } as const;
-  const { decisions, violations } = causalityViolations("slice", plan, 1);
+  const plan = { seed: "cut", structure: "varied", days: 8, servicesPerTier: 1 } as const;
+  const { decisions, violations } = causalityViolations({ ...plan, holidayDay: null });
   expect(decisions).toBeGreaterThan(5);
   expect(violations).toBe(0);
 }, 20_000);

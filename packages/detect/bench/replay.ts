@@ -60,7 +60,8 @@ export function replay(streams: readonly Stream[], options: ReplayOptions = {}):
   return { alerts, notFinite };
 }
 
-function alertOf({ signal }: Transition, state: Alert["state"]): Alert {
+/** A transition as the scorer wants it. */
+export function alertOf({ signal }: Transition, state: Alert["state"]): Alert {
   const { slot, kind, part, evidence } = signal;
   const atMs = state === "opened" ? signal.decidedMs : signal.lastStepMs;
   return { stream: slot, kind, part, state, atMs, sentence: evidence.sentence };

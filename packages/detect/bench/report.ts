@@ -8,7 +8,7 @@ import {
 } from "./figures.ts";
 import { GOALS, type Goal, markOf } from "./goals.ts";
 import { HABITS, type Habit } from "./habits.ts";
-import type { Fault, FaultKind } from "./incidents.ts";
+import type { Fault } from "./incidents.ts";
 import type { JudgedAlert, Verdict } from "./scorer.ts";
 import { TIERS } from "./service.ts";
 
@@ -88,20 +88,22 @@ export function mainTable(verdict: Verdict, measured: Measured): string {
   return [line("", [...GROUPS]), ...body].join("\n");
 }
 
-const FAULTS: readonly (readonly [Fault, FaultKind])[] = [
-  ["error_step", "error"],
-  ["error_burst", "error"],
-  ["error_ramp", "error"],
-  ["error_from_zero", "error"],
-  ["silence", "volume"],
-  ["partial_drop", "volume"],
-  ["surge", "volume"],
-  ["latency_shift", "latency"],
+const FAULTS: readonly Fault[] = [
+  "error_step",
+  "error_burst",
+  "error_ramp",
+  "error_from_zero",
+  "silence",
+  "partial_drop",
+  "surge",
+  "latency_shift",
 ];
+/** Lines of a kind that was never written before. */
+const NEW_KINDS: readonly Fault[] = ["new_error", "new_warning", "new_info"];
 
 /** Found of detectable, with the median delay, by what was injected. */
-export function faultTable(verdict: Verdict): string {
-  const body = FAULTS.map(([fault]) =>
+export function faultTable(verdict: Verdict, faults = FAULTS): string {
+  const body = faults.map((fault) =>
     line(
       fault,
       GROUPS.map((group) => {
@@ -111,6 +113,26 @@ export function faultTable(verdict: Verdict): string {
     ),
   );
   return [line("found, median delay", [...GROUPS]), ...body].join("\n");
+}
+
+/** How new kinds of message are found. */
+export function newKindTable(verdict: Verdict, measured: Measured): string {
+  const rows: [string, Cell][] = [
+    ["recall", (_, group) => fractionOf(recallOf(verdict, group, "template"))],
+    ["false alarms per series-day", (f) => `${shown(f.falseAlarms)} (${f.falseAlarmCount})`],
+    ["with other incidents", (f) => shown(f.wrongKind)],
+    ["warm-up, alerts per series", (f) => shown(f.coldStart + f.warmUp)],
+  ];
+  const body = rows.map(([name, cell]) =>
+    line(
+      name,
+      GROUPS.map((group) => cell(figuresOf(verdict, group), group)),
+    ),
+  );
+  const recall = measured.get("newKindRecall") ?? null;
+  const falseAlarms = measured.get("newKindFalseAlarms") ?? null;
+  const goals = `recall ${marked(measured, "newKindRecall", recall)}, false alarms per series-day ${marked(measured, "newKindFalseAlarms", falseAlarms)}`;
+  return [line("", [...GROUPS]), ...body, goals, "", faultTable(verdict, NEW_KINDS)].join("\n");
 }
 
 /**

@@ -85,7 +85,7 @@ export function judge(
     for (const alert of own) {
       const { kind, part, sentence, atMs } = alert;
       if (alert.state !== "opened" || atMs >= endMs) continue;
-      if (kind !== "error" && kind !== "volume" && kind !== "latency") continue;
+      if (kind === "pipeline" || kind === "metric") continue;
       const role = roleOf(alert, kind, { stream, fromMs, found });
       const habits = habitsBefore(stream, atMs);
       const { name, service } = stream;

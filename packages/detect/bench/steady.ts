@@ -6,13 +6,21 @@ import { Random } from "./random.ts";
 import { notFiniteIn } from "./replay.ts";
 
 /** Records a minute, and the share of them that are errors, for ever the same. */
-export const STEADY_MIXES: readonly (readonly [number, number])[] = [
+export type SteadyMix = readonly [number, number];
+
+export const STEADY_MIXES: readonly SteadyMix[] = [
   [1_000, 0.02],
   [1_000, 0.005],
   [100, 0.05],
   [30, 0.03],
   [3, 0.1],
 ];
+
+export interface SteadyPlan {
+  readonly services: number;
+  readonly days: number;
+  readonly seed: string;
+}
 
 export interface SteadyResult {
   readonly perMinute: number;
@@ -24,10 +32,7 @@ export interface SteadyResult {
 }
 
 /** Traffic in which nothing ever happens: records come by chance, and each is an error by chance. */
-export function runSteady(
-  mix: readonly [number, number],
-  { services, days, seed }: { services: number; days: number; seed: string },
-): SteadyResult {
+export function runSteady(mix: SteadyMix, { services, days, seed }: SteadyPlan): SteadyResult {
   const [perMinute, errorShare] = mix;
   const random = new Random(`${seed}/steady/${perMinute}/${errorShare}`);
   const detector = new Detector({ seriesMax: services });

@@ -4,11 +4,12 @@ import { Arrivals } from "./arrivals.ts";
 import { bucketOf, clearBucket, skipBuckets } from "./buckets.ts";
 import { delayOf, learnDelay } from "./delivery-delay.ts";
 import { decayErrors } from "./error-evidence.ts";
+import { type Explanation, explanationOf } from "./explanation.ts";
 import { noCounts, OpenSteps, type StepCounts } from "./open-steps.ts";
 import { type DetectorOptions, detectorOptions } from "./options.ts";
 import { PIPELINE_SLOT, pipelineSignal } from "./pipeline-signal.ts";
 import { Flag, SeriesColumns } from "./series-columns.ts";
-import { type BucketView, bucketViews, type Explanation, explanationOf } from "./series-view.ts";
+import { type BucketView, bucketViews } from "./series-view.ts";
 import { SignalBook, type Transition } from "./signal-book.ts";
 import {
   decaySeries,

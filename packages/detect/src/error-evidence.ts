@@ -18,7 +18,7 @@ const SHARE_MIN = 1e-4;
 const SHARE_MAX = 0.999;
 /** A series is judged once it has been seen for four minutes and fifty records. */
 const WARM_STEPS = 24;
-const WARM_RECORDS = 50;
+export const WARM_RECORDS = 50;
 /** Standard errors by which the expected share is taken higher than it was seen. */
 const CAUTION = 0.5;
 const SEEN_ERRORS_MIN = 10;

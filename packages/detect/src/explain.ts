@@ -21,7 +21,7 @@ const SPARKLINE_BUCKETS = 30;
 /** Known buckets before a deviation from them is stated. */
 export const SCORED_BUCKETS_MIN = 8;
 const RATIO_MAX = 9_999;
-const BAND_DEVIATIONS = 1.96;
+export const BAND_DEVIATIONS = 1.96;
 /** Less than this many errors remembered reads as "none". */
 const NO_ERRORS_BELOW = 0.25;
 

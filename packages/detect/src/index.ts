@@ -5,11 +5,12 @@ export {
   type PipelineState,
   type SeriesState,
 } from "./detector.ts";
+export type { Explanation, ExplanationState } from "./explanation.ts";
 export { MetricDetector, surpriseOf } from "./metric/metric-detector.ts";
 export type { MetricBand } from "./metric/metric-explanation.ts";
 export type { Reason } from "./open-signal.ts";
 export { type DetectorOptions, RULES, type Rule } from "./options.ts";
-export type { BucketView, Explanation } from "./series-view.ts";
+export type { BucketView } from "./series-view.ts";
 export type { Transition } from "./signal-book.ts";
 export {
   TemplateBook,

@@ -11,7 +11,7 @@ const SHIFTS = [Math.log(1.3), Math.LN2] as const;
 /** The smallest of them. */
 export const SHIFT_MIN = SHIFTS[0];
 /** Evidence must stay over the bar this long. */
-const HOLD_STEPS = 2;
+export const LATENCY_HOLD_STEPS = 2;
 
 /** Steps with latencies until the past counts for 1/e. */
 const MEMORY_STEPS = 1_080;
@@ -125,7 +125,7 @@ export function decidedLatencyTest(columns: SeriesColumns, slot: number, step: n
   let decided = -1;
   for (let index = slot * LATENCY_TESTS; index < (slot + 1) * LATENCY_TESTS; index += 1) {
     if (columns.latencyEvidence.at(index) < LATENCY_BAR) continue;
-    if (step - columns.latencyCrossed.at(index) < HOLD_STEPS) continue;
+    if (step - columns.latencyCrossed.at(index) < LATENCY_HOLD_STEPS) continue;
     const later = columns.latencyOnset.at(index) >= columns.latencyOnset.at(decided);
     if (decided < 0 || later) decided = index;
   }

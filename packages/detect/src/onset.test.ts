@@ -43,7 +43,7 @@ test.each([
   for (const { lateSeconds, observed } of all) {
     expect(lateSeconds).toBeGreaterThanOrEqual(-20);
     expect(lateSeconds).toBeLessThanOrEqual(60);
-    expect(observed).toBeGreaterThan(0.5 * faulty - 1);
+    expect(observed).toBeGreaterThan(0.4 * faulty - 1);
     expect(observed).toBeLessThan(1.4 * faulty + 1);
   }
 });

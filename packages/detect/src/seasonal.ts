@@ -34,10 +34,11 @@ const BLOCK_GAIN_FIRST = 0.75;
 const BLOCK_GAIN_AWAY = 0.35;
 /** Back to nothing unusual slower: what runs on weekdays only must survive the weekend. */
 const BLOCK_GAIN_BACK = 0.15;
-const BLOCK_FALL_MAX = 0.4;
+const FACTOR_FALL_MAX = 0.4;
 /** While the profile is not known, only what stands out is learned. */
 const BLOCK_CHANGE_UNKNOWN_MIN = 0.3;
 const MINUTE_GAIN = 0.12;
+const MINUTE_RISE_MAX = 1;
 const MINUTE_EVENTS_HALF = 10;
 
 /** The level of now: 1.4 hours, or longer where few records come. */
@@ -145,6 +146,18 @@ export function expectStep(
   columns.expectedMost.set(slot, most * spread);
 }
 
+/** Records expected at a time; `level` while the profile is not known. */
+export function usualAt(columns: SeriesColumns, slot: number, step: number, level: number): number {
+  const dayClass = dayClassOf(step);
+  const base = profileAt(columns, slot, step, dayClass);
+  const ratio = columns.seasonLevel.at(slot * 2 + dayClass);
+  const now = base >= 0 ? base * (ratio > 0 ? ratio : 1) : level;
+  const minute = Math.floor(modulo(step, HOUR_STEPS) / MINUTE_STEPS);
+  const block = Math.floor(modulo(step, DAY_STEPS) / BLOCK_STEPS);
+  const ofMinute = logFactor(columns.minuteFactor.at(slot * HOUR_MINUTES + minute));
+  return now * Math.exp(ofMinute + logFactor(columns.blockFactor.at(slot * DAY_BLOCKS + block)));
+}
+
 /**
  * What the corrections of a time and of the one after it excuse. Each has some noise, so the next counts
  * only where it stands out: a batch may begin some minutes early. (The one before was learned a moment ago:
@@ -175,12 +188,16 @@ function isOtherKnown(columns: SeriesColumns, slot: number, step: number): boole
   return profileAt(columns, slot, step, 1 - dayClassOf(step)) >= 0;
 }
 
-/** Learns a closed step into the level of now and the hour in hand. Not called while a volume signal is open. */
+/**
+ * Learns a closed step into the level of now (of which `learned` is what is not taken for a passing surge)
+ * and the hour in hand. Not called while a volume signal is open.
+ */
 export function learnSeason(
   columns: SeriesColumns,
   slot: number,
   step: number,
   records: number,
+  learned: number,
 ): void {
   if (isSeasonKnown(columns, slot, step)) {
     const index = slot * 2 + dayClassOf(step);
@@ -188,7 +205,7 @@ export function learnSeason(
     const expected = columns.expectedRecords.at(slot);
     const factor = expected / ratio;
     const gain = Math.min(LEVEL_GAIN, expected / LEVEL_EVENTS) / Math.max(factor, PROFILE_MIN);
-    const next = ratio + gain * (records - expected);
+    const next = ratio + gain * (learned - expected);
     columns.seasonLevel.set(index, clamped(next, LEVEL_MIN, LEVEL_MAX));
   }
   columns.hourRecords.add(slot, records);
@@ -231,7 +248,7 @@ export function closeSeason(
   columns.blockSteps.set(slot, columns.blockSteps.at(slot) + 1);
   columns.minuteExpected.add(slot, expected);
   if (modulo(step + 1, MINUTE_STEPS) === 0) {
-    if (learns && columns.bucketSteps.at(slot) === MINUTE_STEPS) {
+    if (columns.volumeOpenSteps.at(slot) === 0 && columns.bucketSteps.at(slot) === MINUTE_STEPS) {
       learnMinute(columns, slot, step, columns.bucketRecords.at(slot));
     }
     columns.minuteExpected.set(slot, 0);
@@ -277,7 +294,7 @@ function learnBlock(columns: SeriesColumns, slot: number, step: number): void {
   const code = columns.blockFactor.at(index);
   const before = logFactor(code);
   // A pause is learned slowly: it may have been a fault, and most that returns each day is more, not less.
-  const change = Math.max(shrunkChange(records, expected, FACTOR_EVENTS_HALF), -BLOCK_FALL_MAX);
+  const change = Math.max(shrunkChange(records, expected, FACTOR_EVENTS_HALF), -FACTOR_FALL_MAX);
   if (!isSeasonKnown(columns, slot, step)) {
     if (Math.abs(change) < BLOCK_CHANGE_UNKNOWN_MIN) return;
     if (isOtherKnown(columns, slot, step)) return;
@@ -293,7 +310,8 @@ function learnMinute(columns: SeriesColumns, slot: number, step: number, records
   const minute = Math.floor(modulo(step, HOUR_STEPS) / MINUTE_STEPS);
   const index = slot * HOUR_MINUTES + minute;
   const before = logFactor(columns.minuteFactor.at(index));
-  const change = shrunkChange(records, expected, MINUTE_EVENTS_HALF);
+  const seen = shrunkChange(records, expected, MINUTE_EVENTS_HALF);
+  const change = clamped(seen, -FACTOR_FALL_MAX, MINUTE_RISE_MAX);
   columns.minuteFactor.set(index, encodedFactor(before + MINUTE_GAIN * change));
 }
 

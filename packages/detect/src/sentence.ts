@@ -49,7 +49,7 @@ export function volumeSentence({
   silentMs,
 }: Compared & { readonly silentMs: number }): string {
   if (observed === 0) {
-    const since = silentMs > 0 ? ` for ${duration(silentMs)}` : "";
+    const since = silentMs > 0 ? ` for ${durationText(silentMs)}` : "";
     return `No records${since}, about ${roughly(expected)} a minute expected`;
   }
   const seen = `${amount(observed)} records a minute`;
@@ -66,7 +66,7 @@ export function latencySentence({ observed, expected, ratio }: Compared): string
 function latencyText(ms: number): string {
   if (ms > 0 && ms < 0.01) return "under 0.01 ms";
   if (ms < 1_000) return `${ms >= 10 ? Math.round(ms) : round(ms)} ms`;
-  return ms < 100_000 ? `${round(ms / 1_000)} s` : duration(ms);
+  return ms < 100_000 ? `${round(ms / 1_000)} s` : durationText(ms);
 }
 
 export function acceptedSentence(sentence: string): string {
@@ -83,11 +83,11 @@ export function silentLatencySentence(sentence: string): string {
 
 /** "No records from any service for 2 min 10 s; usually one every 0.4 s". */
 export function pipelineSentence(gapMs: number, usualPerMinute: number): string {
-  const seen = `No records from any service for ${duration(gapMs)}`;
+  const seen = `No records from any service for ${durationText(gapMs)}`;
   if (usualPerMinute <= 0) return seen;
   const perSecond = usualPerMinute / 60;
   if (perSecond > OFTEN_PER_SECOND) return `${seen}; usually about ${roughly(perSecond)} a second`;
-  return `${seen}; usually one every ${duration(1_000 / perSecond)}`;
+  return `${seen}; usually one every ${durationText(1_000 / perSecond)}`;
 }
 /** Nobody thinks of what comes more often than this as one every so much of a second. */
 const OFTEN_PER_SECOND = 10;
@@ -102,7 +102,7 @@ function timesText(ratio: number): string {
   return `${round(ratio)}×`;
 }
 
-function amount(value: number): string {
+export function amount(value: number): string {
   return value > 0 && value < 0.01 ? "under 0.01" : `${round(value)}`;
 }
 
@@ -110,7 +110,7 @@ function roughly(value: number): string {
   return value >= 10 ? `${Math.round(value)}` : amount(value);
 }
 
-function duration(ms: number): string {
+export function durationText(ms: number): string {
   if (ms < 60_000) return `${round(ms / 1_000)} s`;
   const [big, small, unit, part] = ms < 3_600_000 ? [60, 1, "min", "s"] : [3_600, 60, "h", "min"];
   const whole = Math.round(ms / 1_000 / small);

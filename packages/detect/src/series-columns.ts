@@ -5,6 +5,8 @@ export const ERROR_TESTS = 3;
 export const VOLUME_TESTS = 4;
 /** Alternatives tested for latency. */
 export const LATENCY_TESTS = 2;
+/** Kinds and parts that can be open on a series: see SIGNAL_KEYS. */
+const SIGNAL_KINDS = 4;
 /** Hours of a weekday and of a day of the weekend, 5-minute blocks of a day, minutes of an hour. */
 export const DAY_CLASSES = 2;
 export const DAY_HOURS = 24;
@@ -248,6 +250,10 @@ export class SeriesColumns {
   readonly bucketLatencySum = this.#float("bucketLatencySum");
   /** Mean ln(latency) of each closed bucket as a code: see buckets.ts. 0: none. */
   readonly ringLatency = this.#code("ringLatency", 2, RING_BUCKETS);
+
+  // How near to its bar each kind came, as codes: in the bucket being filled, and in the last closed one.
+  readonly fillingPeaks = this.#code("fillingPeaks", 1, SIGNAL_KINDS);
+  readonly bucketPeaks = this.#code("bucketPeaks", 1, SIGNAL_KINDS);
 
   // What volume is usual at which time: see seasonal.ts.
   readonly hourProfile = this.#code("hourProfile", 2, DAY_CLASSES * DAY_HOURS);

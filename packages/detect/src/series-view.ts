@@ -1,16 +1,10 @@
 import { BUCKET_MS } from "@tracer/core";
 import { BUCKET_STEPS, bucketOf, closedBucket } from "./buckets.ts";
-import { ERROR_BAR, strongestErrorTest } from "./error-evidence.ts";
-import {
-  type Expectation,
-  errorExpectation,
-  latencyExpectation,
-  volumeExpectation,
-} from "./explain.ts";
-import { LATENCY_BAR, strongestLatencyTest } from "./latency-evidence.ts";
+import { volumeDispersionOf } from "./dispersion.ts";
+import { BAND_DEVIATIONS } from "./explain.ts";
 import { noCounts, type OpenSteps } from "./open-steps.ts";
 import { RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
-import { strongestVolumeTest, VOLUME_BAR } from "./volume-evidence.ts";
+import { volumeExpectedAt } from "./volume-evidence.ts";
 
 /** One 60-second bucket as pages show it. `low` and `high`: the band of records steady traffic stays in. */
 export interface BucketView {
@@ -24,15 +18,6 @@ export interface BucketView {
   readonly closed: boolean;
 }
 
-/** What is known for and against one kind of signal right now. */
-export interface Explanation extends Expectation {
-  readonly kind: "error" | "volume" | "latency";
-  readonly part: "" | "surge" | "drop";
-  /** Accumulated evidence and its bar, in nats. */
-  readonly evidence: number;
-  readonly bar: number;
-}
-
 /** Closed buckets, oldest first, then the open one. Buckets of which nothing is known are left out. */
 export function bucketViews(
   columns: SeriesColumns,
@@ -41,13 +26,13 @@ export function bucketViews(
   bucketsMax: number,
 ): BucketView[] {
   const openBucket = bucketOf(columns.nextStep.at(slot));
-  const band = volumeExpectation(columns, slot);
-  const common = { expectedRecords: band.expected, low: band.low, high: band.high };
+  const common = (bucket: number) => bandOf(columns, slot, bucket);
   const views: BucketView[] = [];
   for (let back = Math.min(bucketsMax, RING_BUCKETS); back >= 1; back -= 1) {
     const bucket = closedBucket(columns, slot, openBucket, back);
     if (bucket === null) continue;
-    views.push({ ...common, ...bucket, startMs: (openBucket - back) * BUCKET_MS, closed: true });
+    const startMs = (openBucket - back) * BUCKET_MS;
+    views.push({ ...common(openBucket - back), ...bucket, startMs, closed: true });
   }
   // Open steps may reach into the next buckets too: lateness and delays are longer than a step.
   const filling = new Map<number, { records: number; errors: number }>();
@@ -64,37 +49,27 @@ export function bucketViews(
     filling.set(bucketOf(step), bucket);
   }
   for (const [bucket, sums] of filling) {
-    views.push({ ...common, ...sums, startMs: bucket * BUCKET_MS, closed: false });
+    views.push({ ...common(bucket), ...sums, startMs: bucket * BUCKET_MS, closed: false });
   }
   return views;
 }
+
+/** What was expected of a bucket at its time of day, with the band; as of now where the day is not known. */
+function bandOf(
+  columns: SeriesColumns,
+  slot: number,
+  bucket: number,
+): Pick<BucketView, "expectedRecords" | "low" | "high"> {
+  const perStep = volumeExpectedAt(columns, slot, bucket * BUCKET_STEPS + BUCKET_STEPS / 2);
+  const expectedRecords = perStep * BUCKET_STEPS;
+  const dispersion = volumeDispersionOf(columns, slot, perStep);
+  const margin = BAND_DEVIATIONS * Math.sqrt(dispersion * expectedRecords);
+  return {
+    expectedRecords,
+    low: Math.max(0, expectedRecords - margin),
+    high: expectedRecords + margin,
+  };
+}
+
 /** Unclosed buckets shown; what lies further ahead waits. */
 const OPEN_BUCKETS_MAX = 3;
-
-export function explanationOf(columns: SeriesColumns, slot: number): Explanation[] {
-  const volume = volumeExpectation(columns, slot);
-  const parts = ["surge", "drop"] as const;
-  return [
-    {
-      kind: "error",
-      part: "",
-      evidence: columns.errorEvidence.at(strongestErrorTest(columns, slot)),
-      bar: ERROR_BAR,
-      ...errorExpectation(columns, slot),
-    },
-    ...parts.map((part) => ({
-      kind: "volume" as const,
-      part,
-      evidence: columns.volumeEvidence.at(strongestVolumeTest(columns, slot, part)),
-      bar: VOLUME_BAR,
-      ...volume,
-    })),
-    {
-      kind: "latency",
-      part: "",
-      evidence: columns.latencyEvidence.at(strongestLatencyTest(columns, slot)),
-      bar: LATENCY_BAR,
-      ...latencyExpectation(columns, slot),
-    },
-  ];
-}

@@ -11,6 +11,7 @@ import {
 } from "./error-evidence.ts";
 import { continueErrorSignal, judgeErrorSeverity, openErrorSignal } from "./error-signal.ts";
 import { signalOf } from "./explain.ts";
+import { closePeaks, FLAGS, notePeaks } from "./explanation.ts";
 import { learnLatency, scoreLatency } from "./latency-evidence.ts";
 import {
   acceptNewLatency,
@@ -68,8 +69,6 @@ interface Finding {
   readonly bar: number;
 }
 
-/** Of what is open, by its position in SIGNAL_KEYS. */
-const FLAGS = [Flag.errorOpen, Flag.surgeOpen, Flag.dropOpen, Flag.latencyOpen] as const;
 const KEYS_COUNT = SIGNAL_KEYS.length;
 const LATENCY_INDEX = 3;
 const ANY_OPEN = Flag.errorOpen | Flag.surgeOpen | Flag.dropOpen | Flag.latencyOpen;
@@ -198,6 +197,7 @@ export class SignalBook {
       scoreErrors(columns, slot, step, counts);
       scoreVolume(columns, slot, step, counts.records, missing);
       scoreLatency(columns, slot, step, counts);
+      notePeaks(columns, slot);
       columns.recordsTotal.add(slot, counts.records);
       fillBucket(columns, slot, counts);
       this.#judgeErrors(slot, step, counts);
@@ -214,6 +214,7 @@ export class SignalBook {
     if ((step + 1) % BUCKET_STEPS !== 0) return;
     if (columns.bucketSteps.at(slot) === BUCKET_STEPS) this.#judgeBucket(slot, step, counts);
     closeBucket(columns, slot, bucketOf(step));
+    closePeaks(columns, slot);
   }
 
   #learnVolume(slot: number, step: number, records: number): void {

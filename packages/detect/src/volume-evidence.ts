@@ -1,6 +1,6 @@
 import { learnVolumeDispersion, resetVolumeBlock, volumeDispersionOf } from "./dispersion.ts";
 import { beginsRun } from "./evidence-run.ts";
-import { expectStep, isSeasonKnown, learnSeason, unlearnSeason } from "./seasonal.ts";
+import { expectStep, isSeasonKnown, learnSeason, unlearnSeason, usualAt } from "./seasonal.ts";
 import { type SeriesColumns, VOLUME_TESTS } from "./series-columns.ts";
 
 /** Nats that a `volume` signal needs. */
@@ -14,7 +14,7 @@ const LOG_RATIOS = RATIOS.map((ratio) => Math.log(ratio));
 /** The first tests of the list look for more, the others for less. */
 const SURGE_TESTS = 2;
 /** Evidence must stay over the bar this long: deploys and batches surge for minutes and are no fault. */
-const SURGE_HOLD_STEPS = 23;
+const SURGE_HOLD_STEPS = 29;
 /** Until the day is known, a quarter of an hour of twice as much may be what happens each night… */
 const SURGE_HOLD_STEPS_UNKNOWN = 120;
 /** …but hardly this much. */
@@ -49,6 +49,11 @@ export function expectVolume(columns: SeriesColumns, slot: number, step: number)
   expectStep(columns, slot, step, trendOf(columns, slot));
 }
 
+/** Records expected in any step near now: for pages, which show the past as it was expected. */
+export function volumeExpectedAt(columns: SeriesColumns, slot: number, step: number): number {
+  return usualAt(columns, slot, step, trendOf(columns, slot));
+}
+
 /** The level with its trend: twice the mean less the mean of the mean. */
 function trendOf(columns: SeriesColumns, slot: number): number {
   const level = columns.level.at(slot);
@@ -68,8 +73,7 @@ export function scoreVolume(
   records: number,
   incomplete: boolean,
 ): void {
-  const age = step - columns.firstStep.at(slot);
-  if (age < SURGE_STEPS_MIN) return;
+  if (!surgeIsWarm(columns, slot, step)) return;
   const expected = volumeExpectedOf(columns, slot);
   const dispersion = volumeDispersionOf(columns, slot, expected);
   const seen = Math.min(columns.levelSteps.at(slot), MEMORY_STEPS);
@@ -84,6 +88,22 @@ export function scoreVolume(
     const ratio = volumeLogRatio(records, against, test) / dispersion;
     accumulate(columns, slot * VOLUME_TESTS + test, step, ratio, records, expected);
   }
+}
+
+/** True once there is a level to compare with. */
+export function surgeIsWarm(columns: SeriesColumns, slot: number, step: number): boolean {
+  return step - columns.firstStep.at(slot) >= SURGE_STEPS_MIN;
+}
+
+/** Steps that evidence of an ordinary size must stay over its bar. */
+export function volumeHoldSteps(
+  columns: SeriesColumns,
+  slot: number,
+  step: number,
+  part: VolumePart,
+): number {
+  if (part === "drop") return DROP_HOLD_STEPS;
+  return isSeasonKnown(columns, slot, step) ? SURGE_HOLD_STEPS : SURGE_HOLD_STEPS_UNKNOWN;
 }
 
 /** True once the service was heard for so long, and so much, that its absence means something. */
@@ -178,18 +198,29 @@ export function learnVolume(
   step: number,
   records: number,
 ): void {
-  learnSeason(columns, slot, step, records);
+  const learned = learnedRecords(columns, slot, records);
+  learnSeason(columns, slot, step, records, learned);
   const steps = columns.levelSteps.at(slot);
   if (steps > 0) learnVolumeDispersion(columns, slot, records, volumeExpectedOf(columns, slot));
   columns.levelSteps.set(slot, steps + 1);
   const gain = Math.max(GAIN_MIN, 1 / (steps + 1));
-  const level = columns.level.at(slot) + gain * (records - columns.level.at(slot));
+  const level = columns.level.at(slot) + gain * (learned - columns.level.at(slot));
   columns.level.set(slot, level);
   columns.levelSlow.set(
     slot,
     columns.levelSlow.at(slot) + gain * (level - columns.levelSlow.at(slot)),
   );
 }
+
+/** A batch must not raise the level so far that its end is a drop: what stands out teaches only so much. */
+function learnedRecords(columns: SeriesColumns, slot: number, records: number): number {
+  if (columns.levelSteps.at(slot) < SURGE_STEPS_MIN) return records;
+  const expected = volumeExpectedOf(columns, slot);
+  const deviation = Math.sqrt(volumeDispersionOf(columns, slot, expected) * expected);
+  return Math.min(records, LEARNED_RATIO_MAX * expected + LEARNED_DEVIATIONS_MAX * deviation + 3);
+}
+const LEARNED_RATIO_MAX = 1.5;
+const LEARNED_DEVIATIONS_MAX = 3;
 
 /**
  * Takes back what was learned in `steps` steps that held `records`: it was the fault, not the past.

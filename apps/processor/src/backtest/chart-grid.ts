@@ -42,8 +42,11 @@ export interface ChartPoint {
   readonly errorHigh: number | null;
 }
 
+/** What the detector expects, as far as a chart shows it. */
+type Expected = Pick<Explanation, "kind" | "part" | "expected" | "low" | "high">;
+
 /** What a point was expected to be, asked before it was learned. */
-export type Expect = (slot: number) => readonly Explanation[];
+export type Expect = (slot: number) => readonly Expected[];
 
 /** The past of many services on one time axis, in memory that does not grow with the input. */
 export class ChartGrid {
@@ -209,7 +212,7 @@ function bump(track: Track, column: Column, point: number, by: number): void {
   values[point] = (values[point] ?? 0) + by;
 }
 
-function sample(track: Track, point: number, explanations: readonly Explanation[]): void {
+function sample(track: Track, point: number, explanations: readonly Expected[]): void {
   const volume = explanations.find(({ kind }) => kind === "volume");
   const error = explanations.find(({ kind }) => kind === "error");
   if (volume === undefined || error === undefined) return;

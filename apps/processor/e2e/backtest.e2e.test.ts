@@ -51,7 +51,7 @@ function metricCsv(): string {
     const time = new Date(START_MS + row * 300_000).toISOString();
     return `${time},${cpu.toFixed(2)},${(4_000 + 100 * (random() - random())).toFixed(1)}`;
   });
-  return ["timestamp,cpu,memory", ...rows, "2026-01-12T00:00:00Z,,"].join("\n");
+  return ["timestamp,cpu,<b>memory</b>", ...rows, "2026-01-12T00:00:00Z,,"].join("\n");
 }
 
 async function backtest(args: readonly string[], stdinPath?: string) {
@@ -189,7 +189,7 @@ describe.concurrent("tracer backtest", () => {
       parse: { records: 2_000, withoutValue: 1, rejected: 0, services: 2 },
     });
     const [cpu, memory] = report.services;
-    expect([cpu.service, memory.service, memory.alerts]).toEqual(["cpu", "memory", []]);
+    expect([cpu.service, memory.service, memory.alerts]).toEqual(["cpu", "<b>memory</b>", []]);
     const [alert] = cpu.alerts;
     expect(alert).toMatchObject({
       kind: "metric",
@@ -218,7 +218,8 @@ describe.concurrent("tracer backtest", () => {
     expect(failing.stdout).toContain("1 row without a value");
     expect(failing.stdout).toMatch(/warning metric {2}at 2026-01-/);
     const html = await readFile(page, "utf8");
-    expect(html).not.toMatch(/<script|<img|https?:|url\(|NaN|Infinity|undefined/i);
+    expect(html).not.toMatch(/<script|<img|<b>|https?:|url\(|NaN|Infinity|undefined/i);
+    expect(html).toContain("&lt;b&gt;memory");
     expect(html.match(/<svg /g)).toHaveLength(2);
     expect(html.match(/class="band-chart-mark /g)).toHaveLength(1);
 

@@ -9,7 +9,7 @@ const NODE_MINIMUM = [24, 12] as const;
 /** From the first signal to the end, whatever hangs. */
 const STOP_DEADLINE_MS = 10_000;
 const RULES_HELP =
-  "what decides: evidence (the default), z_score, ewma, rate_of_change, median_mad; several with commas";
+  "for logs, what decides: evidence (the default), z_score, ewma, rate_of_change, median_mad; several with commas";
 
 type Run = (context: CommandContext, args: Record<string, unknown>) => Promise<Exit>;
 

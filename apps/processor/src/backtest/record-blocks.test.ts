@@ -76,3 +76,13 @@ test.each([
 ])("%j is laid out as %s", (text, layout) => {
   expect(layoutOf(Buffer.from(text))).toBe(layout);
 });
+
+test("numbers are cut at line ends; a bracket there is no array", () => {
+  const rows = Array.from({ length: 40 }, (_, row) => `2026-01-05 00:00:${10 + (row % 50)},${row}`);
+  const text = ["timestamp,value", ...rows, "[1],2"].join("\n");
+  const { found, layout } = blocksOf(text, 33, 128, 256);
+  expect(layout).toBe("metric_csv");
+  expect(found.join("")).toBe(text);
+  expect(found.length).toBeGreaterThan(3);
+  expect(found.slice(0, -1).every((block) => block.endsWith("\n"))).toBe(true);
+});

@@ -1,12 +1,6 @@
-import { BUCKET_MS, type EvidenceUnit, formatNumber, type Kind } from "@tracer/core";
-import type {
-  BucketView,
-  Detector,
-  Explanation,
-  TemplateBook,
-  TemplateState,
-} from "@tracer/detect";
-import type { Decision, DecisionState } from "@tracer/store";
+import { BUCKET_MS, type EvidenceUnit, type Kind } from "@tracer/core";
+import type { Detector, TemplateBook, TemplateState } from "@tracer/detect";
+import type { Decision } from "@tracer/store";
 
 /** What the detector makes of one kind of signal right now. */
 export type Judgement = Pick<
@@ -36,48 +30,15 @@ export function judgedOf(detector: Detector, templates: TemplateBook, slot: numb
   const buckets = detector.bucketsOf(slot, 1);
   const filling = buckets.find(({ closed }) => !closed);
   if (filling === undefined) return null;
-  const newest = buckets.find(({ closed }) => closed);
-  const judgements = explainedOf(detector, slot, newest);
+  const judgements = detector.explain(slot).map(
+    ({ unit: _, low: expectedLow, high: expectedHigh, ...rest }): Judgement => ({
+      ...rest,
+      expectedLow,
+      expectedHigh,
+    }),
+  );
   judgements.push(templateJudgement(templates.stateOf(slot)));
   return { minuteMs: filling.startMs - BUCKET_MS, judgements };
-}
-
-/** What an explanation says by itself, if it does. */
-type Explained = Explanation & {
-  readonly state?: DecisionState;
-  readonly peakEvidence?: number;
-  readonly observed?: number | null;
-  readonly why?: string;
-};
-
-function explainedOf(
-  detector: Detector,
-  slot: number,
-  newest: BucketView | undefined,
-): Judgement[] {
-  const explained: readonly Explained[] = detector.explain(slot);
-  const now = detector.stateOf(slot);
-  const open = now === "firing" ? detector.openSignals().filter((each) => each.slot === slot) : [];
-  return explained.map((explanation) => {
-    const { kind, part, evidence, bar, expected, low, high } = explanation;
-    const isOpen = open.some((signal) => signal.kind === kind && signal.part === part);
-    const idle = now === "learning" ? "learning" : evidence >= bar / 4 ? "watching" : "calm";
-    const state = explanation.state ?? (isOpen ? "open" : evidence >= bar ? "holding" : idle);
-    const said = `evidence ${formatNumber(evidence)} of ${formatNumber(bar)}`;
-    return {
-      ...{ kind, part, state, evidence, bar },
-      peakEvidence: explanation.peakEvidence ?? evidence,
-      observed: explanation.observed ?? observedOf(kind, newest),
-      ...{ expected, expectedLow: low, expectedHigh: high },
-      why: explanation.why ?? (state === "learning" ? "is learning" : said),
-    };
-  });
-}
-
-function observedOf(kind: Kind, newest: BucketView | undefined): number | null {
-  if (newest === undefined) return null;
-  if (kind === "volume") return newest.records;
-  return kind === "error" && newest.records > 0 ? newest.errors / newest.records : null;
 }
 
 /** New message kinds as a whole; each that was found has a part of its own, and comes as a transition. */

@@ -211,6 +211,26 @@ test.each([
   },
 );
 
+test("the kinds of message behind an incident come back as they were, whatever is in their text", async () => {
+  await using database = await createTestDatabase();
+  const { pool } = database;
+  const template = { level: "error", before: 0.25, now: 14, isNew: true } as const;
+  const templates = [
+    { ...template, text: "payment gateway refused <num>: \"card\" 'x' \\ $1 <!channel>" },
+    { ...template, text: "nul \0 and half a pair \ud800", isNew: false },
+  ];
+  const sighting = aSighting();
+  await sight(
+    pool,
+    [{ ...sighting, evidence: { ...sighting.evidence, templates } }],
+    SIGHT_OPTIONS,
+  );
+  const { incidents } = await listIncidents(pool, { limit: 1 });
+  const [first, second] = incidents[0]?.evidence.templates ?? [];
+  expect(first).toEqual(templates[0]);
+  expect(second).toEqual({ ...templates[1], text: "nul \uFFFD and half a pair \uFFFD" });
+});
+
 test("late: the sighting itself is older than the close, however it was closed", async () => {
   for (const how of ["clear", "manual", "quiet"] as const) {
     await using database = await createTestDatabase();

@@ -2,7 +2,7 @@ import { LevelIndex, STEP_MS } from "@tracer/core";
 import { invalidSnapshot, soundNumber } from "../snapshot-bytes.ts";
 
 /** Lines of level info that pass per service and step… */
-export const INFO_LINES_PER_STEP_MAX = 12;
+export const INFO_LINES_PER_STEP_MAX = 3;
 /** …and warnings and errors: all of them, short of a flood. */
 export const GRAVE_LINES_PER_STEP_MAX = 2_000;
 

@@ -5,7 +5,7 @@ import {
   type MetricExplanation,
   steadyBandOf,
 } from "./metric-explanation.ts";
-import { RESIDUALS, Residuals } from "./residuals.ts";
+import { Compared, RESIDUALS, Residuals } from "./residuals.ts";
 import { TailHistogram } from "./tail-histogram.ts";
 
 /** Larger values count as this: no difference or mean of them overflows. */
@@ -14,6 +14,8 @@ const VALUE_MAX = 1e300;
 const LEARNING_ROWS = 50;
 /** Surprise, in nats, that gives a score of one half. */
 const HALF_SCORE_NATS = 10;
+/** A mean around the time of day moves slowly: its records come in runs, and each of them is worth a little less. */
+const DAY_LEVEL_WORTH = 0.95;
 
 /** Surprise, in nats, behind a score in [0, 1). */
 export function surpriseOf(score: number): number {
@@ -47,7 +49,8 @@ export class MetricDetector {
     this.#surprise = 0;
     for (const [index, histogram] of this.#histograms.entries()) {
       const residual = this.#residuals.values[index] ?? 0;
-      const surprise = histogram.surprise(residual);
+      const worth = index === Compared.dayLevel ? DAY_LEVEL_WORTH : 1;
+      const surprise = worth * histogram.surprise(residual);
       if (surprise > this.#surprise) {
         this.#surprise = surprise;
         this.#mostSurprising = index;

@@ -3,8 +3,6 @@ import { Random } from "./random.ts";
 import { replay } from "./replay.ts";
 import { type RunPlan, streamsOf } from "./run.ts";
 
-const CUTS = 3;
-
 export interface Causality {
   readonly cuts: number;
   /** Decisions that were compared. */
@@ -17,19 +15,19 @@ export interface Causality {
  * What is decided for the beginning of the streams must be the beginning of what is decided for all of
  * them, wherever they are cut.
  */
-export function causalityViolations(plan: RunPlan): Causality {
+export function causalityViolations(plan: RunPlan, cuts = 3): Causality {
   const random = new Random(`${plan.seed}/causality`);
   const streams = streamsOf(plan);
   const whole = replay(streams).alerts;
   let violations = 0;
   let decisions = 0;
-  for (let cut = 0; cut < CUTS; cut += 1) {
-    const steps = Math.floor(random.between(0.5, 1) * plan.days * DAY_STEPS);
+  for (let cut = 0; cut < cuts; cut += 1) {
+    const steps = Math.floor(random.between(0.75, 1) * plan.days * DAY_STEPS);
     const part = replay(streams, { steps }).alerts;
     decisions += part.length;
     if (!part.every((alert, index) => isSame(alert, whole[index]))) violations += 1;
   }
-  return { cuts: CUTS, decisions, violations };
+  return { cuts, decisions, violations };
 }
 
 function isSame(left: unknown, right: unknown): boolean {

@@ -10,7 +10,7 @@ import { TIERS, type Tier } from "./service.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
 /** Services of a tier: lines cost more than counts. */
-export const NEW_KIND_SERVICES: Record<Tier, number> = { low: 12, mid: 3, high: 1 };
+const NEW_KIND_SERVICES: Record<Tier, number> = { low: 12, mid: 3, high: 1 };
 const DAYS = 8;
 const WARM_UP_DAYS = 4;
 const WARN_SHARE = 0.04;
@@ -51,7 +51,7 @@ export interface NewKindsResult {
 }
 
 /** Services that write lines, and now and then a kind of line that they never wrote before. */
-export function runNewKinds(seed: string): NewKindsResult {
+export function runNewKinds(seed: string, services = NEW_KIND_SERVICES): NewKindsResult {
   const plan = {
     structure: "varied",
     days: DAYS,
@@ -59,7 +59,7 @@ export function runNewKinds(seed: string): NewKindsResult {
     holidayDay: null,
   } as const;
   const writers = TIERS.flatMap((tier) =>
-    Array.from({ length: NEW_KIND_SERVICES[tier] }, (_, index) =>
+    Array.from({ length: services[tier] }, (_, index) =>
       writerOf(`${seed}/lines/${tier}-${index}`, { ...plan, tier }),
     ),
   );

@@ -1,11 +1,13 @@
 import { STEP_MS } from "@tracer/core";
 import { describe, expect, test } from "vitest";
 import { figuresOf, quantile } from "./figures.ts";
-import { generate, START_MS, type Stream } from "./generator.ts";
+import { START_MS, type Stream } from "./generator.ts";
 import { GOALS, type Goal, markOf } from "./goals.ts";
 import { DAY_STEPS } from "./habits.ts";
+import { Random } from "./random.ts";
 import type { Alert } from "./replay.ts";
 import { judge, type Role } from "./scorer.ts";
+import { drawService } from "./service.ts";
 
 const DAYS = { warmUpDays: 7, days: 9 };
 const FROM = 8 * DAY_STEPS;
@@ -13,8 +15,6 @@ const END = FROM + 60;
 
 /** A service with one incident of errors, 600 s long, at midnight of day 8. */
 function streamOf(nats = 40): Stream {
-  const plan = { tier: "mid", structure: "plain", holidayDay: null, ...DAYS } as const;
-  const stream = generate("scorer", plan);
   const incident = {
     fault: "error_step",
     kind: "error",
@@ -27,7 +27,16 @@ function streamOf(nats = 40): Stream {
     nats,
     limitSeconds: 20,
   } as const;
-  return { ...stream, incidents: [incident] };
+  const plan = { tier: "mid", structure: "plain", days: 9, holidayDay: null } as const;
+  return {
+    name: "scorer",
+    service: drawService(new Random("scorer"), plan),
+    records: new Uint32Array(0), // Only incidents and habits are looked at.
+    errors: new Uint32Array(0),
+    logLatency: new Float32Array(0),
+    habits: new Uint16Array(0),
+    incidents: [incident],
+  };
 }
 
 const START = START_MS + FROM * STEP_MS;

@@ -14,7 +14,7 @@ function hashOf(message: string): number {
 }
 
 test.each([
-  ["order 4711 failed after 812.3 ms", "order <num> failed after <num> ms"],
+  ["order 4711 failed after 812.3 ms.", "order <num> failed after <duration>."],
   ["took 15ms, then 3h2m, then .5s", "took <duration>, then <duration>, then <duration>"],
   ["temperature -5 (was -12.5)", "temperature <num> (was <num>)"],
   ["etag deadbeef or 12ab34cd or 0x1F", "etag <hex> or <hex> or <hex>"],
@@ -48,6 +48,7 @@ describe("of one kind", () => {
     ["a value that looks like another", "etag 12345678 set", "etag 1234abcd set"],
     ["a list, however long", "ids: [1,2] gone", "ids: [1, 2, 3, 4, 5] gone"],
     ["a time with and without a fraction", "at 12:00:01 up", "at 12:00:01.250 up"],
+    ["another unit", "took 5 s, ok", "took 812.3ms, ok"],
     ["blanks", "a  b\tc", "a b c"],
   ])("%s", (_, one, other) => expect(hashOf(one)).toBe(hashOf(other)));
 

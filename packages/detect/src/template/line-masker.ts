@@ -32,6 +32,13 @@ const WORDS = [
   ...["<duration>", "<path>", "<url>", "<email>", "<text>"],
 ];
 
+const UNITS: ReadonlySet<string> = new Set([
+  ...["ns", "us", "µs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins"],
+  ...["minute", "minutes", "h", "hr", "hrs", "hour", "hours", "d", "day", "days"],
+  ...["B", "byte", "bytes", "kB", "KB", "MB", "GB", "TB", "kb", "mb", "gb", "KiB", "MiB", "GiB"],
+]);
+const UNIT_CHARS_MAX = 7;
+
 /** Bits of CLASS: what a character can be part of. */
 const DIGIT = 1;
 const HEX_LETTER = 2;
@@ -171,7 +178,8 @@ export class LineMasker {
     const stop = this.#punctuation(at);
     let tail = hash;
     for (let each = at; each < stop; each += 1) tail = mix(tail, this.#line.charCodeAt(each));
-    if (!this.#joinsList(mask, start === wordStart, stop)) {
+    const bare = start === wordStart;
+    if (!this.#joinsList(mask, bare, stop) && !this.#isUnit(mask, bare, wordStart, wordEnd, stop)) {
       const token = this.length;
       this.#start[token] = start;
       this.#wordStart[token] = wordStart;
@@ -209,12 +217,31 @@ export class LineMasker {
     if (tail - wordEnd > 1) return false;
     const between = tail > wordEnd ? this.#line.charCodeAt(wordEnd) : 44;
     if (between !== 44 && between !== 59) return false;
-    let hash = mix(this.#lead[before] ?? 0, VALUE);
-    this.#stop[before] = stop;
-    const from = this.#tailStart(before);
-    for (let at = from; at < stop; at += 1) hash = mix(hash, this.#line.charCodeAt(at));
-    this.hashes[before] = hash === WILD || hash === VALUE ? 2 : hash;
+    this.#lengthen(before, stop);
     return true;
+  }
+
+  /** A unit after a number: `5 s` is what `5s` is, and what `120 ms` is. */
+  #isUnit(mask: number, bare: boolean, wordStart: number, wordEnd: number, stop: number): boolean {
+    const before = this.length - 1;
+    if (mask !== Mask.none || !bare || before < 0 || wordEnd - wordStart > UNIT_CHARS_MAX)
+      return false;
+    if (this.#mask[before] !== Mask.number || this.#stop[before] !== this.#wordEnd[before])
+      return false;
+    if (!UNITS.has(this.#line.slice(wordStart, wordEnd))) return false;
+    this.#mask[before] = Mask.duration;
+    this.#lengthen(before, stop);
+    return true;
+  }
+
+  /** A masked token takes in what follows it, up to `stop`. */
+  #lengthen(token: number, stop: number): void {
+    let hash = mix(this.#lead[token] ?? 0, VALUE);
+    this.#stop[token] = stop;
+    for (let at = this.#tailStart(token); at < stop; at += 1) {
+      hash = mix(hash, this.#line.charCodeAt(at));
+    }
+    this.hashes[token] = hash === WILD || hash === VALUE ? 2 : hash;
   }
 
   /** Colours of a terminal are nothing. */

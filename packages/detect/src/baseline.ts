@@ -69,7 +69,7 @@ function ewmaOf(values: readonly number[]): number {
 
 /** What the mean ln(latency) of the 60-second buckets before the onset was like. */
 export interface LatencyBaseline {
-  /** Known buckets, at most 60. */
+  /** Known buckets, at most 30. */
   readonly buckets: number;
   readonly mean: number;
   readonly variance: number;

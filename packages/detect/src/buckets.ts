@@ -1,11 +1,34 @@
 import type { StepCounts } from "./open-steps.ts";
-import { BUCKET_MISSING, RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
+import {
+  BUCKET_MISSING,
+  LATENCY_BUCKETS,
+  RING_BUCKETS,
+  type SeriesColumns,
+} from "./series-columns.ts";
 
 /** Steps in a bucket. */
 export const BUCKET_STEPS = 6;
 /** α of the exponentially weighted mean: as much memory as the ring. */
 const EWMA_ALPHA = 2 / (RING_BUCKETS + 1);
-const COUNT_MAX = BUCKET_MISSING - 1;
+// Errors in the ring: 11 bits and an exponent of 5. Exact up to 2,047, and within 0.03 % beyond.
+const MANTISSA_BITS = 11;
+const MANTISSA_MAX = 2 ** MANTISSA_BITS - 1;
+const EXPONENT_MAX = 30;
+
+function countCode(count: number): number {
+  let mantissa = count;
+  let exponent = 0;
+  while (mantissa > MANTISSA_MAX && exponent < EXPONENT_MAX) {
+    mantissa /= 2;
+    exponent += 1;
+  }
+  const rounded = Math.min(Math.round(mantissa), MANTISSA_MAX);
+  return exponent * (MANTISSA_MAX + 1) + rounded;
+}
+
+function codedCount(code: number): number {
+  return (code & MANTISSA_MAX) * 2 ** (code >>> MANTISSA_BITS);
+}
 
 /** Number of the 60-second bucket, from the Unix epoch, that a step belongs to. */
 export function bucketOf(step: number): number {
@@ -32,7 +55,8 @@ export function closedBucket(
   if (back < 1 || back > columns.ringLength.at(slot)) return null;
   const index = ringIndex(slot, openBucket - back);
   const records = columns.ringRecords.at(index);
-  return records === BUCKET_MISSING ? null : { records, errors: columns.ringErrors.at(index) };
+  if (records === BUCKET_MISSING) return null;
+  return { records, errors: codedCount(columns.ringErrors.at(index)) };
 }
 
 /** Adds a closed step to the bucket being filled. A missing step leaves it short. */
@@ -51,11 +75,12 @@ export function closeBucket(columns: SeriesColumns, slot: number, bucket: number
   // The first bucket of a series and one cut by missing data are short, and would read as a drop.
   const whole = columns.bucketSteps.at(slot) === BUCKET_STEPS;
   const index = ringIndex(slot, bucket);
-  columns.ringRecords.set(index, whole ? Math.min(records, COUNT_MAX) : BUCKET_MISSING);
-  columns.ringErrors.set(index, whole ? Math.min(errors, COUNT_MAX) : 0);
+  columns.ringRecords.set(index, whole ? Math.min(records, BUCKET_MISSING - 1) : BUCKET_MISSING);
+  columns.ringErrors.set(index, whole ? countCode(errors) : 0);
   const latencies = columns.bucketLatencies.at(slot);
   const sum = columns.bucketLatencySum.at(slot);
-  columns.ringLatency.set(index, whole && latencies > 0 ? latencyCode(sum / latencies) : 0);
+  const mean = whole && latencies > 0 ? latencyCode(sum / latencies) : 0;
+  columns.ringLatency.set(latencyIndex(slot, bucket), mean);
   columns.ringLength.set(slot, Math.min(columns.ringLength.at(slot) + 1, RING_BUCKETS));
   if (whole) {
     learnEwmaRecords(columns, slot, records);
@@ -77,7 +102,7 @@ export function skipBuckets(columns: SeriesColumns, slot: number, missing: boole
   const first = slot * RING_BUCKETS;
   columns.ringRecords.values.fill(missing ? BUCKET_MISSING : 0, first, first + RING_BUCKETS);
   columns.ringErrors.values.fill(0, first, first + RING_BUCKETS);
-  columns.ringLatency.values.fill(0, first, first + RING_BUCKETS);
+  clearLatencies(columns, slot);
   columns.ringLength.set(slot, RING_BUCKETS);
   if (!missing) {
     columns.ewmaRecords.set(slot, 0);
@@ -95,7 +120,7 @@ export function missBuckets(columns: SeriesColumns, slot: number, from: number, 
     const index = ringIndex(slot, bucket);
     columns.ringRecords.set(index, BUCKET_MISSING);
     columns.ringErrors.set(index, 0);
-    columns.ringLatency.set(index, 0);
+    columns.ringLatency.set(latencyIndex(slot, bucket), 0);
   }
   const known = columns.ringLength.at(slot) + nextOpen - firstOpen;
   columns.ringLength.set(slot, Math.min(known, RING_BUCKETS));
@@ -105,6 +130,17 @@ export function missBuckets(columns: SeriesColumns, slot: number, from: number, 
 // ln(latency in ms) lies in [-7, 21]: from 0.001 ms to seven days and more, in steps of 0.05 %.
 const LATENCY_CODE_ZERO = 7;
 const LATENCY_CODE_SCALE = 2_000;
+
+function latencyIndex(slot: number, bucket: number): number {
+  return (
+    slot * LATENCY_BUCKETS + (((bucket % LATENCY_BUCKETS) + LATENCY_BUCKETS) % LATENCY_BUCKETS)
+  );
+}
+
+function clearLatencies(columns: SeriesColumns, slot: number): void {
+  const first = slot * LATENCY_BUCKETS;
+  columns.ringLatency.values.fill(0, first, first + LATENCY_BUCKETS);
+}
 
 function latencyCode(logLatency: number): number {
   const code = Math.round((logLatency + LATENCY_CODE_ZERO) * LATENCY_CODE_SCALE);
@@ -118,8 +154,8 @@ export function closedLatency(
   openBucket: number,
   back: number,
 ): number | null {
-  if (back < 1 || back > columns.ringLength.at(slot)) return null;
-  const code = columns.ringLatency.at(ringIndex(slot, openBucket - back));
+  if (back < 1 || back > Math.min(columns.ringLength.at(slot), LATENCY_BUCKETS)) return null;
+  const code = columns.ringLatency.at(latencyIndex(slot, openBucket - back));
   return code === 0 ? null : code / LATENCY_CODE_SCALE - LATENCY_CODE_ZERO;
 }
 
@@ -131,7 +167,7 @@ export function recentLatencies(
   skip: number,
 ): number[] {
   const known: number[] = [];
-  for (let back = skip + 1; back <= RING_BUCKETS; back += 1) {
+  for (let back = skip + 1; back <= LATENCY_BUCKETS; back += 1) {
     const mean = closedLatency(columns, slot, openBucket, back);
     if (mean !== null) known.push(mean);
   }

@@ -10,6 +10,7 @@ import {
 import {
   LATENCY_BAR,
   LATENCY_HOLD_STEPS,
+  latencyCrossedStep,
   latencyIsWarm,
   strongestLatencyTest,
 } from "./latency-evidence.ts";
@@ -22,6 +23,7 @@ import {
   strongestVolumeTest,
   surgeIsWarm,
   VOLUME_BAR,
+  volumeCrossedStep,
   volumeHoldSteps,
 } from "./volume-evidence.ts";
 
@@ -202,8 +204,9 @@ function heldAt(columns: SeriesColumns, slot: number, index: number): string | n
   const step = lastStep(columns, slot);
   const crossed =
     index === 3
-      ? columns.latencyCrossed.at(strongestLatencyTest(columns, slot))
-      : columns.volumeCrossed.at(
+      ? latencyCrossedStep(columns, strongestLatencyTest(columns, slot))
+      : volumeCrossedStep(
+          columns,
           strongestVolumeTest(columns, slot, index === 1 ? "surge" : "drop"),
         );
   const need =

@@ -109,8 +109,15 @@ export function scoreLatency(
     }
     columns.latencySinceCount.add(index, count);
     columns.latencySinceSum.add(index, sum);
-    if (after >= LATENCY_BAR && before < LATENCY_BAR) columns.latencyCrossed.set(index, step);
+    if (after >= LATENCY_BAR && before < LATENCY_BAR) {
+      columns.latencyCrossed.set(index, step - columns.latencyOnset.at(index));
+    }
   }
+}
+
+/** The step at which a test last came over its bar. */
+export function latencyCrossedStep(columns: SeriesColumns, index: number): number {
+  return columns.latencyOnset.at(index) + columns.latencyCrossed.at(index);
 }
 
 /** Index into the test columns of the strongest evidence. */
@@ -125,7 +132,7 @@ export function decidedLatencyTest(columns: SeriesColumns, slot: number, step: n
   let decided = -1;
   for (let index = slot * LATENCY_TESTS; index < (slot + 1) * LATENCY_TESTS; index += 1) {
     if (columns.latencyEvidence.at(index) < LATENCY_BAR) continue;
-    if (step - columns.latencyCrossed.at(index) < LATENCY_HOLD_STEPS) continue;
+    if (step - latencyCrossedStep(columns, index) < LATENCY_HOLD_STEPS) continue;
     const later = columns.latencyOnset.at(index) >= columns.latencyOnset.at(decided);
     if (decided < 0 || later) decided = index;
   }

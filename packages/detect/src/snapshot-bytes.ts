@@ -1,7 +1,7 @@
 import { TracerError } from "@tracer/core";
 
 /** An array of numbers in memory of its own, as a column or a part of one. */
-type Numbers = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
+type Numbers = Float64Array | Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
 
 /** No count, sum or time of ours comes near it; beyond it arithmetic would end in Infinity. */
 const NUMBER_MAX = 1e30;

@@ -1,11 +1,12 @@
 import type { Arrivals } from "./arrivals.ts";
 import { skipBuckets } from "./buckets.ts";
+import type { Column } from "./columns.ts";
 import { resetVolumeBlock } from "./dispersion.ts";
 import { decayErrors } from "./error-evidence.ts";
 import { decayLatency } from "./latency-evidence.ts";
 import { loadedSignal, SIGNAL_KEYS, SIGNAL_NUMBERS, savedSignal } from "./open-signal.ts";
 import type { OpenSteps } from "./open-steps.ts";
-import { type Column, Flag, type SeriesColumns } from "./series-columns.ts";
+import { Flag, type SeriesColumns } from "./series-columns.ts";
 import type { SignalBook } from "./signal-book.ts";
 import {
   invalidSnapshot,
@@ -224,7 +225,8 @@ function layoutOf(columns: SeriesColumns, text: string): SavedColumn[] {
 function checkColumn(column: Column, from: number, to: number): void {
   const { values, width } = column;
   const signed = !("signed" in column) || column.signed;
-  if (values instanceof Uint32Array) return;
+  if (values instanceof Uint32Array || values instanceof Uint16Array) return;
+  if (values instanceof Uint8Array) return;
   for (let index = from * width; index < to * width; index += 1) {
     const value = soundNumber(values[index]);
     if (!signed && value < 0) throw invalidSnapshot("a count is negative");

@@ -138,7 +138,9 @@ function accumulate(
   }
   columns.volumeSinceRecords.add(index, records);
   columns.volumeSinceExpected.add(index, expected);
-  if (after >= VOLUME_BAR && before < VOLUME_BAR) columns.volumeCrossed.set(index, step);
+  if (after >= VOLUME_BAR && before < VOLUME_BAR) {
+    columns.volumeCrossed.set(index, step - columns.volumeOnset.at(index));
+  }
 }
 
 /**
@@ -159,7 +161,7 @@ export function decidedVolumeTest(
   let heldSteps = -1;
   for (let index = first; index < first + SURGE_TESTS; index += 1) {
     if (columns.volumeEvidence.at(index) < VOLUME_BAR) continue;
-    const held = step - columns.volumeCrossed.at(index);
+    const held = step - volumeCrossedStep(columns, index);
     if (careful && held < SURGE_HOLD_STEPS_UNKNOWN && !isCertainSurge(columns, index)) continue;
     if (held < hold - HOLD_TOLERANCE_STEPS) continue;
     heldSteps = Math.max(heldSteps, held);
@@ -169,6 +171,11 @@ export function decidedVolumeTest(
   return heldSteps >= hold ? decided : -1;
 }
 const HOLD_TOLERANCE_STEPS = 3;
+
+/** The step at which a test last came over its bar. */
+export function volumeCrossedStep(columns: SeriesColumns, index: number): number {
+  return columns.volumeOnset.at(index) + columns.volumeCrossed.at(index);
+}
 
 function isCertainSurge(columns: SeriesColumns, index: number): boolean {
   const expected = columns.volumeSinceExpected.at(index);

@@ -1,5 +1,5 @@
 import type { Clock } from "@tracer/core";
-import type { Detector } from "@tracer/detect";
+import type { Detector, TemplateBook } from "@tracer/detect";
 import { ExemplarRings, type SeriesDirectory } from "@tracer/ingest";
 import * as store from "@tracer/store";
 import { Announcer } from "./announcer.ts";
@@ -29,6 +29,7 @@ export interface DetectionOptions {
 export interface Detection extends AsyncDisposable {
   readonly directory: SeriesDirectory;
   readonly detector: Detector;
+  readonly templates: TemplateBook;
   readonly pipeline: Pipeline;
   readonly announcer: Announcer;
   readonly recorder: DecisionRecorder;
@@ -84,6 +85,7 @@ export function startDetection(options: DetectionOptions): Detection {
   return {
     directory,
     detector,
+    templates,
     pipeline,
     announcer,
     recorder,

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock, SeriesKey } from "@tracer/core";
-import type { BucketView, Detector } from "@tracer/detect";
+import type { BucketView, Detector, TemplateBook, TemplateState } from "@tracer/detect";
 import type { SeriesDirectory } from "@tracer/ingest";
 
 /** Services listed at once; the most eventful first. */
@@ -15,6 +15,8 @@ const PROJECTS_MAX = 100;
 
 export interface ServiceView extends SeriesKey {
   readonly state: "learning" | "ok" | "watch" | "firing" | "silent";
+  /** Whether a kind of message that was never seen is told of; null while no message is known. */
+  readonly newKinds: TemplateState | null;
   /** Of the newest closed 60-second bucket. */
   readonly recordsPerMinute: number;
   readonly errorsPerMinute: number;
@@ -38,6 +40,7 @@ interface Listed {
 
 export interface ServicesViewOptions {
   readonly detector: Detector;
+  readonly templates: TemplateBook;
   readonly directory: SeriesDirectory;
   readonly clock: Clock;
 }
@@ -45,12 +48,14 @@ export interface ServicesViewOptions {
 /** What this processor knows of its services, straight from the detector's memory. */
 export class ServicesView {
   readonly #detector: Detector;
+  readonly #templates: TemplateBook;
   readonly #directory: SeriesDirectory;
   readonly #clock: Clock;
   readonly #lists = new Map<string, Listed>(); // By project.
 
-  constructor({ detector, directory, clock }: ServicesViewOptions) {
+  constructor({ detector, templates, directory, clock }: ServicesViewOptions) {
     this.#detector = detector;
+    this.#templates = templates;
     this.#directory = directory;
     this.#clock = clock;
   }
@@ -112,6 +117,7 @@ export class ServicesView {
       {
         ...key,
         state: this.#detector.stateOf(slot),
+        newKinds: this.#templates.has(slot) ? this.#templates.stateOf(slot) : null,
         recordsPerMinute: newest?.records ?? 0,
         errorsPerMinute: newest?.errors ?? 0,
         sparkline: buckets.map(({ records }) => records),

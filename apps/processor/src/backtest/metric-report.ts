@@ -78,6 +78,7 @@ function reportedSeries(series: MetricSeries, bar: number): ReportedService {
     from: iso(firstMs),
     to: iso(lastMs),
     learnedAt: learnedMs === null ? null : iso(learnedMs),
+    newKinds: null,
     alerts: alerts.map((alert) => reportedAlert(name, alert)),
     heldBack: closest.map(({ atMs, surpriseNats }) => ({
       ...{ reason: "short_of_bar" as const, kind: "metric" as const, part: name },

@@ -1,4 +1,5 @@
 import type { Evidence, Kind, Severity } from "@tracer/core";
+import type { TemplateState } from "@tracer/detect";
 import type { Alert, Collector } from "./collector.ts";
 import type { ClosestCall } from "./held-back.ts";
 
@@ -62,6 +63,8 @@ export interface ReportedService {
   readonly to: string;
   /** When it was first judged; null: it was learning to the end. */
   readonly learnedAt: string | null;
+  /** Whether a kind of message that was never seen was told of by the end; null where there was no message. */
+  readonly newKinds: TemplateState | null;
   readonly alerts: readonly ReportedAlert[];
   /** Why nothing else was said. */
   readonly heldBack: readonly (Omit<ClosestCall, "atMs"> & { readonly at: string })[];
@@ -163,6 +166,7 @@ function serviceOf(
   const key = collector.run.directory.key(slot);
   const totals = collector.totals.get(slot);
   if (key === undefined || totals === undefined) return null;
+  const { templates } = collector.run;
   const learnedMs = collector.heldBack.learnedMs(slot);
   return {
     service: key.service,
@@ -172,6 +176,7 @@ function serviceOf(
     from: iso(totals.firstMs),
     to: iso(totals.lastMs),
     learnedAt: learnedMs === null ? null : iso(learnedMs),
+    newKinds: templates.has(slot) ? templates.stateOf(slot) : null,
     alerts: alerts.map(alertOf),
     heldBack: collector.heldBack
       .callsOf(slot)

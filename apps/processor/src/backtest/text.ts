@@ -162,6 +162,14 @@ export function decidedText({ kind, decided, rule }: ReportedAlert): string {
   return `announced ${clockText(decided)}${by}`;
 }
 
+/** Why a kind of message that was never seen was not told of. */
+const NEW_KINDS_WORDS = {
+  ok: "",
+  learning: "learned to the end, which takes a day and a half",
+  free_text: "not told of, the messages are free text without kinds",
+  no_room: "not told of, there was no room to learn them",
+} as const satisfies Record<NonNullable<ReportedService["newKinds"]>, string>;
+
 /** Why a service said nothing, or nothing more. */
 export function heldLines(service: ReportedService, input: BacktestReport["input"]): string[] {
   const lines: string[] = [];
@@ -174,6 +182,8 @@ export function heldLines(service: ReportedService, input: BacktestReport["input
       `seen for less than ${formatDuration(DROP_SECONDS)}: a drop or a silence is not judged yet`,
     );
   }
+  const kinds = service.newKinds === null ? "" : NEW_KINDS_WORDS[service.newKinds];
+  if (kinds !== "") lines.push(`new kinds of message: ${kinds}`);
   for (const call of service.heldBack) {
     const what = alertName(call);
     const of = `evidence ${formatNumber(call.evidence)} of ${formatNumber(call.bar)}`;

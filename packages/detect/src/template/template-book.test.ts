@@ -263,6 +263,7 @@ describe("the end", () => {
     expect(parts(world.book.takeTransitions())).toEqual(["resolved error 12"]);
     expect(world.book.openSignals()).toEqual([]);
     expect(world.book.bytes).toBe(0);
+    expect(world.book.has(0)).toBe(false);
     expect(world.book.stateOf(0)).toBe("learning");
   });
 });

@@ -31,6 +31,10 @@ const SERVICE_BYTES = 1_200;
 /** After a gap longer than this nobody knows how an open signal went on. */
 const GAP_MS_MAX = 300_000;
 
+/**
+ * Whether new kinds of a service are told of. Not while they are `learning`, nor where the messages are
+ * `free_text` without kinds, nor where there was `no_room` to learn them.
+ */
 export type TemplateState = "learning" | "ok" | "free_text" | "no_room";
 
 export interface TemplateBookOptions {
@@ -168,10 +172,17 @@ export class TemplateBook {
     return [];
   }
 
+  /** True when a message of the slot's service was learned. */
+  has(slot: number): boolean {
+    return this.#services.has(slot);
+  }
+
   /** Whether new kinds of a service are told of, and why not. */
   stateOf(slot: number): TemplateState {
     const service = this.#services.get(slot);
-    if (service === undefined) return this.#bytes >= this.bytesMax ? "no_room" : "learning";
+    if (service === undefined) {
+      return this.#bytes + SERVICE_BYTES > this.bytesMax ? "no_room" : "learning";
+    }
     if (service.isLearning(service.lastMs)) return "learning";
     return service.isFreeText(service.lastMs) ? "free_text" : "ok";
   }

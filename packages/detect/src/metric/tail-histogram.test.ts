@@ -40,3 +40,20 @@ test("the bins follow the scale, up and down", () => {
     expect(histogram.surprise(40 * factor)).toBeGreaterThan(7);
   }
 });
+
+test("magnitudeAt: what a share of the rows exceeds, by sign and without the newest", () => {
+  const histogram = new TailHistogram();
+  expect(histogram.magnitudeAt(0.025, 1, 0)).toBe(0);
+  for (let row = 1; row <= 1_000; row += 1) histogram.learn(row % 2 === 0 ? row : -row / 10);
+  const above = histogram.magnitudeAt(0.025, 1, 0);
+  const below = histogram.magnitudeAt(0.025, -1, 0);
+  // 25 of 1,000 rows lie beyond 950 and -95; a bin is a third wide.
+  expect(above).toBeGreaterThan(940);
+  expect(above).toBeLessThan(1_400);
+  expect(below).toBeGreaterThan(94);
+  expect(below).toBeLessThan(140);
+  expect(histogram.magnitudeAt(0.9, 1, 0)).toBe(0); // Half of the rows are on that side.
+  histogram.learn(1e9);
+  expect(histogram.magnitudeAt(0, 1, 1e9)).toBeLessThan(1_400);
+  expect(histogram.magnitudeAt(0, 1, 0)).toBeGreaterThan(1e8);
+});

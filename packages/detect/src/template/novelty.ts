@@ -39,7 +39,7 @@ export interface NoveltyFacts {
   /** How long the service had been known when the kind first came. */
   readonly knownMs: number;
   readonly nowMs: number;
-  /** Since when an alert about errors is out; null when none is. */
+  /** Onset of an alert about errors that is out; null when none is. */
   readonly errorSinceMs: number | null;
 }
 

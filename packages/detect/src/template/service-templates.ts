@@ -21,7 +21,7 @@ export class ServiceTemplates {
   /** When the last signals were decided, oldest first. */
   openedMs: number[] = [];
   more: MoreKinds | null = null;
-  /** When an `error` signal that is still open was decided; null when none is. */
+  /** Onset of an `error` signal that is still open; null when none is. */
   errorSinceMs: number | null = null;
 
   constructor(timestampMs: number) {

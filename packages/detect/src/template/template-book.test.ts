@@ -1,10 +1,22 @@
-import { LevelIndex, STEP_MS } from "@tracer/core";
+import { LevelIndex, type Signal, STEP_MS } from "@tracer/core";
 import { describe, expect, test } from "vitest";
 import type { Transition } from "../signal-book.ts";
 import { SIGNALS_PER_HOUR_MAX } from "./novelty.ts";
 import { TemplateBook } from "./template-book.ts";
 
 const MINUTE_MS = 60_000;
+
+function aSignal(): Signal {
+  return {
+    ...{ slot: 0, kind: "error", part: "", severity: "error" },
+    ...{ onsetMs: 0, decidedMs: 0, lastStepMs: 0, peak: 0 },
+    evidence: {
+      ...{ unit: "share", observed: 0, peak: 0, expected: 0, expectedLow: 0, expectedHigh: 0 },
+      ...{ ratio: null, z: null, ewma: null, rateOfChange: null, evidence: 0, bar: 0 },
+      ...{ sampleSize: 0, baselineAgeSeconds: 0, sparkline: [], sentence: "" },
+    },
+  };
+}
 const HOUR_MS = 3_600_000;
 const START_MS = Date.parse("2026-06-01T00:00:00Z");
 const WORDS = ["apple", "birch", "cedar", "daisy", "elder", "fern", "grass", "holly", "iris"];
@@ -205,8 +217,8 @@ describe("a rare kind of a healthy service", () => {
 
 test("while an alert about errors is out, it tells of what is new; afterwards there are alerts again", () => {
   const world = known();
-  const base = { slot: 0, kind: "error", part: "", decidedMs: world.nowMs } as const;
-  const signal = { ...base } as never;
+  const base = { slot: 0, kind: "error", part: "", onsetMs: world.nowMs } as const;
+  const signal = { ...aSignal(), ...base };
   world.book.follow([{ state: "opened", reason: "evidence", signal }]);
   world.say("disk quota exceeded", LevelIndex.error);
   world.say("lease was lost", LevelIndex.warn);

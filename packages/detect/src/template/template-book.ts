@@ -115,7 +115,7 @@ export class TemplateBook {
     for (const { state, signal } of transitions) {
       const service = this.#services.get(signal.slot);
       if (signal.kind !== "error" || service === undefined) continue;
-      service.errorSinceMs = state === "resolved" ? null : signal.decidedMs;
+      service.errorSinceMs = state === "resolved" ? null : signal.onsetMs;
     }
   }
 

@@ -1,3 +1,28 @@
+import {
+  ALNUM,
+  APOSTROPHE,
+  AT,
+  BACKSLASH,
+  BLANK,
+  COLON,
+  characterClasses,
+  DIGIT,
+  DOT,
+  ESCAPE,
+  FENCE,
+  HEX_LETTER,
+  isId,
+  JOINT,
+  LETTER,
+  LOWER_X,
+  MINUS,
+  QUOTE,
+  SLASH,
+  TILDE,
+  ZERO,
+} from "./characters.ts";
+import { digitsMask, MASK_TEXTS, Mask, partlyMasked, UNIT_CHARS_MAX, UNITS } from "./masks.ts";
+
 /** Characters of a message that are looked at; what follows says little about what kind it is. */
 export const LINE_CHARS_MAX = 1_024;
 /** Characters in which the last line of a traceback is looked for. */
@@ -9,60 +34,6 @@ export const TOKENS_MAX = 24;
 export const WILD = 0;
 const VALUE = 1;
 const OFFSET = 0x811c9dc5 | 0;
-
-const Mask = {
-  none: 0,
-  /** Letters with values between them: `worker-<num>`. */
-  partly: 1,
-  number: 2,
-  hex: 3,
-  id: 4,
-  uuid: 5,
-  ip: 6,
-  time: 7,
-  duration: 8,
-  path: 9,
-  url: 10,
-  email: 11,
-  quoted: 12,
-} as const;
-
-const WORDS = [
-  ...["", "", "<num>", "<hex>", "<id>", "<uuid>", "<ip>", "<time>"],
-  ...["<duration>", "<path>", "<url>", "<email>", "<text>"],
-];
-
-const UNITS: ReadonlySet<string> = new Set([
-  ...["ns", "us", "µs", "ms", "s", "sec", "secs", "second", "seconds", "m", "min", "mins"],
-  ...["minute", "minutes", "h", "hr", "hrs", "hour", "hours", "d", "day", "days"],
-  ...["B", "byte", "bytes", "kB", "KB", "MB", "GB", "TB", "kb", "mb", "gb", "KiB", "MiB", "GiB"],
-]);
-const UNIT_CHARS_MAX = 7;
-
-/** Bits of CLASS: what a character can be part of. */
-const DIGIT = 1;
-const HEX_LETTER = 2;
-const LETTER = 4;
-/** Joins two parts of a word when both sides are there: `a.b`, `10:20`, `x-1`. */
-const JOINT = 8;
-const BLANK = 16;
-const QUOTE = 32;
-/** Ends a path or a URL. */
-const FENCE = 64;
-const ALNUM = DIGIT | HEX_LETTER | LETTER;
-
-const TAB = 9;
-const ESCAPE = 27;
-const MINUS = 45;
-const DOT = 46;
-const SLASH = 47;
-const ZERO = 48;
-const COLON = 58;
-const AT = 64;
-const BACKSLASH = 92;
-const TILDE = 126;
-const LOWER_X = 120;
-const APOSTROPHE = 39;
 
 /**
  * Turns a message into the tokens of its kind, in one walk over its characters: words stay, values are
@@ -79,7 +50,7 @@ export class LineMasker {
   hash = 0;
   #line = "";
   #end = 0;
-  readonly #class = classes();
+  readonly #class = characterClasses();
   readonly #start = new Int32Array(TOKENS_MAX);
   readonly #wordStart = new Int32Array(TOKENS_MAX);
   readonly #wordEnd = new Int32Array(TOKENS_MAX);
@@ -119,7 +90,7 @@ export class LineMasker {
       const word = this.#line.slice(wordStart, wordEnd);
       text += gap + this.#line.slice(start, wordStart);
       if (mask === Mask.none) text += word;
-      else text += mask === Mask.partly ? partly(word) : (WORDS[mask] ?? "");
+      else text += mask === Mask.partly ? partlyMasked(word) : (MASK_TEXTS[mask] ?? "");
       // A list that became one value ends as its last value does.
       const tail = this.#line.slice(this.#tailStart(token), this.#stop[token] ?? wordEnd);
       text += tail;
@@ -450,60 +421,6 @@ function isGap(code: number): boolean {
   return code <= 32 && code !== ESCAPE;
 }
 
-function digitsMask(dots: number, colons: number, dashes: number, slashes: number): number {
-  if (dots === 3 && dashes === 0) return Mask.ip;
-  return colons > 0 || dashes === 2 || slashes > 0 ? Mask.time : Mask.number;
-}
-
-/** Letters and digits that nobody chose: digits first, in more than one place, or in the middle of much. */
-function isId(line: string, from: number, to: number, table: Uint8Array): boolean {
-  let runs = 0;
-  let letters = 0;
-  let hexOnly = true;
-  let inDigits = false;
-  for (let at = from; at < to; at += 1) {
-    const code = line.charCodeAt(at);
-    const kind = code < 128 ? (table[code] ?? 0) : LETTER;
-    const isDigit = (kind & DIGIT) !== 0;
-    if (isDigit && !inDigits) runs += 1;
-    if (!isDigit) letters += 1;
-    if ((kind & LETTER) !== 0) hexOnly = false;
-    inDigits = isDigit;
-  }
-  const length = to - from;
-  if (runs === 0) return false;
-  if ((line.charCodeAt(from) ^ 0x30) < 10) return true;
-  if (hexOnly && length >= 6) return true;
-  if (runs >= 2 && length >= 6) return true;
-  return length >= 8 && !inDigits && letters > 0;
-}
-
-/** `worker-12` as `worker-<num>`. */
-function partly(word: string): string {
-  const table = classes();
-  return word.replace(/[^.\-:/\\@+]+/gu, (part) => {
-    if (!/\d/u.test(part)) return part;
-    if (/^\d+$/u.test(part)) return "<num>";
-    return isId(part, 0, part.length, table) ? "<id>" : part.replace(/\d+/gu, "<num>");
-  });
-}
-
 function mix(hash: number, code: number): number {
   return Math.imul(hash ^ code, 0x01000193) ^ (hash >>> 15);
-}
-
-function classes(): Uint8Array {
-  const table = new Uint8Array(128);
-  for (let code = 0; code < 128; code += 1) {
-    if (code <= 32 || code === 127) table[code] = BLANK;
-    if (code >= ZERO && code <= 57) table[code] = DIGIT;
-    const lower = code | 0x20;
-    if (lower >= 97 && lower <= 122 && code >= AT) table[code] = lower <= 102 ? HEX_LETTER : LETTER;
-  }
-  table[95] = LETTER; // An underscore.
-  table[TAB] = BLANK;
-  for (const joint of [MINUS, DOT, SLASH, COLON, AT, BACKSLASH, 43]) table[joint] = JOINT;
-  for (const quote of [34, APOSTROPHE, 96]) table[quote] = QUOTE;
-  for (const fence of [40, 41, 44, 59, 60, 62, 91, 93, 123, 124, 125]) table[fence] = FENCE;
-  return table;
 }

@@ -10,6 +10,27 @@ import {
 export const BUCKET_STEPS = 6;
 /** α of the exponentially weighted mean: as much memory as the ring. */
 const EWMA_ALPHA = 2 / (RING_BUCKETS + 1);
+const RECORDS_CODE_MAX = BUCKET_MISSING - 1;
+const SHIFT_MAX = 40;
+
+/**
+ * Records of a bucket in the unit of the ring. One unit is one record, as long as a minute has at most 65,534 of
+ * them; a ring that meets more changes to a unit of 2, 4, 8…, which is far below the chance in such a count.
+ */
+function recordsCode(columns: SeriesColumns, slot: number, records: number): number {
+  let shift = columns.ringShift.at(slot);
+  while (Math.round(records / 2 ** shift) > RECORDS_CODE_MAX && shift < SHIFT_MAX) {
+    shift += 1;
+    const first = slot * RING_BUCKETS;
+    for (let index = first; index < first + RING_BUCKETS; index += 1) {
+      const code = columns.ringRecords.at(index);
+      if (code !== BUCKET_MISSING) columns.ringRecords.set(index, Math.round(code / 2));
+    }
+  }
+  columns.ringShift.set(slot, shift);
+  return Math.min(Math.round(records / 2 ** shift), RECORDS_CODE_MAX);
+}
+
 // Errors in the ring: 11 bits and an exponent of 5. Exact up to 2,047, and within 0.03 % beyond.
 const MANTISSA_BITS = 11;
 const MANTISSA_MAX = 2 ** MANTISSA_BITS - 1;
@@ -54,8 +75,9 @@ export function closedBucket(
 ): RingBucket | null {
   if (back < 1 || back > columns.ringLength.at(slot)) return null;
   const index = ringIndex(slot, openBucket - back);
-  const records = columns.ringRecords.at(index);
-  if (records === BUCKET_MISSING) return null;
+  const code = columns.ringRecords.at(index);
+  if (code === BUCKET_MISSING) return null;
+  const records = code * 2 ** columns.ringShift.at(slot);
   return { records, errors: codedCount(columns.ringErrors.at(index)) };
 }
 
@@ -75,7 +97,7 @@ export function closeBucket(columns: SeriesColumns, slot: number, bucket: number
   // The first bucket of a series and one cut by missing data are short, and would read as a drop.
   const whole = columns.bucketSteps.at(slot) === BUCKET_STEPS;
   const index = ringIndex(slot, bucket);
-  columns.ringRecords.set(index, whole ? Math.min(records, BUCKET_MISSING - 1) : BUCKET_MISSING);
+  columns.ringRecords.set(index, whole ? recordsCode(columns, slot, records) : BUCKET_MISSING);
   columns.ringErrors.set(index, whole ? countCode(errors) : 0);
   const latencies = columns.bucketLatencies.at(slot);
   const sum = columns.bucketLatencySum.at(slot);

@@ -25,7 +25,7 @@ export const DAY_HOURS = 24;
 export const DAY_BLOCKS = 288;
 export const HOUR_MINUTES = 60;
 /** Stands in the ring for a bucket of which nothing is known. */
-export const BUCKET_MISSING = 0xffff_ffff;
+export const BUCKET_MISSING = 0xffff;
 
 /** Bits of the `flags` column. */
 export const Flag = {
@@ -81,7 +81,9 @@ export class SeriesColumns {
   readonly bucketRecords = this.#count("bucketRecords");
   readonly bucketErrors = this.#count("bucketErrors");
   readonly bucketSteps = this.#short("bucketSteps");
-  readonly ringRecords = this.#count("ringRecords", RING_BUCKETS);
+  readonly ringRecords = this.#short("ringRecords", RING_BUCKETS);
+  /** Records of the ring are kept in units of 2 to this power: see buckets.ts. */
+  readonly ringShift = this.#byte("ringShift");
   readonly ringErrors = this.#short("ringErrors", RING_BUCKETS);
   readonly ringLength = this.#short("ringLength");
   readonly ewmaRecords = this.#float("ewmaRecords");

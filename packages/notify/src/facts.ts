@@ -91,9 +91,9 @@ export function factsOf(task: DeliveryTask): Facts {
   const resolved = incident.state === "resolved" || action === "resolve";
   const numbers = incident.kind === "pipeline" ? null : numbersOf(incident);
   const sentence = clip(flatten(redact(evidence.sentence)), SENTENCE_CHARS_MAX);
+  const versus = numbers === null ? lowerFirst(sentence) : versusText(incident, numbers);
   // A kind of message is better told by what it says than by how often it came.
-  const told = numbers === null || incident.kind === "template";
-  const versus = told ? lowerFirst(sentence) : versusText(incident, numbers);
+  const what = incident.kind === "template" ? lowerFirst(sentence) : versus;
   const lead = action === "test" ? "TEST " : "";
   return {
     severity: severityWord(incident.severity),
@@ -104,7 +104,7 @@ export function factsOf(task: DeliveryTask): Facts {
     headline,
     lockLine: resolved
       ? `RESOLVED ${headline} – after ${openFor}${worstText(numbers)}`
-      : `${lead}${severityWord(incident.severity)} ${headline} – ${versus}`,
+      : `${lead}${severityWord(incident.severity)} ${headline} – ${what}`,
     sentence,
     versus,
     numbers,

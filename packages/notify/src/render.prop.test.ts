@@ -1,4 +1,4 @@
-import { type DeliveryTask, SEVERITIES } from "@tracer/core";
+import { type DeliveryTask, KINDS, SEVERITIES } from "@tracer/core";
 import { aDeliveryTask } from "@tracer/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -79,6 +79,7 @@ const tasks = fc
       exemplars: fc.array(hostile, { maxLength: 4 }),
     }),
     severity: fc.constantFrom(...SEVERITIES),
+    kind: fc.constantFrom(...KINDS),
     occurrences: fc.nat(),
     evidence: fc.record({
       unit: fc.constantFrom("share", "records_per_minute", "milliseconds", "number" as const),
@@ -109,9 +110,9 @@ const tasks = fc
     }),
     times: fc.constantFrom("2026-11-22T14:02:10Z", "not a time", ""),
   })
-  .map(({ action, text, severity, occurrences, evidence, times }) =>
+  .map(({ action, text, severity, kind, occurrences, evidence, times }) =>
     aDeliveryTask(action, {
-      incident: { ...text, severity, occurrences, openedAt: times, lastSeenAt: times },
+      incident: { ...text, severity, kind, occurrences, openedAt: times, lastSeenAt: times },
       evidence,
     }),
   );

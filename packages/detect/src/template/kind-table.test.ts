@@ -66,6 +66,16 @@ test("a name in a kind that is still new: one kind at once", () => {
   expect(take(table, `lease of ${word(2)} was lost`)).toBe(first);
 });
 
+test("a name in a new kind makes nothing of it that was known before", () => {
+  const table = new KindTable(2);
+  const old = take(table, "lease of apple was lost", 0);
+  const fresh = take(table, "lease of birch was lost", 1_000);
+  fresh.state = "open";
+  expect(take(table, "lease of cedar was lost", 2_000)).toBe(fresh);
+  expect(fresh).toMatchObject({ text: "lease of <*> was lost", firstMs: 1_000, lines: 1 });
+  expect(take(table, "lease of apple was lost", 3_000)).toBe(old);
+});
+
 test("so many kinds, and the next takes the place of the one unseen for longest; an open one stays", () => {
   const table = new KindTable(2);
   const kinds = Array.from({ length: KINDS_MAX }, (_, at) =>

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { hashOf, type LineMasker, WILD } from "./line-masker.ts";
 import type { MessageKind } from "./message-kind.ts";
 import { MinuteCounts } from "./minute-counts.ts";
@@ -62,7 +63,7 @@ export class KindTable {
     at: { readonly timestampMs: number; readonly count: number; readonly level: number },
   ): { kind: MessageKind; isNew: boolean; gone: MessageKind[] } {
     const siblings = this.#siblings(line);
-    if (siblings !== null) return { ...this.#generalise(line, siblings), isNew: false };
+    if (siblings !== null) return { ...this.#generalise(siblings), isNew: false };
     const gone: MessageKind[] = [];
     if (this.kinds.length >= KINDS_MAX) {
       const oldest = this.#longestUnseen();
@@ -89,14 +90,14 @@ export class KindTable {
     const bySpot = new Map<number, MessageKind[]>();
     for (const kind of this.kinds) {
       const spot = spotOf(kind, line);
-      if (spot < 0) continue;
+      const isKnown = kind.state === "known";
+      if (spot < 0 || (spot >= 64 && !isKnown)) continue;
       const found = bySpot.get(spot) ?? [];
       found.push(kind);
       bySpot.set(spot, found);
       // A new kind with a name in it is still one new kind.
-      const fresh = kind.state !== "known" && spot < 64;
-      const enough = fresh ? 1 : spot < 64 ? SIBLINGS_ONE : SIBLINGS_TWO;
-      if (fresh && found.length > 1) found.splice(0, found.length, kind);
+      const enough = !isKnown ? 1 : spot < 64 ? SIBLINGS_ONE : SIBLINGS_TWO;
+      if (!isKnown) found.splice(0, found.length, kind);
       if (found.length >= enough) {
         const places = spot < 64 ? [spot] : [(spot >> 6) - 1, spot & 63];
         return { kinds: found, places };
@@ -105,22 +106,23 @@ export class KindTable {
     return null;
   }
 
-  #generalise(
-    line: LineMasker,
-    { kinds, places }: { kinds: MessageKind[]; places: readonly number[] },
-  ): { kind: MessageKind; gone: MessageKind[] } {
-    const kept = kinds.find(({ state }) => state === "open" || state === "due") ?? kinds[0];
-    if (kept === undefined) throw new Error("no sibling");
+  #generalise({ kinds, places }: { kinds: MessageKind[]; places: readonly number[] }): {
+    kind: MessageKind;
+    gone: MessageKind[];
+  } {
+    const [kept] = kinds;
+    assert(kept !== undefined);
     const gone: MessageKind[] = [];
     this.#unlist(kept);
     for (const place of places) widen(kept, place);
     for (const kind of this.kinds.filter((each) => each !== kept && covers(kept, each))) {
       if (kind.state === "open" || kind.state === "due") continue;
+      // What is known stays known by itself, or a new kind would seem to have come for long.
+      if (kept.state !== "known" && kind.state === "known") continue;
       absorb(kept, kind);
       this.#drop(kind);
       gone.push(kind);
     }
-    if (line.length !== kept.tokens.length) throw new Error("no sibling of the line");
     return { kind: kept, gone };
   }
 
@@ -201,7 +203,6 @@ function absorb(kept: MessageKind, kind: MessageKind): void {
   kept.firstMs = Math.min(kept.firstMs, kind.firstMs);
   kept.lastMs = Math.max(kept.lastMs, kind.lastMs);
   kept.level = Math.max(kept.level, kind.level);
-  if (kind.state === "known" && kept.state === "waiting") kept.state = "known";
 }
 
 function newKind(

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { hashOf, type LineMasker, WILD } from "./line-masker.ts";
+import type { LineMasker } from "./line-masker.ts";
 import type { MessageKind } from "./message-kind.ts";
 import { MinuteCounts } from "./minute-counts.ts";
+import { hashOf, WILD } from "./token-hash.ts";
 
 /** Kinds held per service and group of levels. */
 export const KINDS_MAX = 100;

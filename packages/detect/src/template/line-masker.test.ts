@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { LINE_CHARS_MAX, LineMasker, TOKENS_MAX } from "./line-masker.ts";
+import { LineMasker, TOKENS_MAX } from "./line-masker.ts";
+import { LINE_CHARS_MAX } from "./message-extent.ts";
 
 function masked(message: string): string {
   const masker = new LineMasker();

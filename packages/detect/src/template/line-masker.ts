@@ -22,18 +22,11 @@ import {
   ZERO,
 } from "./characters.ts";
 import { digitsMask, MASK_TEXTS, Mask, partlyMasked, UNIT_CHARS_MAX, UNITS } from "./masks.ts";
+import { MESSAGE_CHARS_MAX, messageExtent } from "./message-extent.ts";
+import { hashOf, mix, OFFSET, VALUE, WILD } from "./token-hash.ts";
 
-/** Characters of a message that are looked at; what follows says little about what kind it is. */
-export const LINE_CHARS_MAX = 1_024;
-/** Characters in which the last line of a traceback is looked for. */
-const MESSAGE_CHARS_MAX = 4_096;
 /** Tokens of a message that make its kind. Fixed, so that a line cut at its bound is no other kind. */
 export const TOKENS_MAX = 24;
-
-/** Hash of a token that may be anything, and of a value that was masked. No literal token has them. */
-export const WILD = 0;
-const VALUE = 1;
-const OFFSET = 0x811c9dc5 | 0;
 
 /**
  * Turns a message into the tokens of its kind, in one walk over its characters: words stay, values are
@@ -65,7 +58,7 @@ export class LineMasker {
   /** Reads a line. What it made of the one before is gone. */
   read(message: string): void {
     const line = message.length > MESSAGE_CHARS_MAX ? message.slice(0, MESSAGE_CHARS_MAX) : message;
-    const [from, to] = extent(line);
+    const [from, to] = messageExtent(line);
     this.#line = line;
     this.#end = to;
     this.length = 0;
@@ -394,33 +387,4 @@ export class LineMasker {
     }
     return hash;
   }
-}
-
-/** Hash of the first `length` tokens. */
-export function hashOf(tokens: Int32Array, length: number): number {
-  let hash = OFFSET ^ length;
-  for (let at = 0; at < length; at += 1) hash = mix(hash, tokens[at] ?? 0);
-  return hash;
-}
-
-/** The characters that say what kind a message is: its first line; of a Python traceback, its last. */
-function extent(message: string): readonly [from: number, to: number] {
-  let from = 0;
-  while (from < message.length && isGap(message.charCodeAt(from))) from += 1;
-  const bound = Math.min(message.length, from + LINE_CHARS_MAX);
-  if (message.startsWith("Traceback (most recent call last)", from)) {
-    const whole = message.trimEnd();
-    const start = whole.lastIndexOf("\n") + 1;
-    return [start, Math.min(whole.length, start + LINE_CHARS_MAX)];
-  }
-  const lineEnd = message.indexOf("\n", from);
-  return [from, lineEnd < 0 || lineEnd > bound ? bound : lineEnd];
-}
-
-function isGap(code: number): boolean {
-  return code <= 32 && code !== ESCAPE;
-}
-
-function mix(hash: number, code: number): number {
-  return Math.imul(hash ^ code, 0x01000193) ^ (hash >>> 15);
 }

@@ -37,15 +37,15 @@ function volumeRatioOf(columns: SeriesColumns, slot: number): number {
   return weight * RATIO_PRIOR + (1 - weight) * columns.volumeDispersion.at(slot);
 }
 
-/** Learns a step's volume against what was expected of it. */
+/** Learns a step's volume against what was expected of it; `chance` is the deviation that is usual. */
 export function learnVolumeDispersion(
   columns: SeriesColumns,
   slot: number,
   records: number,
   expected: number,
+  chance: number,
 ): void {
-  const dispersion = volumeDispersionOf(columns, slot, expected);
-  const bound = OUTLIER_DEVIATIONS * Math.sqrt(dispersion * expected) + 3;
+  const bound = OUTLIER_DEVIATIONS * chance + 3;
   const deviation = Math.min(Math.abs(records - expected), bound);
   const alpha = Math.max(1 / EXCESS_MEMORY_STEPS, 1 / (columns.levelSteps.at(slot) + 1));
   const excess = columns.volumeExcess.at(slot);

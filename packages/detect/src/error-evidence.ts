@@ -1,5 +1,5 @@
 import { errorDispersionOf, learnErrorDispersion, resetErrorBlock } from "./dispersion.ts";
-import { beginsRun } from "./evidence-run.ts";
+import { beginsRun, notePeak } from "./evidence-run.ts";
 import type { StepCounts } from "./open-steps.ts";
 import { ERROR_TESTS, type SeriesColumns } from "./series-columns.ts";
 
@@ -104,6 +104,7 @@ export function scoreErrors(
     const after = Math.min(Math.max(0, before + Math.min(ratio, STEP_CAP)), BOUND);
     evidence.set(index, after);
     if (after === 0) continue;
+    notePeak(columns, slot, 0, after / ERROR_BAR);
     const top = columns.errorTop.at(index);
     const begins = after > before && beginsRun(before, top, ERROR_BAR);
     columns.errorTop.set(index, begins ? after : Math.max(top, after));

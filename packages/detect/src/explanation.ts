@@ -1,6 +1,7 @@
 import type { EvidenceUnit } from "@tracer/core";
 import { bucketOf, closedBucket, closedLatency } from "./buckets.ts";
 import { ERROR_BAR, errorIsWarm, strongestErrorTest, WARM_RECORDS } from "./error-evidence.ts";
+import { PEAK_SCALE } from "./evidence-run.ts";
 import {
   type Expectation,
   errorExpectation,
@@ -53,8 +54,6 @@ export interface Explanation extends Expectation {
 
 /** From this share of the bar on there is something to watch. */
 const WATCH_SHARE = 0.25;
-/** Of the bar, in a code of 8 bits. Evidence is bounded at 1.3 times it. */
-const PEAK_SCALE = 190;
 export const FLAGS = [Flag.errorOpen, Flag.surgeOpen, Flag.dropOpen, Flag.latencyOpen] as const;
 
 /** Evidence of each kind and part, in the order of SIGNAL_KEYS. */
@@ -68,17 +67,6 @@ function evidenceAt(columns: SeriesColumns, slot: number, index: number): number
 function barAt(index: number): number {
   if (index === 0) return ERROR_BAR;
   return index === 3 ? LATENCY_BAR : VOLUME_BAR;
-}
-
-/** Notes how near to its bar each kind came, after a step was scored. */
-export function notePeaks(columns: SeriesColumns, slot: number): void {
-  for (let index = 0; index < SIGNAL_KEYS.length; index += 1) {
-    const evidence = evidenceAt(columns, slot, index);
-    if (evidence === 0) continue;
-    const code = Math.min(Math.ceil((evidence / barAt(index)) * PEAK_SCALE), 255);
-    const at = slot * SIGNAL_KEYS.length + index;
-    if (code > columns.fillingPeaks.at(at)) columns.fillingPeaks.set(at, code);
-  }
 }
 
 /** The bucket is closed: its peaks are those that are shown now. */

@@ -1,4 +1,4 @@
-import { beginsRun } from "./evidence-run.ts";
+import { beginsRun, notePeak } from "./evidence-run.ts";
 import type { StepCounts } from "./open-steps.ts";
 import { LATENCY_TESTS, type SeriesColumns } from "./series-columns.ts";
 
@@ -99,6 +99,7 @@ export function scoreLatency(
     const after = Math.min(Math.max(0, before + Math.min(ratio, STEP_CAP)), BOUND);
     columns.latencyEvidence.set(index, after);
     if (after === 0) continue;
+    notePeak(columns, slot, 3, after / LATENCY_BAR);
     const top = columns.latencyTop.at(index);
     const begins = after > before && beginsRun(before, top, LATENCY_BAR);
     columns.latencyTop.set(index, begins ? after : Math.max(top, after));

@@ -1,4 +1,11 @@
-import { DAY_BLOCKS, DAY_HOURS, HOUR_MINUTES, type SeriesColumns } from "./series-columns.ts";
+import {
+  DAY_BLOCKS,
+  DAY_CLASSES,
+  DAY_HOURS,
+  HOUR_MINUTES,
+  type SeriesColumns,
+} from "./series-columns.ts";
+import { BLOCK_STEPS, HOUR_STEPS, MINUTE_STEPS, type StepTime } from "./step-time.ts";
 
 /**
  * What volume is usual at which time: a profile of the hours (one of weekdays, one of the weekend, in
@@ -6,15 +13,6 @@ import { DAY_BLOCKS, DAY_HOURS, HOUR_MINUTES, type SeriesColumns } from "./serie
  * Profiles are learned in absolute numbers, corrections as factors. All of it is kept in small codes of
  * the logarithm: an entry is looked up once a step and learned once a day, so coarse is good enough.
  */
-
-/** Steps of an hour, of a block, of a minute; and of a day. */
-const HOUR_STEPS = 360;
-const BLOCK_STEPS = 30;
-const MINUTE_STEPS = 6;
-const DAY_STEPS = 8_640;
-/** 1970-01-01 was a Thursday. */
-const DAYS_TO_MONDAY = 3;
-const SATURDAY = 5;
 
 /** An hour counts as known when this many of its steps were learned. */
 const HOUR_STEPS_MIN = 180;
@@ -48,6 +46,8 @@ const LEVEL_MIN = 0.02;
 const LEVEL_MAX = 50;
 /** A kind of day not seen yet: how much less or more it may be. */
 const UNSEEN_FACTOR = 4;
+/** On the first day, that much of what came before may be a lunch break. */
+const FIRST_DAY_FACTOR = 0.6;
 
 // 16 bits: exp of [-14, 26] in steps of 0.06 %. 8 bits: exp of [-2.5, 2.5] in steps of 2 %. 0 is unknown.
 const CODE_SCALE = 1_638;
@@ -55,59 +55,54 @@ const CODE_ZERO = 14;
 const FACTOR_SCALE = 50;
 const FACTOR_ONE = 128;
 
+// A step looks up a dozen codes: two short tables make each of them a multiplication.
+const HIGH = Float64Array.from({ length: 256 }, (_, high) =>
+  Math.exp((high * 256) / CODE_SCALE - CODE_ZERO),
+);
+const LOW = Float64Array.from({ length: 256 }, (_, low) => Math.exp(low / CODE_SCALE));
+const FACTORS = Float64Array.from({ length: 256 }, (_, code) => Math.exp(logFactor(code)));
+
 function encoded(value: number): number {
   const code = Math.round((Math.log(value) + CODE_ZERO) * CODE_SCALE);
   return Math.min(Math.max(code, 1), 65_535);
 }
 
 function decoded(code: number): number {
-  return Math.exp(code / CODE_SCALE - CODE_ZERO);
+  return (HIGH[code >>> 8] ?? 0) * (LOW[code & 255] ?? 0);
 }
 
-function encodedFactor(logFactor: number): number {
-  return Math.min(Math.max(Math.round(logFactor * FACTOR_SCALE) + FACTOR_ONE, 1), 255);
+function encodedFactor(log: number): number {
+  return Math.min(Math.max(Math.round(log * FACTOR_SCALE) + FACTOR_ONE, 1), 255);
 }
 
 function logFactor(code: number): number {
   return code === 0 ? 0 : (code - FACTOR_ONE) / FACTOR_SCALE;
 }
 
-function modulo(value: number, size: number): number {
-  return ((value % size) + size) % size;
+/** A correction as a code that can be compared: nothing known is a factor of 1. */
+function known(code: number): number {
+  return code === 0 ? FACTOR_ONE : code;
 }
 
-/** 0 on weekdays, 1 on Saturday and Sunday (UTC). */
-export function dayClassOf(step: number): number {
-  const weekday = modulo(Math.floor(step / DAY_STEPS) + DAYS_TO_MONDAY, 7);
-  return weekday >= SATURDAY ? 1 : 0;
-}
-
-/** Records a step by the profile of the hours, interpolated; -1 where it is not known yet. */
-function profileAt(columns: SeriesColumns, slot: number, step: number, dayClass: number): number {
-  const inDay = modulo(step, DAY_STEPS);
-  const position = inDay / HOUR_STEPS - 0.5;
-  const before = Math.floor(position);
-  const first = smoothedHour(columns, slot, dayClass, before);
-  const second = smoothedHour(columns, slot, dayClass, before + 1);
-  if (first < 0 || second < 0) return -1;
-  return first + (position - before) * (second - first);
-}
-
-function smoothedHour(
-  columns: SeriesColumns,
-  slot: number,
-  dayClass: number,
-  hour: number,
-): number {
-  const base = (slot * 2 + dayClass) * DAY_HOURS;
-  const code = columns.hourProfile.at(base + modulo(hour, DAY_HOURS));
-  if (code === 0) return -1;
-  const centre = decoded(code);
-  const left = columns.hourProfile.at(base + modulo(hour - 1, DAY_HOURS));
-  const right = columns.hourProfile.at(base + modulo(hour + 1, DAY_HOURS));
-  const one = left === 0 ? centre : decoded(left);
-  const other = right === 0 ? centre : decoded(right);
-  return 0.5 * centre + 0.25 * (one + other);
+/**
+ * Records a step by the profile of the hours; -1 where it is not known yet. Linear between the middles of
+ * the hours, each smoothed with its neighbours by 1:2:1.
+ */
+function profileAt(columns: SeriesColumns, slot: number, time: StepTime): number {
+  const base = (slot * DAY_CLASSES + time.dayClass) * DAY_HOURS;
+  const codes = columns.hourProfile;
+  const second = codes.at(base + time.hourBefore);
+  const third = codes.at(base + time.hourAfter);
+  if (second === 0 || third === 0) return -1;
+  const first = codes.at(base + time.hourFirst);
+  const fourth = codes.at(base + time.hourLast);
+  const two = decoded(second);
+  const three = decoded(third);
+  const one = first === 0 ? two : decoded(first);
+  const four = fourth === 0 ? three : decoded(fourth);
+  const left = 0.25 * one + 0.5 * two + 0.25 * three;
+  const right = 0.25 * two + 0.5 * three + 0.25 * four;
+  return left + time.share * (right - left);
 }
 
 /**
@@ -120,42 +115,43 @@ export function expectStep(
   step: number,
   level: number,
 ): void {
-  const dayClass = dayClassOf(step);
-  const base = profileAt(columns, slot, step, dayClass);
-  const minute = Math.floor(modulo(step, HOUR_STEPS) / MINUTE_STEPS);
-  const block = Math.floor(modulo(step, DAY_STEPS) / BLOCK_STEPS);
+  const time = columns.stepTime.at(step);
+  const { dayClass, minute, block } = time;
+  const base = profileAt(columns, slot, time);
   const minuteBase = slot * HOUR_MINUTES;
   const blockBase = slot * DAY_BLOCKS;
-  const m1 = logFactor(columns.minuteFactor.at(minuteBase + minute));
-  const m2 = logFactor(columns.minuteFactor.at(minuteBase + modulo(minute + 1, HOUR_MINUTES)));
-  const b1 = logFactor(columns.blockFactor.at(blockBase + block));
-  const b2 = logFactor(columns.blockFactor.at(blockBase + modulo(block + 1, DAY_BLOCKS)));
+  const m1 = known(columns.minuteFactor.at(minuteBase + minute));
+  const m2 = known(columns.minuteFactor.at(minuteBase + ((minute + 1) % HOUR_MINUTES)));
+  const b1 = known(columns.blockFactor.at(blockBase + block));
+  const b2 = known(columns.blockFactor.at(blockBase + ((block + 1) % DAY_BLOCKS)));
   let now = level;
   let spread = 1;
+  let lunch = 1;
   if (base >= 0) {
-    const ratio = columns.seasonLevel.at(slot * 2 + dayClass);
+    const ratio = columns.seasonLevel.at(slot * DAY_CLASSES + dayClass);
     now = base * (ratio > 0 ? ratio : 1);
   } else if (isOtherKnown(columns, slot, step)) {
     spread = UNSEEN_FACTOR; // The first weekend: nobody knows yet how different it is.
+  } else {
+    lunch = FIRST_DAY_FACTOR;
   }
-  const centre = now * Math.exp(m1 + b1);
-  const least = now * Math.exp(leastOf(m1, m2) + leastOf(b1, b2));
-  const most = now * Math.exp(mostOf(m1, m2) + mostOf(b1, b2));
+  const centre = now * factorOf(m1) * factorOf(b1);
+  const least = now * factorOf(leastOf(m1, m2)) * factorOf(leastOf(b1, b2));
+  const most = now * factorOf(mostOf(m1, m2)) * factorOf(mostOf(b1, b2));
   columns.expectedRecords.set(slot, centre);
-  columns.expectedLeast.set(slot, least / spread);
+  columns.expectedLeast.set(slot, (lunch * least) / spread);
   columns.expectedMost.set(slot, most * spread);
 }
 
 /** Records expected at a time; `level` while the profile is not known. */
 export function usualAt(columns: SeriesColumns, slot: number, step: number, level: number): number {
-  const dayClass = dayClassOf(step);
-  const base = profileAt(columns, slot, step, dayClass);
-  const ratio = columns.seasonLevel.at(slot * 2 + dayClass);
+  const time = columns.stepTime.at(step);
+  const { dayClass, minute, block } = time;
+  const base = profileAt(columns, slot, time);
+  const ratio = columns.seasonLevel.at(slot * DAY_CLASSES + dayClass);
   const now = base >= 0 ? base * (ratio > 0 ? ratio : 1) : level;
-  const minute = Math.floor(modulo(step, HOUR_STEPS) / MINUTE_STEPS);
-  const block = Math.floor(modulo(step, DAY_STEPS) / BLOCK_STEPS);
-  const ofMinute = logFactor(columns.minuteFactor.at(slot * HOUR_MINUTES + minute));
-  return now * Math.exp(ofMinute + logFactor(columns.blockFactor.at(slot * DAY_BLOCKS + block)));
+  const ofMinute = factorOf(columns.minuteFactor.at(slot * HOUR_MINUTES + minute));
+  return now * ofMinute * factorOf(columns.blockFactor.at(slot * DAY_BLOCKS + block));
 }
 
 /**
@@ -165,14 +161,19 @@ export function usualAt(columns: SeriesColumns, slot: number, step: number, leve
  */
 function mostOf(at: number, after: number): number {
   const most = after >= at + EXCUSE_MIN ? after : at;
-  return at <= -EXCUSE_MIN ? Math.max(most, 0) : most;
+  return at <= FACTOR_ONE - EXCUSE_MIN ? Math.max(most, FACTOR_ONE) : most;
 }
 
 function leastOf(at: number, after: number): number {
   const least = after <= at - EXCUSE_MIN ? after : at;
-  return at >= EXCUSE_MIN ? Math.min(least, 0) : least;
+  return at >= FACTOR_ONE + EXCUSE_MIN ? Math.min(least, FACTOR_ONE) : least;
 }
-const EXCUSE_MIN = 0.25;
+/** In steps of a code: 25 %. */
+const EXCUSE_MIN = 0.25 * FACTOR_SCALE;
+
+function factorOf(code: number): number {
+  return FACTORS[code] ?? 1;
+}
 
 function clamped(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most);
@@ -180,12 +181,25 @@ function clamped(value: number, least: number, most: number): number {
 
 /** True when the day of a step is of a kind whose profile is known. */
 export function isSeasonKnown(columns: SeriesColumns, slot: number, step: number): boolean {
-  return profileAt(columns, slot, step, dayClassOf(step)) >= 0;
+  const time = columns.stepTime.at(step);
+  return isProfileKnown(columns, slot, time, time.dayClass);
+}
+
+function isProfileKnown(
+  columns: SeriesColumns,
+  slot: number,
+  time: StepTime,
+  dayClass: number,
+): boolean {
+  const base = (slot * DAY_CLASSES + dayClass) * DAY_HOURS;
+  const codes = columns.hourProfile;
+  return codes.at(base + time.hourBefore) !== 0 && codes.at(base + time.hourAfter) !== 0;
 }
 
 /** True when days of the other kind are known: this is the first weekend, or the first week. */
 function isOtherKnown(columns: SeriesColumns, slot: number, step: number): boolean {
-  return profileAt(columns, slot, step, 1 - dayClassOf(step)) >= 0;
+  const time = columns.stepTime.at(step);
+  return isProfileKnown(columns, slot, time, 1 - time.dayClass);
 }
 
 /**
@@ -200,7 +214,7 @@ export function learnSeason(
   learned: number,
 ): void {
   if (isSeasonKnown(columns, slot, step)) {
-    const index = slot * 2 + dayClassOf(step);
+    const index = slot * DAY_CLASSES + columns.stepTime.at(step).dayClass;
     const ratio = columns.seasonLevel.at(index) || 1;
     const expected = columns.expectedRecords.at(slot);
     const factor = expected / ratio;
@@ -220,7 +234,7 @@ export function unlearnSeason(
   since: { readonly steps: number; readonly records: number; readonly expected: number },
 ): void {
   const { steps, records, expected } = since;
-  const index = slot * 2 + dayClassOf(step);
+  const index = slot * DAY_CLASSES + columns.stepTime.at(step).dayClass;
   const ratio = columns.seasonLevel.at(index);
   if (ratio === 0 || steps <= 0 || steps > UNLEARN_STEPS_MAX || expected <= 0) return;
   const gain = Math.min(LEVEL_GAIN, expected / steps / LEVEL_EVENTS);
@@ -247,19 +261,19 @@ export function closeSeason(
   columns.blockExpected.add(slot, expected);
   columns.blockSteps.set(slot, columns.blockSteps.at(slot) + 1);
   columns.minuteExpected.add(slot, expected);
-  if (modulo(step + 1, MINUTE_STEPS) === 0) {
+  if ((step + 1) % MINUTE_STEPS === 0) {
     if (columns.volumeOpenSteps.at(slot) === 0 && columns.bucketSteps.at(slot) === MINUTE_STEPS) {
       learnMinute(columns, slot, step, columns.bucketRecords.at(slot));
     }
     columns.minuteExpected.set(slot, 0);
   }
-  if (modulo(step + 1, BLOCK_STEPS) === 0) {
+  if ((step + 1) % BLOCK_STEPS === 0) {
     if (learns && columns.blockSteps.at(slot) === BLOCK_STEPS) learnBlock(columns, slot, step);
     columns.blockRecords.set(slot, 0);
     columns.blockExpected.set(slot, 0);
     columns.blockSteps.set(slot, 0);
   }
-  if (modulo(step + 1, HOUR_STEPS) === 0) closeHour(columns, slot, step);
+  if ((step + 1) % HOUR_STEPS === 0) closeHour(columns, slot, step);
 }
 
 function closeHour(columns: SeriesColumns, slot: number, step: number): void {
@@ -268,8 +282,8 @@ function closeHour(columns: SeriesColumns, slot: number, step: number): void {
   columns.hourSteps.set(slot, 0);
   columns.hourRecords.set(slot, 0);
   if (steps < HOUR_STEPS_MIN) return;
-  const hour = Math.floor(modulo(step, DAY_STEPS) / HOUR_STEPS);
-  const index = (slot * 2 + dayClassOf(step)) * DAY_HOURS + hour;
+  const { hour, dayClass } = columns.stepTime.at(step);
+  const index = (slot * DAY_CLASSES + dayClass) * DAY_HOURS + hour;
   const mean = Math.max(records / steps, PROFILE_MIN);
   const code = columns.hourProfile.at(index);
   const learned = columns.hoursLearned.at(slot);
@@ -289,7 +303,7 @@ function closeHour(columns: SeriesColumns, slot: number, step: number): void {
 function learnBlock(columns: SeriesColumns, slot: number, step: number): void {
   const records = columns.blockRecords.at(slot);
   const expected = columns.blockExpected.at(slot);
-  const block = Math.floor(modulo(step, DAY_STEPS) / BLOCK_STEPS);
+  const { block } = columns.stepTime.at(step);
   const index = slot * DAY_BLOCKS + block;
   const code = columns.blockFactor.at(index);
   const before = logFactor(code);
@@ -307,7 +321,7 @@ function learnBlock(columns: SeriesColumns, slot: number, step: number): void {
 /** Learns a whole minute of the hour. */
 function learnMinute(columns: SeriesColumns, slot: number, step: number, records: number): void {
   const expected = columns.minuteExpected.at(slot);
-  const minute = Math.floor(modulo(step, HOUR_STEPS) / MINUTE_STEPS);
+  const { minute } = columns.stepTime.at(step);
   const index = slot * HOUR_MINUTES + minute;
   const before = logFactor(columns.minuteFactor.at(index));
   const seen = shrunkChange(records, expected, MINUTE_EVENTS_HALF);
@@ -322,8 +336,8 @@ function shrunkChange(records: number, expected: number, eventsHalf: number): nu
 
 /** Takes a multiple of what is expected as normal from now on, on days of any kind. */
 export function acceptSeason(columns: SeriesColumns, slot: number, factor: number): void {
-  for (let dayClass = 0; dayClass < 2; dayClass += 1) {
-    const index = slot * 2 + dayClass;
+  for (let dayClass = 0; dayClass < DAY_CLASSES; dayClass += 1) {
+    const index = slot * DAY_CLASSES + dayClass;
     const ratio = columns.seasonLevel.at(index);
     if (ratio > 0) columns.seasonLevel.set(index, clamped(ratio * factor, LEVEL_MIN, LEVEL_MAX));
   }

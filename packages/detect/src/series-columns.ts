@@ -7,6 +7,7 @@ import {
   ShortColumn,
   SmallFloatColumn,
 } from "./columns.ts";
+import { StepTime } from "./step-time.ts";
 
 /** Closed 60-second buckets kept per series. */
 export const RING_BUCKETS = 60;
@@ -18,7 +19,7 @@ export const VOLUME_TESTS = 4;
 /** Alternatives tested for latency. */
 export const LATENCY_TESTS = 2;
 /** Kinds and parts that can be open on a series: see SIGNAL_KEYS. */
-const SIGNAL_KINDS = 4;
+export const SIGNAL_KINDS = 4;
 /** Hours of a weekday and of a day of the weekend, 5-minute blocks of a day, minutes of an hour. */
 export const DAY_CLASSES = 2;
 export const DAY_HOURS = 24;
@@ -56,6 +57,8 @@ const CAPACITY_FIRST = 64;
  */
 export class SeriesColumns {
   readonly all: Column[] = [];
+  /** The calendar of the step in hand. */
+  readonly stepTime = new StepTime();
   /** Slots below it may be in use. */
   length = 0;
   #capacity = 0;

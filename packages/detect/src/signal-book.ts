@@ -11,7 +11,7 @@ import {
 } from "./error-evidence.ts";
 import { continueErrorSignal, judgeErrorSeverity, openErrorSignal } from "./error-signal.ts";
 import { signalOf } from "./explain.ts";
-import { closePeaks, FLAGS, notePeaks } from "./explanation.ts";
+import { closePeaks, FLAGS } from "./explanation.ts";
 import { learnLatency, scoreLatency } from "./latency-evidence.ts";
 import {
   acceptNewLatency,
@@ -197,7 +197,6 @@ export class SignalBook {
       scoreErrors(columns, slot, step, counts);
       scoreVolume(columns, slot, step, counts.records, missing);
       scoreLatency(columns, slot, step, counts);
-      notePeaks(columns, slot);
       columns.recordsTotal.add(slot, counts.records);
       fillBucket(columns, slot, counts);
       this.#judgeErrors(slot, step, counts);

@@ -1,5 +1,5 @@
 import { learnVolumeDispersion, resetVolumeBlock, volumeDispersionOf } from "./dispersion.ts";
-import { beginsRun } from "./evidence-run.ts";
+import { beginsRun, notePeak } from "./evidence-run.ts";
 import { expectStep, isSeasonKnown, learnSeason, unlearnSeason, usualAt } from "./seasonal.ts";
 import { type SeriesColumns, VOLUME_TESTS } from "./series-columns.ts";
 
@@ -86,7 +86,10 @@ export function scoreVolume(
       ? Math.max(columns.expectedMost.at(slot) + margin, SURGE_EXPECTED_MIN)
       : Math.max(columns.expectedLeast.at(slot) - margin, 0);
     const ratio = volumeLogRatio(records, against, test) / dispersion;
-    accumulate(columns, slot * VOLUME_TESTS + test, step, ratio, records, expected);
+    const index = slot * VOLUME_TESTS + test;
+    if (ratio <= 0 && columns.volumeEvidence.at(index) === 0) continue; // Nothing to add, nothing to take back.
+    const after = accumulate(columns, index, step, ratio, records, expected);
+    if (after > 0) notePeak(columns, slot, surge ? 1 : 2, after / VOLUME_BAR);
   }
 }
 
@@ -123,11 +126,11 @@ function accumulate(
   ratio: number,
   records: number,
   expected: number,
-): void {
+): number {
   const before = columns.volumeEvidence.at(index);
   const after = Math.min(Math.max(0, before + Math.min(ratio, STEP_CAP)), BOUND);
   columns.volumeEvidence.set(index, after);
-  if (after === 0) return;
+  if (after === 0) return 0;
   const top = columns.volumeTop.at(index);
   const begins = after > before && beginsRun(before, top, VOLUME_BAR);
   columns.volumeTop.set(index, begins ? after : Math.max(top, after));
@@ -141,6 +144,7 @@ function accumulate(
   if (after >= VOLUME_BAR && before < VOLUME_BAR) {
     columns.volumeCrossed.set(index, step - columns.volumeOnset.at(index));
   }
+  return after;
 }
 
 /**
@@ -155,14 +159,14 @@ export function decidedVolumeTest(
   part: VolumePart,
 ): number {
   const hold = part === "surge" ? SURGE_HOLD_STEPS : DROP_HOLD_STEPS;
-  const careful = part === "surge" && !isSeasonKnown(columns, slot, step);
   const first = slot * VOLUME_TESTS + (part === "surge" ? 0 : SURGE_TESTS);
   let decided = -1;
   let heldSteps = -1;
   for (let index = first; index < first + SURGE_TESTS; index += 1) {
     if (columns.volumeEvidence.at(index) < VOLUME_BAR) continue;
     const held = step - volumeCrossedStep(columns, index);
-    if (careful && held < SURGE_HOLD_STEPS_UNKNOWN && !isCertainSurge(columns, index)) continue;
+    const careful = part === "surge" && held < SURGE_HOLD_STEPS_UNKNOWN;
+    if (careful && !isSeasonKnown(columns, slot, step) && !isCertainSurge(columns, index)) continue;
     if (held < hold - HOLD_TOLERANCE_STEPS) continue;
     heldSteps = Math.max(heldSteps, held);
     const later = columns.volumeOnset.at(index) >= columns.volumeOnset.at(decided);
@@ -205,10 +209,14 @@ export function learnVolume(
   step: number,
   records: number,
 ): void {
-  const learned = learnedRecords(columns, slot, records);
-  learnSeason(columns, slot, step, records, learned);
   const steps = columns.levelSteps.at(slot);
-  if (steps > 0) learnVolumeDispersion(columns, slot, records, volumeExpectedOf(columns, slot));
+  const expected = volumeExpectedOf(columns, slot);
+  const chance = Math.sqrt(volumeDispersionOf(columns, slot, expected) * expected);
+  const bound = LEARNED_RATIO_MAX * expected + LEARNED_DEVIATIONS_MAX * chance + 3;
+  // A batch must not raise the level so far that its end is a drop: what stands out teaches only so much.
+  const learned = steps < SURGE_STEPS_MIN ? records : Math.min(records, bound);
+  learnSeason(columns, slot, step, records, learned);
+  if (steps > 0) learnVolumeDispersion(columns, slot, records, expected, chance);
   columns.levelSteps.set(slot, steps + 1);
   const gain = Math.max(GAIN_MIN, 1 / (steps + 1));
   const level = columns.level.at(slot) + gain * (learned - columns.level.at(slot));
@@ -219,13 +227,6 @@ export function learnVolume(
   );
 }
 
-/** A batch must not raise the level so far that its end is a drop: what stands out teaches only so much. */
-function learnedRecords(columns: SeriesColumns, slot: number, records: number): number {
-  if (columns.levelSteps.at(slot) < SURGE_STEPS_MIN) return records;
-  const expected = volumeExpectedOf(columns, slot);
-  const deviation = Math.sqrt(volumeDispersionOf(columns, slot, expected) * expected);
-  return Math.min(records, LEARNED_RATIO_MAX * expected + LEARNED_DEVIATIONS_MAX * deviation + 3);
-}
 const LEARNED_RATIO_MAX = 1.5;
 const LEARNED_DEVIATIONS_MAX = 3;
 

@@ -8,6 +8,9 @@ export const NOON_MS = Date.UTC(2026, 0, 5, 12);
 export const SECOND = 1_000;
 export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
+export const DAY = 86_400_000;
+/** Midnight at the beginning of a Monday. */
+export const MONDAY_MS = Date.UTC(2026, 0, 5);
 
 /** Seeded uniform numbers in [0, 1). */
 export function seeded(seed: number): () => number {
@@ -22,13 +25,16 @@ export function seeded(seed: number): () => number {
 
 export function poisson(mean: number, random: () => number): number {
   if (mean > 30) {
-    const wide = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-    return Math.max(0, Math.round(mean + Math.sqrt(mean) * wide));
+    return Math.max(0, Math.round(mean + Math.sqrt(mean) * gaussian(random)));
   }
   const limit = Math.exp(-mean);
   let count = 0;
   for (let product = random(); product > limit; product *= random()) count += 1;
   return count;
+}
+
+export function gaussian(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
 export function binomial(trials: number, chance: number, random: () => number): number {
@@ -42,7 +48,14 @@ export interface Traffic {
   readonly perMinute: number;
   readonly errorShare?: number;
   readonly fatalShare?: number;
+  /** Typical (median) latency in ms; without it records name none. */
+  readonly latencyMs?: number;
+  /** Deviation of ln(latency) of a record; 0.5 spreads it over a factor of three. */
+  readonly latencySpread?: number;
 }
+
+/** Traffic at a time, of one service or of several. */
+export type TrafficAt = (atMs: number) => readonly Traffic[];
 
 /** A detector with a simulated clock and everything it has said so far. */
 export class Feed {
@@ -63,16 +76,22 @@ export class Feed {
   /** Records of `lengthMs` from `fromMs`, as chance has it, added to `deltas`. */
   fill(deltas: CountDeltas, fromMs: number, lengthMs: number, traffic: Traffic): void {
     const { slot = 0, perMinute, errorShare = 0, fatalShare = 0 } = traffic;
+    const { latencyMs = Number.NaN, latencySpread = 0.5 } = traffic;
+    // The mean of ln(latency) of `count` records: a record each would cost their number.
+    const latency = (count: number) =>
+      Number.isNaN(latencyMs)
+        ? latencyMs
+        : latencyMs * Math.exp((latencySpread / Math.sqrt(count)) * gaussian(this.random));
     const width = Math.min(STEP_MS, lengthMs);
     for (let atMs = fromMs; atMs < fromMs + lengthMs; atMs += width) {
       const records = poisson((perMinute * width) / MINUTE, this.random);
       const fatals = binomial(records, fatalShare, this.random);
       const errors = binomial(records - fatals, errorShare, this.random);
       const lastMs = atMs + width - 1;
-      if (fatals > 0) deltas.add(slot, lastMs, LevelIndex.fatal, Number.NaN, fatals);
-      if (errors > 0) deltas.add(slot, lastMs, LevelIndex.error, Number.NaN, errors);
+      if (fatals > 0) deltas.add(slot, lastMs, LevelIndex.fatal, latency(fatals), fatals);
+      if (errors > 0) deltas.add(slot, lastMs, LevelIndex.error, latency(errors), errors);
       const rest = records - fatals - errors;
-      if (rest > 0) deltas.add(slot, lastMs, LevelIndex.info, Number.NaN, rest);
+      if (rest > 0) deltas.add(slot, lastMs, LevelIndex.info, latency(rest), rest);
     }
   }
 
@@ -101,10 +120,15 @@ export class Feed {
 
   /** As a backtest does: a batch for every step, and event time for everybody. */
   replay(fromMs: number, lengthMs: number, ...services: Traffic[]): void {
+    this.follow(fromMs, lengthMs, () => services);
+  }
+
+  /** As `replay`, of traffic that changes with the time. */
+  follow(fromMs: number, lengthMs: number, trafficAt: TrafficAt): void {
     const deltas = new CountDeltas();
     for (let atMs = fromMs; atMs < fromMs + lengthMs; atMs += STEP_MS) {
       deltas.clear();
-      for (const traffic of services) this.fill(deltas, atMs, STEP_MS, traffic);
+      for (const traffic of trafficAt(atMs)) this.fill(deltas, atMs, STEP_MS, traffic);
       this.post(deltas, atMs + STEP_MS - 1);
       this.detector.tickTo(atMs + STEP_MS - 1);
       this.#take();

@@ -40,8 +40,10 @@ const MINUTE_RISE_MAX = 1;
 const MINUTE_EVENTS_HALF = 10;
 
 /** The level of now: 1.4 hours, or longer where few records come. */
-const LEVEL_GAIN = 1 / 504;
-const LEVEL_EVENTS = 60;
+const LEVEL_GAIN_MAX = 1 / 240;
+const LEVEL_GAIN_MIN = 1 / 504;
+const LEVEL_EVENTS = 2_000;
+const LEVEL_EVENTS_LEAST = 60;
 const LEVEL_MIN = 0.02;
 const LEVEL_MAX = 50;
 /** A kind of day not seen yet: how much less or more it may be. */
@@ -196,6 +198,12 @@ function isProfileKnown(
   return codes.at(base + time.hourBefore) !== 0 && codes.at(base + time.hourAfter) !== 0;
 }
 
+/** Where few records come the level is chance for longer; and at times of next to nothing, nothing is learned of it. */
+function levelGain(expected: number): number {
+  const gain = clamped(expected / LEVEL_EVENTS, LEVEL_GAIN_MIN, LEVEL_GAIN_MAX);
+  return Math.min(gain, expected / LEVEL_EVENTS_LEAST);
+}
+
 /** True when days of the other kind are known: this is the first weekend, or the first week. */
 function isOtherKnown(columns: SeriesColumns, slot: number, step: number): boolean {
   const time = columns.stepTime.at(step);
@@ -218,7 +226,7 @@ export function learnSeason(
     const ratio = columns.seasonLevel.at(index) || 1;
     const expected = columns.expectedRecords.at(slot);
     const factor = expected / ratio;
-    const gain = Math.min(LEVEL_GAIN, expected / LEVEL_EVENTS) / Math.max(factor, PROFILE_MIN);
+    const gain = levelGain(expected) / Math.max(factor, PROFILE_MIN);
     const next = ratio + gain * (learned - expected);
     columns.seasonLevel.set(index, clamped(next, LEVEL_MIN, LEVEL_MAX));
   }
@@ -237,7 +245,7 @@ export function unlearnSeason(
   const index = slot * DAY_CLASSES + columns.stepTime.at(step).dayClass;
   const ratio = columns.seasonLevel.at(index);
   if (ratio === 0 || steps <= 0 || steps > UNLEARN_STEPS_MAX || expected <= 0) return;
-  const gain = Math.min(LEVEL_GAIN, expected / steps / LEVEL_EVENTS);
+  const gain = levelGain(expected / steps);
   const kept = (1 - gain) ** steps;
   const before = (ratio - (1 - kept) * ratio * (records / expected)) / kept;
   columns.seasonLevel.set(index, clamped(before, LEVEL_MIN, LEVEL_MAX));
@@ -334,11 +342,14 @@ function shrunkChange(records: number, expected: number, eventsHalf: number): nu
   return Math.log((records + eventsHalf) / (expected + eventsHalf));
 }
 
-/** Takes a multiple of what is expected as normal from now on, on days of any kind. */
-export function acceptSeason(columns: SeriesColumns, slot: number, factor: number): void {
-  for (let dayClass = 0; dayClass < DAY_CLASSES; dayClass += 1) {
-    const index = slot * DAY_CLASSES + dayClass;
-    const ratio = columns.seasonLevel.at(index);
-    if (ratio > 0) columns.seasonLevel.set(index, clamped(ratio * factor, LEVEL_MIN, LEVEL_MAX));
-  }
+/** Takes a multiple of what is expected as normal from now on, on days of this kind: a holiday says nothing of weekends. */
+export function acceptSeason(
+  columns: SeriesColumns,
+  slot: number,
+  step: number,
+  factor: number,
+): void {
+  const index = slot * DAY_CLASSES + columns.stepTime.at(step).dayClass;
+  const ratio = columns.seasonLevel.at(index) || 1;
+  columns.seasonLevel.set(index, clamped(ratio * factor, LEVEL_MIN, LEVEL_MAX));
 }

@@ -212,9 +212,8 @@ export function learnVolume(
   const steps = columns.levelSteps.at(slot);
   const expected = volumeExpectedOf(columns, slot);
   const chance = Math.sqrt(volumeDispersionOf(columns, slot, expected) * expected);
-  const bound = LEARNED_RATIO_MAX * expected + LEARNED_DEVIATIONS_MAX * chance + 3;
-  // A batch must not raise the level so far that its end is a drop: what stands out teaches only so much.
-  const learned = steps < SURGE_STEPS_MIN ? records : Math.min(records, bound);
+  const learned =
+    steps < SURGE_STEPS_MIN ? records : Math.min(records, learnedMax(expected, chance));
   learnSeason(columns, slot, step, records, learned);
   if (steps > 0) learnVolumeDispersion(columns, slot, records, expected, chance);
   columns.levelSteps.set(slot, steps + 1);
@@ -227,6 +226,10 @@ export function learnVolume(
   );
 }
 
+/** A batch must not raise the level so far that its end is a drop: what stands out teaches only so much. */
+function learnedMax(expected: number, chance: number): number {
+  return LEARNED_RATIO_MAX * expected + LEARNED_DEVIATIONS_MAX * chance + 3;
+}
 const LEARNED_RATIO_MAX = 1.5;
 const LEARNED_DEVIATIONS_MAX = 3;
 
@@ -240,8 +243,11 @@ export function unlearnVolume(
   step: number,
   since: { readonly steps: number; readonly records: number; readonly expected: number },
 ): void {
-  const { steps, records } = since;
-  unlearnSeason(columns, slot, step, since);
+  const { steps, expected } = since;
+  const perStep = expected / Math.max(1, steps);
+  const chance = Math.sqrt(volumeDispersionOf(columns, slot, perStep) * perStep);
+  const records = Math.min(since.records, steps * learnedMax(perStep, chance));
+  unlearnSeason(columns, slot, step, { steps, records, expected });
   const learned = columns.levelSteps.at(slot);
   if (steps > 0 && steps <= UNLEARN_STEPS_MAX && steps <= learned / 2) {
     const kept =

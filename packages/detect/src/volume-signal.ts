@@ -121,7 +121,7 @@ export function acceptNewNormal(columns: SeriesColumns, slot: number, step: numb
   const level = buckets === 0 ? columns.level.at(slot) : records / (buckets * BUCKET_STEPS);
   columns.volumeOpenSteps.set(slot, 0);
   const expected = volumeExpectedOf(columns, slot);
-  if (level > 0 && expected > 0) acceptSeason(columns, slot, level / expected);
+  if (level > 0 && expected > 0) acceptSeason(columns, slot, step, level / expected);
   if (level === 0) restartVolume(columns, slot, step);
   else acceptVolume(columns, slot, level);
 }

@@ -86,10 +86,13 @@ export function continueLatencySignal(
   extendSignal(signal, step, counts, 0);
   const { latencyCount: count, latencyLogSum: sum } = counts;
   if (count > 0) signal.latencyStep = step;
-  if (step - signal.latencyStep >= QUIET_STEPS_MAX) return "no_records";
-  if (step - signal.decidedStep >= ACCEPT_STEPS) return "accepted";
+  if (step - signal.latencyStep >= QUIET_STEPS_MAX) {
+    clearLatencyEvidence(columns, slot);
+    return "no_records";
+  }
   signal.evidence = columns.latencyEvidence.at(strongestLatencyTest(columns, slot));
-  if (count === 0) return null;
+  if (count === 0) return null; // What is not seen any more is no new normal.
+  if (step - signal.decidedStep >= ACCEPT_STEPS) return "accepted";
   const expected = latencyExpectedOf(columns, slot);
   const seen = signal.latencyCount > 0 ? signal.latencyLogSum / signal.latencyCount - expected : 0;
   const shift = Math.min(Math.max(RETURN_SHARE * seen, SHIFT_MIN), SHIFT_MAX);
@@ -103,6 +106,8 @@ export function continueLatencySignal(
 /** Takes the last hour as the new normal. */
 export function acceptNewLatency(columns: SeriesColumns, slot: number, step: number): void {
   const values = recentLatencies(columns, slot, bucketOf(step), 0);
+  const open = columns.bucketLatencies.at(slot);
+  if (values.length === 0 && open > 0) values.push(columns.bucketLatencySum.at(slot) / open);
   if (values.length === 0) return clearLatencyEvidence(columns, slot);
   acceptLatency(columns, slot, values.reduce((sum, value) => sum + value, 0) / values.length);
 }

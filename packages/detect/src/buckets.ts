@@ -196,6 +196,44 @@ export function recentLatencies(
   return known;
 }
 
+export interface ClosedBucket extends RingBucket {
+  /** Mean ln(latency), null where there is none. */
+  readonly logLatency: number | null;
+}
+
+/** The newest `count` closed buckets before the one that is being filled, those of which anything is known. */
+export function closedBuckets(
+  columns: SeriesColumns,
+  slot: number,
+  openBucket: number,
+  count: number,
+): ClosedBucket[] {
+  const known: ClosedBucket[] = [];
+  for (let back = 1; back <= Math.min(count, RING_BUCKETS); back += 1) {
+    const bucket = closedBucket(columns, slot, openBucket, back);
+    if (bucket === null) continue;
+    known.push({ ...bucket, logLatency: closedLatency(columns, slot, openBucket, back) });
+  }
+  return known;
+}
+
+/** Keeps the newest `count` closed buckets and forgets all before them, also in the weighted means. */
+export function forgetBuckets(
+  columns: SeriesColumns,
+  slot: number,
+  openBucket: number,
+  count: number,
+): void {
+  const known = closedBuckets(columns, slot, openBucket, count).reverse();
+  columns.ringLength.set(slot, Math.min(columns.ringLength.at(slot), Math.max(0, count)));
+  columns.ewmaRecordsLearned.set(slot, 0);
+  columns.ewmaShareLearned.set(slot, 0);
+  for (const { records, errors } of known) {
+    learnEwmaRecords(columns, slot, records);
+    if (records > 0) learnEwmaShare(columns, slot, errors / records);
+  }
+}
+
 /** α of the exponentially weighted mean when it learns its `learned`th value: 1/n while it warms up. */
 export function ewmaGain(learned: number): number {
   return Math.max(EWMA_ALPHA, 1 / learned);

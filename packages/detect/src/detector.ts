@@ -184,6 +184,16 @@ export class Detector {
   /**
    * Services that have been silent for IDLE_SECONDS, or for an hour with fewer than 60 records in all, and
    * have nothing open: release their slots. Looks at a bounded number of slots per call and goes on
+  /**
+   * Takes what an open signal has seen since its onset (at most the last hour) as the new normal, because a
+   * person says so; the signal ends with reason `accepted`. False: no such signal is open, nothing changes.
+   */
+  accept(slot: number, kind: Signal["kind"], part: string): boolean {
+    if (!this.has(slot) || !this.#book.accept(slot, kind, part)) return false;
+    this.#book.sortPending();
+    return true;
+  }
+
    * where it stopped.
    */
   idleSlots(receiptMs: number): number[] {

@@ -189,6 +189,25 @@ export function unlearnErrors(
 export function decayErrors(columns: SeriesColumns, slot: number, steps: number): void {
   const factor = Math.exp(-steps / MEMORY_STEPS);
   columns.errorSum.set(slot, columns.errorSum.at(slot) * factor);
+/**
+ * Takes a share of errors as normal. It weighs as much as what was known before, and no more than it was
+ * seen; what was believed before the first record must not make it look smaller than it is.
+ */
+export function acceptErrors(
+  columns: SeriesColumns,
+  slot: number,
+  seen: Pick<StepCounts, "records" | "errors">,
+): void {
+  const before = Math.max(columns.recordSum.at(slot), WARM_RECORDS);
+  const records = Math.min(seen.records, before);
+  const share = seen.records > 0 ? seen.errors / seen.records : 0;
+  const errors = share * (records + PRIOR_RECORDS) - PRIOR_ERRORS;
+  columns.recordSum.set(slot, records);
+  columns.errorSum.set(slot, Math.min(Math.max(errors, 0), records));
+  resetErrorBlock(columns, slot);
+  clearErrorEvidence(columns, slot);
+}
+
   columns.recordSum.set(slot, columns.recordSum.at(slot) * factor);
   resetErrorBlock(columns, slot);
   clearErrorEvidence(columns, slot);

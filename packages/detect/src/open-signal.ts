@@ -28,8 +28,8 @@ export type SignalPart = "" | "surge" | "drop";
 /** Why a signal opened or ended. */
 export type Reason =
   | Rule // What decided, at the start; and at the end, that the same is satisfied.
-  | "accepted" // Volume only: this is the new normal.
-  | "no_records" // Errors only: nothing came any more for hours.
+  | "accepted" // This is the new normal: by itself after hours (not errors), or by hand.
+  | "no_records" // Errors and latency: nothing came any more for hours.
   | "arrivals"; // Pipeline only.
 
 /** What is kept of a signal while it is open. One small object: few are open at a time. */

@@ -73,6 +73,10 @@ export function acceptedSentence(sentence: string): string {
   return `${sentence}. After 6 hours this is taken as the new normal`;
 }
 
+export function acceptedByHandSentence(sentence: string): string {
+  return `${sentence}. Accepted by hand as the new normal`;
+}
+
 export function silentErrorSentence(sentence: string): string {
   return `${sentence}. No records for 6 hours since`;
 }

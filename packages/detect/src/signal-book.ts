@@ -1,4 +1,5 @@
 import { KINDS, type Signal, STEP_MS } from "@tracer/core";
+import { acceptSeen } from "./accept.ts";
 import { baselineOf } from "./baseline.ts";
 import { BUCKET_STEPS, bucketOf, closeBucket, fillBucket, missBuckets } from "./buckets.ts";
 import {
@@ -33,7 +34,12 @@ import { noCounts, type StepCounts } from "./open-steps.ts";
 import type { Rule } from "./options.ts";
 import { ruleBar, ruleScores } from "./rules.ts";
 import { closeSeason } from "./seasonal.ts";
-import { acceptedSentence, silentErrorSentence, silentLatencySentence } from "./sentence.ts";
+import {
+  acceptedByHandSentence,
+  acceptedSentence,
+  silentErrorSentence,
+  silentLatencySentence,
+} from "./sentence.ts";
 import { Flag, type SeriesColumns } from "./series-columns.ts";
 import {
   clearDropEvidence,
@@ -172,6 +178,17 @@ export class SignalBook {
   }
 
   /** Drops what is open on a slot and says nothing: nobody knows how it went on. */
+  /** Ends an open signal and takes what it saw as normal, because a person says so. False: it is not open. */
+  accept(slot: number, kind: Signal["kind"], part: string): boolean {
+    const index = SIGNAL_KEYS.findIndex((key) => key.kind === kind && key.part === part);
+    const flag = FLAGS[index];
+    const open = this.#open.get(slot * KEYS_COUNT + index);
+    if (flag === undefined || open === undefined) return false;
+    this.#end(open, index, flag, "accepted", acceptedByHandSentence);
+    acceptSeen(this.#columns, open, this.#bucketRules.length > 0);
+    return true;
+  }
+
   forget(slot: number): void {
     for (let index = 0; index < KEYS_COUNT; index += 1) {
       this.#open.delete(slot * KEYS_COUNT + index);
@@ -357,12 +374,20 @@ export class SignalBook {
     this.#pending.push({ state: "changed", reason: open.rule, signal });
   }
 
-  #end(open: OpenSignal, index: number, flag: number, reason: Reason): void {
+  #end(
+    open: OpenSignal,
+    index: number,
+    flag: number,
+    reason: Reason,
+    toldAs = endSentenceOf(open.kind, reason),
+  ): void {
     const signal = signalOf(this.#columns, open, open.lastStep);
     this.#columns.lower(open.slot, flag);
     this.#open.delete(open.slot * KEYS_COUNT + index);
     this.#shown.delete(open.slot * KEYS_COUNT + index);
-    this.#pending.push({ state: "resolved", reason, signal: withReason(signal, reason) });
+    const sentence = toldAs(signal.evidence.sentence);
+    const told = { ...signal, evidence: { ...signal.evidence, sentence } };
+    this.#pending.push({ state: "resolved", reason, signal: told });
   }
 
   // Sightings are asked for every second and change every ten.
@@ -376,12 +401,11 @@ export class SignalBook {
   }
 }
 
-function withReason(signal: Signal, reason: Reason): Signal {
-  if (reason !== "accepted" && reason !== "no_records") return signal;
-  const { sentence } = signal.evidence;
-  const silent = signal.kind === "latency" ? silentLatencySentence : silentErrorSentence;
-  const said = reason === "accepted" ? acceptedSentence(sentence) : silent(sentence);
-  return { ...signal, evidence: { ...signal.evidence, sentence: said } };
+/** What the sentence of a signal becomes when it ends. */
+function endSentenceOf(kind: OpenSignal["kind"], reason: Reason): (sentence: string) => string {
+  if (reason === "accepted") return acceptedSentence;
+  if (reason !== "no_records") return (sentence) => sentence;
+  return kind === "latency" ? silentLatencySentence : silentErrorSentence;
 }
 
 function byDecision(left: Transition, right: Transition): number {

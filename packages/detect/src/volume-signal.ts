@@ -119,6 +119,16 @@ export function acceptNewNormal(columns: SeriesColumns, slot: number, step: numb
     buckets += 1;
   }
   const level = buckets === 0 ? columns.level.at(slot) : records / (buckets * BUCKET_STEPS);
+  acceptLevel(columns, slot, step, level);
+}
+
+/** Takes so many records a step as the new normal. */
+export function acceptLevel(
+  columns: SeriesColumns,
+  slot: number,
+  step: number,
+  level: number,
+): void {
   columns.volumeOpenSteps.set(slot, 0);
   const expected = volumeExpectedOf(columns, slot);
   if (level > 0 && expected > 0) acceptSeason(columns, slot, step, level / expected);

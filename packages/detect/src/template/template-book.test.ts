@@ -266,6 +266,25 @@ describe("the end", () => {
     expect(transitions[1]?.signal.evidence.sentence).toMatch(/After 6 hours it counts as known$/u);
   });
 
+  test("accepted by hand: at once, and the kind is known", () => {
+    const world = known();
+    world.say("disk quota exceeded", LevelIndex.error);
+    world.settle(world.nowMs + STEP_MS);
+    const part = world.taken()[0]?.signal.part ?? "";
+    expect(world.book.accept(0, "another")).toBe(false);
+    expect(world.book.accept(1, part)).toBe(false);
+    expect(world.book.accept(0, part)).toBe(true);
+    expect(world.book.accept(0, part)).toBe(false);
+    const [ended, ...others] = world.book.takeTransitions();
+    expect(others).toEqual([]);
+    expect(ended).toMatchObject({ state: "resolved", reason: "accepted" });
+    expect(ended?.signal.evidence.sentence).toMatch(/Accepted by hand: known from now on$/);
+    expect(world.book.openSignals()).toEqual([]);
+    for (let line = 0; line < 20; line += 1) world.say("disk quota exceeded", LevelIndex.error);
+    world.advance(HOUR_MS);
+    expect(world.taken()).toEqual([]);
+  });
+
   test("a service that is given back: at once, and everything of it is forgotten", () => {
     const world = known();
     world.say("disk quota exceeded", LevelIndex.error);
@@ -296,8 +315,14 @@ describe("a flood of new kinds", () => {
         .map(({ evidence }) => evidence.sentence)
         .at(-1),
     ).toMatch(/^4 more new kinds of messages within/u);
+    expect(world.book.accept(0, "more")).toBe(true);
+    expect(world.book.openSignals()).toHaveLength(SIGNALS_PER_HOUR_MAX);
     world.advance(HOUR_MS);
-    expect(world.taken().every(({ state }) => state === "resolved")).toBe(true);
+    const ended = world.taken();
+    expect(ended.map(({ state }) => state)).toEqual(
+      Array.from({ length: SIGNALS_PER_HOUR_MAX + 1 }, () => "resolved"),
+    );
+    expect(ended.filter(({ reason }) => reason === "accepted")).toHaveLength(1);
     expect(world.book.openSignals()).toEqual([]);
     world.say("disk quota exceeded", LevelIndex.fatal);
     world.advance(MINUTE_MS);

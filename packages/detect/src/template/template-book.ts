@@ -8,6 +8,7 @@ import {
   TEMPLATES_MAX,
   type TemplateCount,
 } from "@tracer/core";
+import type { Reason } from "../open-signal.ts";
 import type { Transition } from "../signal-book.ts";
 import type { KindTable } from "./kind-table.ts";
 import { LineMasker } from "./line-masker.ts";
@@ -187,6 +188,28 @@ export class TemplateBook {
     return service.isFreeText(service.lastMs) ? "free_text" : "ok";
   }
 
+  /** Ends an open signal because a person says that it is known. False: no such signal is open. */
+  accept(slot: number, part: string): boolean {
+    const service = this.#services.get(slot);
+    if (service === undefined) return false;
+    if (part === MORE_PART && service.more !== null) {
+      this.#push(
+        "resolved",
+        moreSignal(service.more, slot, service.firstMs, "by_hand"),
+        "accepted",
+      );
+      service.more = null;
+      return true;
+    }
+    for (const kind of service.active) {
+      if (kind.state !== "open" || kind.part !== part) continue;
+      this.#end(slot, service, kind, "by_hand");
+      service.active.delete(kind);
+      return true;
+    }
+    return false;
+  }
+
   /** Forgets a service; its open signals end. */
   release(slot: number): void {
     this.#sampler.release(slot);
@@ -325,12 +348,13 @@ export class TemplateBook {
   }
 
   #end(slot: number, service: ServiceTemplates, kind: MessageKind, end: TemplateEnd): void {
-    this.#push("resolved", kindSignal(kind, slot, service.firstMs, end));
+    const reason = end === "accepted" || end === "by_hand" ? "accepted" : "evidence";
+    this.#push("resolved", kindSignal(kind, slot, service.firstMs, end), reason);
     kind.state = "known";
   }
 
-  #push(state: "opened" | "resolved", signal: Signal): void {
-    this.#pending.push({ state, reason: "evidence", signal });
+  #push(state: "opened" | "resolved", signal: Signal, reason: Reason = "evidence"): void {
+    this.#pending.push({ state, reason, signal });
   }
 }
 

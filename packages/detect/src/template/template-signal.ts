@@ -25,7 +25,7 @@ export interface MoreKinds {
   level: number;
 }
 
-export type TemplateEnd = "quiet" | "accepted" | "released" | null;
+export type TemplateEnd = "quiet" | "accepted" | "by_hand" | "released" | null;
 
 /** A new kind as a signal. `firstMs`: since when the service is known. */
 export function kindSignal(
@@ -131,5 +131,6 @@ function timesOf(kind: MessageKind, onsetMs: number): string {
 
 function endText(end: TemplateEnd): string {
   if (end === "quiet") return ". Not seen any more for 30 min";
+  if (end === "by_hand") return ". Accepted by hand: known from now on";
   return end === "accepted" ? ". After 6 hours it counts as known" : "";
 }

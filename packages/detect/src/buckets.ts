@@ -31,7 +31,7 @@ function recordsCode(columns: SeriesColumns, slot: number, records: number): num
   return Math.min(Math.round(records / 2 ** shift), RECORDS_CODE_MAX);
 }
 
-// Errors in the ring: 11 bits and an exponent of 5. Exact up to 2,047, and within 0.03 % beyond.
+// Errors in the ring: 11 bits and an exponent of 5. Exact up to 2,047, and within 0.05 % beyond.
 const MANTISSA_BITS = 11;
 const MANTISSA_MAX = 2 ** MANTISSA_BITS - 1;
 const EXPONENT_MAX = 30;
@@ -78,7 +78,8 @@ export function closedBucket(
   const code = columns.ringRecords.at(index);
   if (code === BUCKET_MISSING) return null;
   const records = code * 2 ** columns.ringShift.at(slot);
-  return { records, errors: codedCount(columns.ringErrors.at(index)) };
+  // Both are rounded, each on its own: no more errors than records.
+  return { records, errors: Math.min(codedCount(columns.ringErrors.at(index)), records) };
 }
 
 /** Adds a closed step to the bucket being filled. A missing step leaves it short. */

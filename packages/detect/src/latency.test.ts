@@ -143,11 +143,13 @@ describe("what is no rise", () => {
     },
   );
 
-  test("one slow minute (a deploy) in an hour of work: no signal, and nothing is learned of it", () => {
+  test("twenty slow seconds in every hour (a restart): no signal", () => {
     const feed = new Feed({ seed: 11 });
     feed.follow(MONDAY_MS, 8 * HOUR, (atMs) => {
-      const slow = atMs > SHIFT_AT_MS && atMs % HOUR < 20 * 1_000;
-      return services(20, slow ? USUAL_MS * 1.6 : USUAL_MS);
+      const slow = atMs >= SHIFT_AT_MS && atMs % HOUR < 2 * STEP_MS;
+      return [5, 20, 100, 600].map((perMinute, slot) => {
+        return { slot, perMinute, latencyMs: slow ? USUAL_MS * 2 : USUAL_MS };
+      });
     });
     expect(feed.said("opened")).toEqual([]);
   });

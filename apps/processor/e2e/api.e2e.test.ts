@@ -2,7 +2,7 @@ import { sight } from "@tracer/store";
 import { aSighting, createTestDatabase, SIGHT_OPTIONS, type TestDatabase } from "@tracer/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTracerProcess, type TracerProcess } from "./tracer-process.ts";
-import { until } from "./traffic.ts";
+import { postLogs, seeded, traffic, until } from "./traffic.ts";
 
 // Goal: the JSON API from outside. Method: incidents are written straight into the database that a real
 // process serves and delivers from.
@@ -11,7 +11,10 @@ let database: TestDatabase;
 let tracer: TracerProcess;
 beforeAll(async () => {
   database = await createTestDatabase();
-  tracer = await startTracerProcess({ DATABASE_URL: database.connectionString });
+  tracer = await startTracerProcess({
+    DATABASE_URL: database.connectionString,
+    CLEAR_SECONDS: "1",
+  });
 });
 afterAll(async () => {
   await tracer[Symbol.asyncDispose]();
@@ -22,14 +25,25 @@ interface Shown {
   readonly id: string;
   readonly state: string;
   readonly service: string;
+  readonly accepted?: boolean;
+  readonly closeReason: string | null;
+  readonly evidence: { readonly sentence: string };
   readonly deliveries: readonly { action: string; channel: string; state: string }[];
 }
 
 async function ask<Answer>(
   path: string,
   method = "GET",
+  sent?: unknown,
 ): Promise<{ status: number; json: Answer }> {
-  const response = await fetch(`${tracer.url}${path}`, { method });
+  const withBody = {
+    body: JSON.stringify(sent),
+    headers: { "content-type": "application/json" },
+  };
+  const response = await fetch(`${tracer.url}${path}`, {
+    method,
+    ...(sent === undefined ? {} : withBody),
+  });
   return { status: response.status, json: JSON.parse(await response.text()) };
 }
 
@@ -61,6 +75,10 @@ test("incidents with their deliveries: listed page by page, shown, acknowledged,
     id,
     state: "open",
   });
+  const unseen = await ask<Shown>(`/api/v1/incidents/${id}/ack`, "POST", { accept: true });
+  expect(unseen.json).toMatchObject({ id, state: "open", accepted: false }); // Not by this process.
+  const wrong = await ask<Shown>(`/api/v1/incidents/${id}/ack`, "POST", { accept: "yes" });
+  expect([wrong.status, wrong.json]).toMatchObject([400, { code: "INPUT_INVALID" }]);
   const resolved = await ask<Shown>(`/api/v1/incidents/${id}/resolve`, "POST");
   expect(resolved.json).toMatchObject({ id, state: "resolved", closeReason: "manual" });
   await until("the resolve", 10_000, async () => {
@@ -128,4 +146,32 @@ test("services, channels, events and the page", async () => {
   }
   const handshake = await fetch(tracer.url, { headers: { accept: "application/json" } });
   expect(handshake.headers.get("x-elastic-product")).toBe("Elasticsearch");
+});
+
+// Goal: what a person accepts is the new normal. Method: an hour of history whose last minutes are faulty,
+// and after it was accepted more of the same.
+test("acknowledged and accepted: it resolves, says why, and the same does not alert again", async () => {
+  const toMs = Date.now();
+  const faultMs = toMs - 240_000;
+  const shape = { service: "till", perMinute: 300, random: seeded(5) };
+  const before = { ...shape, fromMs: toMs - 3_600_000, toMs: faultMs, errorShare: 0.01 };
+  const faulty = { ...shape, errorShare: 0.3 };
+  const body = traffic(before) + traffic({ ...faulty, fromMs: faultMs, toMs });
+  expect((await postLogs(tracer.url, body)).status).toBe(202);
+  const open = async () => {
+    const { json } = await ask<{ incidents: Shown[] }>("/api/v1/incidents?service=till");
+    return json.incidents;
+  };
+  await until("the incident", 10_000, async () => (await open()).length === 1);
+  const id = (await open())[0]?.id ?? "";
+  const accepted = await ask<Shown>(`/api/v1/incidents/${id}/ack`, "POST", { accept: true });
+  expect([accepted.status, accepted.json]).toMatchObject([200, { id, accepted: true }]);
+  await postLogs(tracer.url, traffic({ ...faulty, fromMs: toMs, toMs: toMs + 30_000 }));
+  await until("the end", 10_000, async () => (await open())[0]?.state === "resolved");
+  const [ended, ...others] = await open();
+  expect(others).toEqual([]);
+  expect(ended).toMatchObject({ closeReason: "clear", severity: "error", kind: "error" });
+  expect(ended?.evidence.sentence).toMatch(/\. Accepted by hand as the new normal$/);
+  const again = await ask<Shown>(`/api/v1/incidents/${id}/ack`, "POST", { accept: true });
+  expect(again.json).toMatchObject({ state: "resolved", accepted: false });
 });

@@ -154,6 +154,26 @@ test("the end of a signal clears it, after what was still to be sighted", async 
   expect(state.cleared).toMatchObject([{ service: "checkout", kind: "error" }]);
 });
 
+test("an end that is no recovery says so in one more sighting, before it clears", async () => {
+  const { state, announcer } = world();
+  announcer.take(opened(aSignal()));
+  await announcer.flush();
+  const { evidence } = aSignal();
+  const told = {
+    ...evidence,
+    sentence: `${evidence.sentence}. Accepted by hand as the new normal`,
+  };
+  const signal = aSignal({ evidence: told });
+  announcer.take([{ state: "resolved", reason: "accepted", signal }]);
+  await announcer.flush();
+  expect(state.sighted.map((sighting) => sighting.evidence.sentence)).toEqual([
+    evidence.sentence,
+    told.sentence,
+  ]);
+  expect(state.cleared).toHaveLength(1);
+  expect(announcer.pendingCount).toBe(0);
+});
+
 test("database away: one entry per fingerprint, written with its age when it is back", async () => {
   const { state, announcer, pass } = world();
   state.away = true;

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { CountDeltas, TracerError } from "@tracer/core";
+import { CountDeltas, type SignalKey, TracerError } from "@tracer/core";
 import type { Detector, TemplateBook, Transition } from "@tracer/detect";
 import {
   countBatch,
@@ -117,6 +117,22 @@ export class Pipeline {
       this.#releasedMs = receiptMs;
       this.#releaseIdle(receiptMs);
     }
+  }
+
+  /**
+   * Takes what this process sees of a signal as the new normal, because a person says so. False: it sees no
+   * such signal, and nothing changes.
+   */
+  accept(key: SignalKey): boolean {
+    const { detector, directory, templates } = this.#options;
+    const slot = directory.find(key);
+    if (slot < 0) return false;
+    const accepted =
+      key.kind === "template"
+        ? templates.accept(slot, key.part)
+        : detector.accept(slot, key.kind, key.part);
+    if (accepted) this.#announce(decidedBy(detector, templates));
+    return accepted;
   }
 
   #announce(transitions: readonly Transition[]): void {

@@ -1,4 +1,4 @@
-import { type Incident, parseIncidentId, TracerError } from "@tracer/core";
+import { type Incident, parseIncidentId, type SignalKey, TracerError } from "@tracer/core";
 import type { DeliveryRecord, IncidentPage, ListIncidentsOptions } from "@tracer/store";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
@@ -16,6 +16,8 @@ export interface IncidentRoutesOptions {
   ) => Promise<{ incident: Incident; deliveries: DeliveryRecord[] } | null>;
   /** Notes that somebody has taken it on: no more reminders. False when it is not open. */
   readonly acknowledge: (id: string) => Promise<boolean>;
+  /** Takes what this process sees of a signal as the new normal. False: it does not see it. */
+  readonly accept: (key: SignalKey) => boolean;
   /** Ends it by hand; false when it had ended already. */
   readonly resolve: (id: string) => Promise<boolean>;
 }
@@ -32,6 +34,8 @@ const ListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(INCIDENTS_PER_PAGE_MAX).default(50),
   cursor: z.string().max(500).optional(),
 });
+/** No body at all is one that asks for nothing. */
+const AckBody = z.strictObject({ accept: z.boolean().default(false) }).default({ accept: false });
 const Params = z.object({ id: z.string().max(60) });
 
 /** The incidents of the caller's project; another project's are not found. */
@@ -71,10 +75,12 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
 
   app.post("/api/v1/incidents/:id/ack", { config: { scope: "admin" } }, async (request) => {
     const { id } = parseInput(Params, request.params);
-    await find(id, request.caller.project);
-    await options.acknowledge(id);
+    const { accept } = parseInput(AckBody, request.body ?? undefined);
+    const known = await find(id, request.caller.project);
+    const isOpen = await options.acknowledge(id);
+    const accepted = accept && isOpen && options.accept(known.incident);
     const { incident, deliveries } = await find(id, request.caller.project);
-    return { ...incident, deliveries };
+    return { ...incident, deliveries, ...(accept ? { accepted } : {}) };
   });
 
   app.post("/api/v1/incidents/:id/resolve", { config: { scope: "admin" } }, async (request) => {

@@ -93,6 +93,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
     list: (query) => store.listIncidents(pool, query),
     deliveriesOf: (incidents) => store.deliveriesOf(pool, incidents),
     get: (id) => store.getIncident(pool, id),
+    accept: (key) => pipeline.accept(key),
     acknowledge: (id) => store.acknowledge(pool, { incidentId: id, by: "api" }),
     resolve: async (id) => {
       const resolved = await store.resolveByHand(pool, id);

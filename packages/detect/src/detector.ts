@@ -30,6 +30,7 @@ import { restartVolume } from "./volume-evidence.ts";
 const FUTURE_MS_MAX = 300_000;
 /** Empty steps in a row after which a series with nothing open sleeps. More than six hours. */
 const DORMANT_STEPS = 2_200;
+const DORMANT_STEPS_KNOWN = 25_920;
 /** A ring of nothing but the gap. */
 const RING_STEPS = 360;
 /** Seconds until a series is looked at again while nothing arrives from anybody. */
@@ -39,6 +40,9 @@ const SPREAD_SERIES = 20_000;
 const SPREAD_SECONDS_MAX = 5;
 /** A service silent for this long gives its memory back… */
 export const IDLE_SECONDS = 172_800;
+/** …one whose day is known later, for some rest from Friday to Tuesday… */
+const KNOWN_IDLE_SECONDS = 432_000;
+const KNOWN_HOURS_MIN = 20;
 /** …and one that never had this many records sooner: a flood of names must not keep new services out. */
 const BRIEF_IDLE_SECONDS = 3_600;
 const BRIEF_RECORDS_MAX = 60;
@@ -182,9 +186,6 @@ export class Detector {
   }
 
   /**
-   * Services that have been silent for IDLE_SECONDS, or for an hour with fewer than 60 records in all, and
-   * have nothing open: release their slots. Looks at a bounded number of slots per call and goes on
-  /**
    * Takes what an open signal has seen since its onset (at most the last hour) as the new normal, because a
    * person says so; the signal ends with reason `accepted`. False: no such signal is open, nothing changes.
    */
@@ -194,6 +195,9 @@ export class Detector {
     return true;
   }
 
+  /**
+   * Services that have been silent for IDLE_SECONDS, or for an hour with fewer than 60 records in all, and
+   * have nothing open: release their slots. Looks at a bounded number of slots per call and goes on
    * where it stopped.
    */
   idleSlots(receiptMs: number): number[] {
@@ -204,7 +208,9 @@ export class Detector {
       this.#idleCursor = slot + 1;
       if (!this.has(slot) || this.#book.isOpen(slot)) continue;
       const brief = this.#columns.recordsTotal.at(slot) < BRIEF_RECORDS_MAX;
-      const idleMs = (brief ? BRIEF_IDLE_SECONDS : IDLE_SECONDS) * 1000;
+      const known = this.#columns.hoursLearned.at(slot) >= KNOWN_HOURS_MIN;
+      const ofOthers = known ? KNOWN_IDLE_SECONDS : IDLE_SECONDS;
+      const idleMs = (brief ? BRIEF_IDLE_SECONDS : ofOthers) * 1000;
       if (receiptMs - this.#columns.receiptMs.at(slot) >= idleMs) idle.push(slot);
     }
     return idle;
@@ -377,7 +383,7 @@ export class Detector {
     const delayMs = delayOf(columns, slot);
     const heardMs = columns.receiptMs.at(slot);
     for (let step = columns.nextStep.at(slot); step < end; step = columns.nextStep.at(slot)) {
-      if (columns.emptyRun.at(slot) >= DORMANT_STEPS && !this.#book.isOpen(slot)) {
+      if (this.#isAsleep(slot)) {
         if (!this.#openSteps.has(slot)) {
           columns.raise(slot, Flag.dormant);
           if (end - step < RING_STEPS) return;
@@ -401,6 +407,13 @@ export class Detector {
       this.#book.closeStep(slot, step, this.#counts, missingEnd > step);
       columns.nextStep.set(slot, step + 1);
     }
+  }
+
+  /** A service whose day is known is silent for a weekend, say, and that is learned. */
+  #isAsleep(slot: number): boolean {
+    const known = this.#columns.hoursLearned.at(slot) >= KNOWN_HOURS_MIN;
+    const steps = known ? DORMANT_STEPS_KNOWN : DORMANT_STEPS;
+    return this.#columns.emptyRun.at(slot) >= steps && !this.#book.isOpen(slot);
   }
 
   /** Lets a long silence pass at once. */

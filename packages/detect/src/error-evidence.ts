@@ -9,8 +9,11 @@ export const ERROR_BAR = 12;
 const STEP_CAP = 0.4 * ERROR_BAR;
 const BOUND = 1.3 * ERROR_BAR;
 
+/** Steps with records: three hours of a busy service, a day of a quiet one. */
 const MEMORY_STEPS = 1_080;
 const DECAY = Math.exp(-1 / MEMORY_STEPS);
+/** While nothing comes, a share is forgotten within days. */
+const SILENT_MEMORY_STEPS = 8_640;
 /** What is believed before the first record: 0.2 % errors, worth 20 records. */
 const PRIOR_ERRORS = 0.04;
 const PRIOR_RECORDS = 20;
@@ -168,6 +171,7 @@ export function learnErrors(columns: SeriesColumns, slot: number, counts: StepCo
   if (records > 0 || columns.errorBlockSteps.at(slot) > 0) {
     learnErrorDispersion(columns, slot, records, errors, errorShareOf(columns, slot));
   }
+  if (records === 0) return; // Nothing is learned of a share, and nothing of it is forgotten.
   columns.errorSum.set(slot, columns.errorSum.at(slot) * DECAY + errors);
   columns.recordSum.set(slot, columns.recordSum.at(slot) * DECAY + records);
 }
@@ -185,10 +189,6 @@ export function unlearnErrors(
   columns.errorSum.set(slot, Math.min(errorsBefore, recordsBefore));
 }
 
-/** What many empty steps in a row do, at once. */
-export function decayErrors(columns: SeriesColumns, slot: number, steps: number): void {
-  const factor = Math.exp(-steps / MEMORY_STEPS);
-  columns.errorSum.set(slot, columns.errorSum.at(slot) * factor);
 /**
  * Takes a share of errors as normal. It weighs as much as what was known before, and no more than it was
  * seen; what was believed before the first record must not make it look smaller than it is.
@@ -208,6 +208,10 @@ export function acceptErrors(
   clearErrorEvidence(columns, slot);
 }
 
+/** What many empty steps in a row do, at once. */
+export function decayErrors(columns: SeriesColumns, slot: number, steps: number): void {
+  const factor = Math.exp(-steps / SILENT_MEMORY_STEPS);
+  columns.errorSum.set(slot, columns.errorSum.at(slot) * factor);
   columns.recordSum.set(slot, columns.recordSum.at(slot) * factor);
   resetErrorBlock(columns, slot);
   clearErrorEvidence(columns, slot);

@@ -77,7 +77,10 @@ export function continueErrorSignal(
 ): Reason | null {
   extendSignal(signal, step, counts, 0);
   const slot = signal.slot;
-  if (columns.emptyRun.at(slot) >= ACCEPT_STEPS) return "no_records";
+  if (columns.emptyRun.at(slot) >= ACCEPT_STEPS) {
+    clearErrorEvidence(columns, slot); // Silence takes nothing back: it would open again at once.
+    return "no_records";
+  }
   if (signal.rule !== "evidence") return null; // Its rule ends it, at the end of a bucket.
   signal.evidence = columns.errorEvidence.at(strongestErrorTest(columns, slot));
   const share = errorShareOf(columns, slot);

@@ -1,4 +1,5 @@
 import { beginsRun, notePeak } from "./evidence-run.ts";
+import { latencyExcuseOf } from "./latency-hours.ts";
 import type { StepCounts } from "./open-steps.ts";
 import { LATENCY_TESTS, type SeriesColumns } from "./series-columns.ts";
 
@@ -48,6 +49,11 @@ export function latencyVarianceOf(columns: SeriesColumns, slot: number, count: n
   return Math.max(spreadOf(columns, slot) / Math.max(count, 1), drift, STEP_VARIANCE_MIN);
 }
 
+/** Variance of the mean of ln(latency) of many records over a longer time, such as a minute. */
+export function latencyDoubtOf(columns: SeriesColumns, slot: number, count: number): number {
+  return (spreadOf(columns, slot) * latencyDispersionOf(columns, slot)) / count;
+}
+
 /** Variance of ln(latency) of a single record. */
 function spreadOf(columns: SeriesColumns, slot: number): number {
   const prior = priorOf(columns, slot);
@@ -89,8 +95,9 @@ export function scoreLatency(
   const { latencyCount: count, latencyLogSum: sum } = counts;
   if (count === 0 || !latencyIsWarm(columns, slot, step)) return;
   const dispersion = latencyDispersionOf(columns, slot);
-  const doubt = (spreadOf(columns, slot) * dispersion) / columns.latencyWeight.at(slot);
-  const deviation = sum / count - latencyExpectedOf(columns, slot) - CAUTION * Math.sqrt(doubt);
+  const doubt = latencyDoubtOf(columns, slot, columns.latencyWeight.at(slot));
+  const expected = latencyExpectedOf(columns, slot) + latencyExcuseOf(columns, slot, step);
+  const deviation = sum / count - expected - CAUTION * Math.sqrt(doubt);
   const variance = latencyVarianceOf(columns, slot, count) * dispersion;
   for (let test = 0; test < LATENCY_TESTS; test += 1) {
     const index = slot * LATENCY_TESTS + test;

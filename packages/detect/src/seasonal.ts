@@ -18,6 +18,7 @@ import { BLOCK_STEPS, HOUR_STEPS, MINUTE_STEPS, type StepTime } from "./step-tim
 const HOUR_STEPS_MIN = 180;
 /** What a day adds to what is known of an hour, and while little is known. */
 const HOUR_GAIN = 0.25;
+const HOUR_GAIN_FAULTY = 0.1;
 const HOUR_GAIN_FIRST = 0.5;
 const HOURS_FIRST = 72;
 /** Expected records that an hour needs until it counts for half. */
@@ -108,6 +109,16 @@ function profileAt(columns: SeriesColumns, slot: number, time: StepTime): number
 }
 
 /**
+ * Where traffic begins or ends at some minute of an hour, the smooth profile is wrong on both sides. It is
+ * an edge where the profile is this much above the quieter, or below the busier, of the two hours around.
+ */
+const EDGE_RATIO = 1.6;
+
+function hourCode(columns: SeriesColumns, slot: number, time: StepTime, hour: number): number {
+  return columns.hourProfile.at((slot * DAY_CLASSES + time.dayClass) * DAY_HOURS + hour);
+}
+
+/**
  * Puts into the columns what is expected of a step, and the least and most that the time excuses.
  * `level`: records a step that are expected while the profile is not known.
  */
@@ -127,22 +138,35 @@ export function expectStep(
   const b1 = known(columns.blockFactor.at(blockBase + block));
   const b2 = known(columns.blockFactor.at(blockBase + ((block + 1) % DAY_BLOCKS)));
   let now = level;
-  let spread = 1;
-  let lunch = 1;
+  let below = 1;
+  let above = 1;
   if (base >= 0) {
     const ratio = columns.seasonLevel.at(slot * DAY_CLASSES + dayClass);
     now = base * (ratio > 0 ? ratio : 1);
+    const one = hourCode(columns, slot, time, time.hourBefore);
+    const other = hourCode(columns, slot, time, time.hourAfter);
+    const quieter = decoded(Math.min(one, other));
+    const busier = decoded(Math.max(one, other));
+    if (base > EDGE_RATIO * quieter) below = quieter / base;
+    if (busier > EDGE_RATIO * base) above = busier / base;
   } else if (isOtherKnown(columns, slot, step)) {
-    spread = UNSEEN_FACTOR; // The first weekend: nobody knows yet how different it is.
+    below = 1 / UNSEEN_FACTOR; // The first weekend: nobody knows yet how different it is.
+    above = UNSEEN_FACTOR;
   } else {
-    lunch = FIRST_DAY_FACTOR;
+    below = FIRST_DAY_FACTOR;
   }
-  const centre = now * factorOf(m1) * factorOf(b1);
-  const least = now * factorOf(leastOf(m1, m2)) * factorOf(leastOf(b1, b2));
-  const most = now * factorOf(mostOf(m1, m2)) * factorOf(mostOf(b1, b2));
+  const b = ownsBlocks(columns, slot, time) ? b1 : FACTOR_ONE;
+  const centre = now * factorOf(m1) * factorOf(b);
+  const least = now * factorOf(leastOf(m1, m2)) * factorOf(Math.min(leastOf(b1, b2), b));
+  const most = now * factorOf(mostOf(m1, m2)) * factorOf(Math.max(mostOf(b1, b2), b));
   columns.expectedRecords.set(slot, centre);
-  columns.expectedLeast.set(slot, (lunch * least) / spread);
-  columns.expectedMost.set(slot, most * spread);
+  columns.expectedLeast.set(slot, below * least);
+  columns.expectedMost.set(slot, above * most);
+}
+
+/** Blocks are of weekdays, once those are known: at the weekend they only excuse. */
+function ownsBlocks(columns: SeriesColumns, slot: number, time: StepTime): boolean {
+  return time.dayClass === 0 || !isProfileKnown(columns, slot, time, 0);
 }
 
 /** Records expected at a time; `level` while the profile is not known. */
@@ -153,6 +177,7 @@ export function usualAt(columns: SeriesColumns, slot: number, step: number, leve
   const ratio = columns.seasonLevel.at(slot * DAY_CLASSES + dayClass);
   const now = base >= 0 ? base * (ratio > 0 ? ratio : 1) : level;
   const ofMinute = factorOf(columns.minuteFactor.at(slot * HOUR_MINUTES + minute));
+  if (!ownsBlocks(columns, slot, time)) return now * ofMinute;
   return now * ofMinute * factorOf(columns.blockFactor.at(slot * DAY_BLOCKS + block));
 }
 
@@ -211,14 +236,13 @@ function isOtherKnown(columns: SeriesColumns, slot: number, step: number): boole
 }
 
 /**
- * Learns a closed step into the level of now (of which `learned` is what is not taken for a passing surge)
- * and the hour in hand. Not called while a volume signal is open.
+ * Learns a closed step into the level of now; `learned` is what of its records is not taken for a passing
+ * surge. Not called while a volume signal is open.
  */
 export function learnSeason(
   columns: SeriesColumns,
   slot: number,
   step: number,
-  records: number,
   learned: number,
 ): void {
   if (isSeasonKnown(columns, slot, step)) {
@@ -230,8 +254,6 @@ export function learnSeason(
     const next = ratio + gain * (learned - expected);
     columns.seasonLevel.set(index, clamped(next, LEVEL_MIN, LEVEL_MAX));
   }
-  columns.hourRecords.add(slot, records);
-  columns.hourSteps.set(slot, columns.hourSteps.at(slot) + 1);
 }
 
 /** Takes back what the level learned since the onset of a signal: it was the fault, not the past. */
@@ -269,6 +291,8 @@ export function closeSeason(
   columns.blockExpected.add(slot, expected);
   columns.blockSteps.set(slot, columns.blockSteps.at(slot) + 1);
   columns.minuteExpected.add(slot, expected);
+  columns.hourRecords.add(slot, records);
+  columns.hourSteps.set(slot, columns.hourSteps.at(slot) + 1);
   if ((step + 1) % MINUTE_STEPS === 0) {
     if (columns.volumeOpenSteps.at(slot) === 0 && columns.bucketSteps.at(slot) === MINUTE_STEPS) {
       learnMinute(columns, slot, step, columns.bucketRecords.at(slot));
@@ -289,8 +313,9 @@ function closeHour(columns: SeriesColumns, slot: number, step: number): void {
   const records = columns.hourRecords.at(slot);
   columns.hourSteps.set(slot, 0);
   columns.hourRecords.set(slot, 0);
-  if (steps < HOUR_STEPS_MIN) return;
   const { hour, dayClass } = columns.stepTime.at(step);
+  if (hour === DAY_HOURS - 1) beginDay(columns, slot, step + 1, dayClass);
+  if (steps < HOUR_STEPS_MIN) return;
   const index = (slot * DAY_CLASSES + dayClass) * DAY_HOURS + hour;
   const mean = Math.max(records / steps, PROFILE_MIN);
   const code = columns.hourProfile.at(index);
@@ -301,18 +326,29 @@ function closeHour(columns: SeriesColumns, slot: number, step: number): void {
     return;
   }
   const known = decoded(code);
-  const gain = learned < HOURS_FIRST ? HOUR_GAIN_FIRST : HOUR_GAIN;
+  const usual = learned < HOURS_FIRST ? HOUR_GAIN_FIRST : HOUR_GAIN;
+  // A fault teaches little; but what returns at this hour each day is none.
+  const gain = columns.volumeOpenSteps.at(slot) > 0 ? HOUR_GAIN_FAULTY : usual;
   const change = shrunkChange(records, known * steps, HOUR_EVENTS_HALF);
   const next = known * Math.exp(gain * clamped(change, -HOUR_CHANGE_MAX, HOUR_CHANGE_MAX));
   columns.hourProfile.set(index, encoded(Math.max(next, PROFILE_MIN)));
+}
+
+/** The level of the last weekend counts for half at the beginning of the next: it is five days old. */
+function beginDay(columns: SeriesColumns, slot: number, step: number, dayBefore: number): void {
+  const { dayClass } = columns.stepTime.at(step);
+  if (dayClass === dayBefore) return;
+  const index = slot * DAY_CLASSES + dayClass;
+  columns.seasonLevel.set(index, Math.sqrt(columns.seasonLevel.at(index)));
 }
 
 /** Learns a whole 5-minute block of the day. */
 function learnBlock(columns: SeriesColumns, slot: number, step: number): void {
   const records = columns.blockRecords.at(slot);
   const expected = columns.blockExpected.at(slot);
-  const { block } = columns.stepTime.at(step);
-  const index = slot * DAY_BLOCKS + block;
+  const time = columns.stepTime.at(step);
+  if (!ownsBlocks(columns, slot, time)) return;
+  const index = slot * DAY_BLOCKS + time.block;
   const code = columns.blockFactor.at(index);
   const before = logFactor(code);
   // A pause is learned slowly: it may have been a fault, and most that returns each day is more, not less.

@@ -75,7 +75,7 @@ export class SeriesColumns {
   readonly delayTopMs = this.#int("delayTopMs");
   readonly delaySecondMs = this.#int("delaySecondMs");
   readonly delayBeforeMs = this.#int("delayBeforeMs");
-  readonly delaySamples = this.#short("delaySamples");
+  readonly delaySamples = this.#byte("delaySamples");
   /** Closed steps without a record, up to the last closed one. */
   readonly emptyRun = this.#int("emptyRun");
   readonly recordsTotal = this.#count("recordsTotal");
@@ -83,12 +83,12 @@ export class SeriesColumns {
   // The bucket being filled by closed steps, and the ring of closed ones.
   readonly bucketRecords = this.#count("bucketRecords");
   readonly bucketErrors = this.#count("bucketErrors");
-  readonly bucketSteps = this.#short("bucketSteps");
+  readonly bucketSteps = this.#byte("bucketSteps");
   readonly ringRecords = this.#short("ringRecords", RING_BUCKETS);
   /** Records of the ring are kept in units of 2 to this power: see buckets.ts. */
   readonly ringShift = this.#byte("ringShift");
   readonly ringErrors = this.#short("ringErrors", RING_BUCKETS);
-  readonly ringLength = this.#short("ringLength");
+  readonly ringLength = this.#byte("ringLength");
   readonly ewmaRecords = this.#float("ewmaRecords");
   readonly ewmaRecordsVariance = this.#small("ewmaRecordsVariance");
   readonly ewmaRecordsLearned = this.#short("ewmaRecordsLearned");
@@ -149,6 +149,9 @@ export class SeriesColumns {
   readonly latencyCrossed = this.#short("latencyCrossed", LATENCY_TESTS);
   readonly latencySinceCount = this.#count("latencySinceCount", LATENCY_TESTS);
   readonly latencySinceSum = this.#small("latencySinceSum", LATENCY_TESTS);
+  /** How much slower each hour of the day is used to be, and the most of the hour in hand: see latency-hours.ts. */
+  readonly latencyHours = this.#byte("latencyHours", DAY_HOURS);
+  readonly latencyHourMost = this.#byte("latencyHourMost");
   readonly bucketLatencies = this.#count("bucketLatencies");
   readonly bucketLatencySum = this.#small("bucketLatencySum");
   /** Mean ln(latency) of each closed bucket as a code: see buckets.ts. 0: none. */
@@ -169,7 +172,7 @@ export class SeriesColumns {
   readonly minuteExpected = this.#small("minuteExpected");
   readonly blockRecords = this.#count("blockRecords");
   readonly blockExpected = this.#small("blockExpected");
-  readonly blockSteps = this.#short("blockSteps");
+  readonly blockSteps = this.#byte("blockSteps");
   readonly hoursLearned = this.#short("hoursLearned");
   /** Records expected in the step in hand, and the least and the most that the time of day excuses. */
   readonly expectedRecords = this.#small("expectedRecords");

@@ -1,4 +1,4 @@
-import { KINDS, type Signal, STEP_MS } from "@tracer/core";
+import { type Ending, KINDS, type Signal, STEP_MS } from "@tracer/core";
 import { acceptSeen } from "./accept.ts";
 import { baselineOf } from "./baseline.ts";
 import { BUCKET_STEPS, bucketOf, closeBucket, fillBucket, missBuckets } from "./buckets.ts";
@@ -14,6 +14,7 @@ import { continueErrorSignal, judgeErrorSeverity, openErrorSignal } from "./erro
 import { signalOf } from "./explain.ts";
 import { closePeaks, FLAGS } from "./explanation.ts";
 import { learnLatency, scoreLatency } from "./latency-evidence.ts";
+import { learnLatencyHour } from "./latency-hours.ts";
 import {
   acceptNewLatency,
   continueLatencySignal,
@@ -34,12 +35,7 @@ import { noCounts, type StepCounts } from "./open-steps.ts";
 import type { Rule } from "./options.ts";
 import { ruleBar, ruleScores } from "./rules.ts";
 import { closeSeason } from "./seasonal.ts";
-import {
-  acceptedByHandSentence,
-  acceptedSentence,
-  silentErrorSentence,
-  silentLatencySentence,
-} from "./sentence.ts";
+import { endedSentence } from "./sentence.ts";
 import { Flag, type SeriesColumns } from "./series-columns.ts";
 import {
   clearDropEvidence,
@@ -177,18 +173,18 @@ export class SignalBook {
     this.#open.set(open.slot * KEYS_COUNT + index, open);
   }
 
-  /** Drops what is open on a slot and says nothing: nobody knows how it went on. */
   /** Ends an open signal and takes what it saw as normal, because a person says so. False: it is not open. */
   accept(slot: number, kind: Signal["kind"], part: string): boolean {
     const index = SIGNAL_KEYS.findIndex((key) => key.kind === kind && key.part === part);
     const flag = FLAGS[index];
     const open = this.#open.get(slot * KEYS_COUNT + index);
     if (flag === undefined || open === undefined) return false;
-    this.#end(open, index, flag, "accepted", acceptedByHandSentence);
+    this.#end(open, index, flag, "accepted", "accepted_by_hand");
     acceptSeen(this.#columns, open, this.#bucketRules.length > 0);
     return true;
   }
 
+  /** Drops what is open on a slot and says nothing: nobody knows how it went on. */
   forget(slot: number): void {
     for (let index = 0; index < KEYS_COUNT; index += 1) {
       this.#open.delete(slot * KEYS_COUNT + index);
@@ -221,6 +217,7 @@ export class SignalBook {
       this.#judgeLatency(slot, step, counts);
       if (!columns.has(slot, Flag.errorOpen)) learnErrors(columns, slot, counts);
       if (!columns.has(slot, Flag.latencyOpen)) learnLatency(columns, slot, counts);
+      if ((step + 1) % BUCKET_STEPS === 0) learnLatencyHour(columns, slot, step);
       if (!missing) {
         const learns = columns.volumeOpenSteps.at(slot) <= LEARNING_OPEN_STEPS_MAX;
         closeSeason(columns, slot, step, counts.records, learns);
@@ -379,15 +376,17 @@ export class SignalBook {
     index: number,
     flag: number,
     reason: Reason,
-    toldAs = endSentenceOf(open.kind, reason),
+    ending: Ending | null = reason === "accepted" || reason === "no_records" ? reason : null,
   ): void {
     const signal = signalOf(this.#columns, open, open.lastStep);
     this.#columns.lower(open.slot, flag);
     this.#open.delete(open.slot * KEYS_COUNT + index);
     this.#shown.delete(open.slot * KEYS_COUNT + index);
-    const sentence = toldAs(signal.evidence.sentence);
-    const told = { ...signal, evidence: { ...signal.evidence, sentence } };
-    this.#pending.push({ state: "resolved", reason, signal: told });
+    this.#pending.push({
+      state: "resolved",
+      reason,
+      signal: ending === null ? signal : withEnding(signal, ending),
+    });
   }
 
   // Sightings are asked for every second and change every ten.
@@ -401,11 +400,9 @@ export class SignalBook {
   }
 }
 
-/** What the sentence of a signal becomes when it ends. */
-function endSentenceOf(kind: OpenSignal["kind"], reason: Reason): (sentence: string) => string {
-  if (reason === "accepted") return acceptedSentence;
-  if (reason !== "no_records") return (sentence) => sentence;
-  return kind === "latency" ? silentLatencySentence : silentErrorSentence;
+function withEnding(signal: Signal, ending: Ending): Signal {
+  const sentence = endedSentence(signal.evidence.sentence, signal.kind, ending);
+  return { ...signal, evidence: { ...signal.evidence, sentence, ending } };
 }
 
 function byDecision(left: Transition, right: Transition): number {

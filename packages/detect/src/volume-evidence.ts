@@ -214,7 +214,7 @@ export function learnVolume(
   const chance = Math.sqrt(volumeDispersionOf(columns, slot, expected) * expected);
   const learned =
     steps < SURGE_STEPS_MIN ? records : Math.min(records, learnedMax(expected, chance));
-  learnSeason(columns, slot, step, records, learned);
+  learnSeason(columns, slot, step, learned);
   if (steps > 0) learnVolumeDispersion(columns, slot, records, expected, chance);
   columns.levelSteps.set(slot, steps + 1);
   const gain = Math.max(GAIN_MIN, 1 / (steps + 1));

@@ -26,6 +26,14 @@ const CLOSE_REASONS = {
   superseded: "replaced by a newer incident",
 };
 
+/** How it ended where that is no recovery; the same words as in messages. @type {Record<string, string>} */
+const ENDINGS = {
+  accepted: "taken as the new normal",
+  accepted_by_hand: "accepted by hand as the new normal",
+  no_records: "no records any more",
+  not_seen: "not seen any more",
+};
+
 /**
  * One incident. `whole` is the view of a single incident: every number and every delivery is unfolded.
  * @param {Incident} incident
@@ -90,12 +98,13 @@ export function renewTime(time, nowMs) {
 }
 
 /** @param {Incident} incident @returns {(Node | string)[]} */
-function sinceOf({ state, openedAt, resolvedAt, closeReason }) {
+function sinceOf({ state, openedAt, resolvedAt, closeReason, evidence }) {
   if (state === "open" || resolvedAt === null) {
     return ["since ", el("strong", {}, clockOf(openedAt)), " · ", ago(openedAt, "")];
   }
   const lasted = duration((Date.parse(resolvedAt) - Date.parse(openedAt)) / 1000);
-  const reason = CLOSE_REASONS[closeReason ?? ""] ?? "";
+  const ending = closeReason === "clear" ? ENDINGS[evidence?.ending ?? ""] : undefined;
+  const reason = ending ?? CLOSE_REASONS[closeReason ?? ""] ?? "";
   return [`lasted ${lasted} · ended `, ago(resolvedAt), reason && ` · ${reason}`];
 }
 

@@ -22,6 +22,8 @@ interface Evidence {
   readonly sparkline: readonly (number | null)[];
   readonly sentence: string;
   readonly templates?: readonly Template[];
+  /** How it ended, where that is no recovery. */
+  readonly ending?: string;
 }
 
 /** A kind of message: lines a minute in the hour before the onset, and since it. */

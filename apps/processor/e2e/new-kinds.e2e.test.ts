@@ -30,6 +30,7 @@ test("a new kind of error is told of at its first line, after a restart as befor
     SLACK_BOT_TOKEN: slack.token,
     SLACK_CHANNEL: "C0ALERTS",
     SLACK_API_URL: slack.apiUrl,
+    CLEAR_SECONDS: "1",
   };
   await using first = await startTracerProcess(environment);
   const posted = await postLogs(first.url, history(Date.now()));
@@ -52,7 +53,7 @@ test("a new kind of error is told of at its first line, after a restart as befor
   expect(card).not.toMatch(/hunter2|<!channel>/u);
 
   const response = await fetch(`${second.url}/api/v1/incidents?state=open`);
-  const answer: { incidents?: unknown[] } = JSON.parse(await response.text());
+  const answer: { incidents?: { id: string }[] } = JSON.parse(await response.text());
   expect(answer.incidents).toMatchObject([
     {
       ...{ service: "till", kind: "template", severity: "error" },
@@ -61,4 +62,14 @@ test("a new kind of error is told of at its first line, after a restart as befor
     },
   ]);
   expect(slack.messages).toHaveLength(1);
+
+  const { id = "" } = answer.incidents?.[0] ?? {};
+  const acknowledged = await fetch(`${second.url}/api/v1/incidents/${id}/ack`, {
+    method: "POST",
+    body: '{"accept":true}',
+    headers: { "content-type": "application/json" },
+  });
+  expect(JSON.parse(await acknowledged.text())).toMatchObject({ id, accepted: true });
+  const words = "accepted by hand as the new normal";
+  await until("the end", 30_000, () => JSON.stringify(slack.messages).includes(words));
 });

@@ -159,10 +159,8 @@ test("an end that is no recovery says so in one more sighting, before it clears"
   announcer.take(opened(aSignal()));
   await announcer.flush();
   const { evidence } = aSignal();
-  const told = {
-    ...evidence,
-    sentence: `${evidence.sentence}. Accepted by hand as the new normal`,
-  };
+  const sentence = `${evidence.sentence}. Accepted by hand as the new normal`;
+  const told = { ...evidence, sentence, ending: "accepted_by_hand" as const };
   const signal = aSignal({ evidence: told });
   announcer.take([{ state: "resolved", reason: "accepted", signal }]);
   await announcer.flush();

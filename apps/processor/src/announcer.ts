@@ -6,7 +6,7 @@ import {
   type SignalKey,
   type TemplateCount,
 } from "@tracer/core";
-import type { Reason, Transition } from "@tracer/detect";
+import type { Transition } from "@tracer/detect";
 import type { Sighting, SightResult } from "@tracer/store";
 import { isUnavailable } from "./database.ts";
 import type { Observe } from "./observe.ts";
@@ -20,9 +20,6 @@ export const EXEMPLARS_MAX = 3;
 const SIGHTINGS_PER_BATCH_MAX = 200;
 /** Until this long after the onset it is looked what messages came before and since; then the last look stays. */
 const TEMPLATES_LOOK_MS = 1_500_000;
-
-/** Ends that are no recovery. */
-const TOLD_ENDS: readonly Reason[] = ["accepted", "no_records"];
 
 export interface AnnouncerOptions {
   readonly staleSeconds: number;
@@ -91,9 +88,9 @@ export class Announcer {
 
   /** Takes what the detector decided. Pure bookkeeping; nothing is written yet. */
   take(transitions: readonly Transition[]): void {
-    for (const { state, reason, signal } of transitions) {
+    for (const { state, signal } of transitions) {
       if (state === "opened") this.#opened(signal);
-      else if (state === "resolved") this.#resolved(signal, reason);
+      else if (state === "resolved") this.#resolved(signal);
       else this.#sight(signal);
     }
   }
@@ -199,7 +196,7 @@ export class Announcer {
     return open;
   }
 
-  #resolved(signal: Signal, reason: Reason): void {
+  #resolved(signal: Signal): void {
     const open = this.#open.get(idOf(signal));
     this.#open.delete(idOf(signal));
     if (open === undefined || !open.announced) return;
@@ -210,8 +207,8 @@ export class Announcer {
       sentence: signal.evidence.sentence,
       detectSeconds: Math.max(0, this.#options.receiptMs() - signal.lastStepMs) / 1e3,
     });
-    // Its last sentence says why it is over, and people are to read it.
-    if (TOLD_ENDS.includes(reason)) {
+    // That it is no recovery is for people to know.
+    if (signal.evidence.ending !== undefined) {
       this.#queueSighting(open, signal, this.#options.monotonicMs());
     }
     this.#queue(open).clear = true;

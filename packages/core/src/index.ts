@@ -32,6 +32,8 @@ export {
   severityRank,
 } from "./severity.ts";
 export {
+  ENDINGS,
+  type Ending,
   type Evidence,
   type EvidenceUnit,
   type Signal,

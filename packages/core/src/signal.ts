@@ -20,6 +20,14 @@ export interface TemplateCount {
 export const TEMPLATES_MAX = 5;
 
 /**
+ * How a signal ended where that is no recovery: taken as the new normal, by itself or by a person; nothing
+ * came any more; a kind of message that does not come any more.
+ */
+export const ENDINGS = ["accepted", "accepted_by_hand", "no_records", "not_seen"] as const;
+
+export type Ending = (typeof ENDINGS)[number];
+
+/**
  * The numbers behind a decision, as shown in every alert. Plain JSON: every number is finite, and what
  * does not exist is null. Nothing in here needs a clock to be read.
  */
@@ -54,6 +62,8 @@ export interface Evidence {
   readonly sentence: string;
   /** The kinds of message that came most since the onset, at most TEMPLATES_MAX; absent where none are known. */
   readonly templates?: readonly TemplateCount[];
+  /** Absent while it is open, and when things are as before. The sentence says it, too. */
+  readonly ending?: Ending;
 }
 
 /** A finding on one series that is open or has just ended. Times are event time, ms since the epoch. */

@@ -1,4 +1,9 @@
-import { CRITICAL_ERROR_SHARE_MIN, CRITICAL_FATAL_SHARE_MIN } from "@tracer/core";
+import {
+  CRITICAL_ERROR_SHARE_MIN,
+  CRITICAL_FATAL_SHARE_MIN,
+  type Ending,
+  type Kind,
+} from "@tracer/core";
 import { BUCKET_STEPS } from "./buckets.ts";
 import type { RecentShares } from "./error-shares.ts";
 
@@ -69,20 +74,29 @@ function latencyText(ms: number): string {
   return ms < 100_000 ? `${round(ms / 1_000)} s` : durationText(ms);
 }
 
-export function acceptedSentence(sentence: string): string {
-  return `${sentence}. After 6 hours this is taken as the new normal`;
+/** The sentence of a signal that is over, and is no recovery. */
+export function endedSentence(sentence: string, kind: Kind, ending: Ending): string {
+  return `${sentence}. ${endText(kind, ending)}`;
 }
 
-export function acceptedByHandSentence(sentence: string): string {
-  return `${sentence}. Accepted by hand as the new normal`;
-}
-
-export function silentErrorSentence(sentence: string): string {
-  return `${sentence}. No records for 6 hours since`;
-}
-
-export function silentLatencySentence(sentence: string): string {
-  return `${sentence}. No record has told its latency for 6 hours since`;
+function endText(kind: Kind, ending: Ending): string {
+  const isTemplate = kind === "template";
+  switch (ending) {
+    case "accepted":
+      return isTemplate
+        ? "After 6 hours it counts as known"
+        : "After 6 hours this is taken as the new normal";
+    case "accepted_by_hand":
+      return isTemplate ? "Accepted by hand: it is known" : "Accepted by hand as the new normal";
+    case "no_records":
+      return kind === "latency"
+        ? "No record has told its latency for 6 hours since"
+        : "No records for 6 hours since";
+    case "not_seen":
+      return "Not seen any more for 30 min";
+    default:
+      return ending satisfies never;
+  }
 }
 
 /** "No records from any service for 2 min 10 s; usually one every 0.4 s". */

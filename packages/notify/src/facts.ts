@@ -2,6 +2,7 @@ import {
   CRITICAL_ERROR_SHARE_MIN,
   clip,
   type DeliveryTask,
+  type Ending,
   exemplarText,
   flatten,
   formatDuration,
@@ -123,7 +124,7 @@ export function factsOf(task: DeliveryTask): Facts {
       .filter((line) => line !== ""),
     occurrences: formatNumber(incident.occurrences),
     openFor,
-    closeReason: CLOSE_WORDS[incident.closeReason ?? "clear"],
+    closeReason: closeWords(incident),
   };
 }
 
@@ -137,6 +138,20 @@ const CLOSE_WORDS = {
   manual: "resolved by hand",
   superseded: "followed by a new incident",
 } as const;
+
+function closeWords({ closeReason, evidence: { ending } }: Incident): string {
+  const isCleared = closeReason === null || closeReason === "clear";
+  return isCleared && ending !== undefined
+    ? ENDING_WORDS[ending]
+    : CLOSE_WORDS[closeReason ?? "clear"];
+}
+
+const ENDING_WORDS = {
+  accepted: "taken as the new normal",
+  accepted_by_hand: "accepted by hand as the new normal",
+  no_records: "no records any more",
+  not_seen: "not seen any more",
+} as const satisfies Record<Ending, string>;
 
 /** Unix seconds of an ISO time; null when it cannot be read. */
 export function unixSeconds(iso: string | null): number | null {

@@ -1,5 +1,6 @@
 import {
   type CloseReason,
+  ENDINGS,
   type Evidence,
   type EvidenceUnit,
   type Incident,
@@ -119,5 +120,6 @@ export function evidenceOf(row: Row): Evidence {
     sparkline: listOf(row, "sparkline").map((value) => numberOrNull({ value }, "value")),
     sentence: textOf(row, "sentence"),
     ...templatesOf(row),
+    ...(row["ending"] === undefined ? {} : { ending: wordOf(row, "ending", ENDINGS) }),
   };
 }

@@ -278,7 +278,7 @@ describe("the end", () => {
     const [ended, ...others] = world.book.takeTransitions();
     expect(others).toEqual([]);
     expect(ended).toMatchObject({ state: "resolved", reason: "accepted" });
-    expect(ended?.signal.evidence.sentence).toMatch(/Accepted by hand: known from now on$/);
+    expect(ended?.signal.evidence.sentence).toMatch(/Accepted by hand: it is known$/);
     expect(world.book.openSignals()).toEqual([]);
     for (let line = 0; line < 20; line += 1) world.say("disk quota exceeded", LevelIndex.error);
     world.advance(HOUR_MS);

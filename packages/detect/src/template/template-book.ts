@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   BUCKET_MS,
+  type Ending,
   LEVELS,
   type Signal,
   STEP_MS,
@@ -16,7 +17,7 @@ import { LineSampler } from "./line-sampler.ts";
 import { countLine, GROUPS, linesBetween, type MessageKind, shownText } from "./message-kind.ts";
 import { noveltyOf, SIGNALS_PER_HOUR_MAX, WAITING_MS } from "./novelty.ts";
 import { groupOf, ServiceTemplates } from "./service-templates.ts";
-import { kindSignal, MORE_PART, moreSignal, type TemplateEnd } from "./template-signal.ts";
+import { kindSignal, MORE_PART, moreSignal } from "./template-signal.ts";
 import { loadedService, type SavedTemplates, savedService } from "./template-snapshot.ts";
 
 const HOUR_MS = 3_600_000;
@@ -195,7 +196,7 @@ export class TemplateBook {
     if (part === MORE_PART && service.more !== null) {
       this.#push(
         "resolved",
-        moreSignal(service.more, slot, service.firstMs, "by_hand"),
+        moreSignal(service.more, slot, service.firstMs, "accepted_by_hand"),
         "accepted",
       );
       service.more = null;
@@ -203,7 +204,7 @@ export class TemplateBook {
     }
     for (const kind of service.active) {
       if (kind.state !== "open" || kind.part !== part) continue;
-      this.#end(slot, service, kind, "by_hand");
+      this.#end(slot, service, kind, "accepted_by_hand");
       service.active.delete(kind);
       return true;
     }
@@ -216,10 +217,10 @@ export class TemplateBook {
     const service = this.#services.get(slot);
     if (service === undefined) return;
     for (const kind of service.active) {
-      if (kind.state === "open") this.#end(slot, service, kind, "released");
+      if (kind.state === "open") this.#end(slot, service, kind, null);
     }
     if (service.more !== null) {
-      this.#push("resolved", moreSignal(service.more, slot, service.firstMs, "released"));
+      this.#push("resolved", moreSignal(service.more, slot, service.firstMs));
     }
     for (const table of service.tables) this.#bytes -= table?.bytes ?? 0;
     this.#bytes -= SERVICE_BYTES;
@@ -310,7 +311,7 @@ export class TemplateBook {
       }
       if (kind.state === "open") {
         kind.judgedMs = Math.max(kind.judgedMs, closedMs);
-        if (closedMs - kind.lastMs >= QUIET_MS) this.#end(slot, service, kind, "quiet");
+        if (closedMs - kind.lastMs >= QUIET_MS) this.#end(slot, service, kind, "not_seen");
         else if (closedMs - kind.decidedMs >= ACCEPT_MS) this.#end(slot, service, kind, "accepted");
       }
       if (kind.state === "known") service.active.delete(kind);
@@ -319,7 +320,7 @@ export class TemplateBook {
     if (more === null) return;
     more.judgedMs = Math.max(more.judgedMs, closedMs);
     if (closedMs - more.lastMs < QUIET_MS) return;
-    this.#push("resolved", moreSignal(more, slot, service.firstMs, "quiet"));
+    this.#push("resolved", moreSignal(more, slot, service.firstMs, "not_seen"));
     service.more = null;
   }
 
@@ -347,9 +348,10 @@ export class TemplateBook {
     this.#push("opened", moreSignal(service.more, slot, service.firstMs));
   }
 
-  #end(slot: number, service: ServiceTemplates, kind: MessageKind, end: TemplateEnd): void {
-    const reason = end === "accepted" || end === "by_hand" ? "accepted" : "evidence";
-    this.#push("resolved", kindSignal(kind, slot, service.firstMs, end), reason);
+  #end(slot: number, service: ServiceTemplates, kind: MessageKind, ending: Ending | null): void {
+    const isAccepted = ending === "accepted" || ending === "accepted_by_hand";
+    const reason = isAccepted ? "accepted" : "evidence";
+    this.#push("resolved", kindSignal(kind, slot, service.firstMs, ending), reason);
     kind.state = "known";
   }
 

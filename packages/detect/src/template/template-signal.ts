@@ -1,5 +1,6 @@
 import {
   BUCKET_MS,
+  type Ending,
   type Evidence,
   formatDuration,
   formatNumber,
@@ -8,6 +9,7 @@ import {
   type Signal,
   stepStartOf,
 } from "@tracer/core";
+import { endedSentence } from "../sentence.ts";
 import { type MessageKind, shownText } from "./message-kind.ts";
 
 const SPARKLINE_MINUTES = 30;
@@ -25,14 +27,12 @@ export interface MoreKinds {
   level: number;
 }
 
-export type TemplateEnd = "quiet" | "accepted" | "by_hand" | "released" | null;
-
 /** A new kind as a signal. `firstMs`: since when the service is known. */
 export function kindSignal(
   kind: MessageKind,
   slot: number,
   firstMs: number,
-  end: TemplateEnd = null,
+  ending: Ending | null = null,
 ): Signal {
   const onsetMs = stepStartOf(kind.firstMs);
   const text = `A new kind of ${nounOf(kind.level)}: "${shownText(kind)}", ${timesOf(kind, onsetMs)}`;
@@ -49,7 +49,7 @@ export function kindSignal(
       bar: kind.bar,
       baselineAgeSeconds: Math.max(0, (onsetMs - firstMs) / 1000),
       sparkline: sparkline(kind),
-      sentence: text + endText(end),
+      ...endOf(text, ending),
     },
   };
 }
@@ -59,7 +59,7 @@ export function moreSignal(
   more: MoreKinds,
   slot: number,
   firstMs: number,
-  end: TemplateEnd = null,
+  ending: Ending | null = null,
 ): Signal {
   const { onsetMs, decidedMs, judgedMs, kinds, lines, level } = more;
   const count = kinds === 1 ? "1 more new kind" : `${formatNumber(kinds)} more new kinds`;
@@ -74,7 +74,7 @@ export function moreSignal(
       bar: 0,
       baselineAgeSeconds: Math.max(0, (onsetMs - firstMs) / 1000),
       sparkline: [],
-      sentence: `${count} of messages within ${span}, after those told one by one${endText(end)}`,
+      ...endOf(`${count} of messages within ${span}, after those told one by one`, ending),
     },
   };
 }
@@ -129,8 +129,7 @@ function timesOf(kind: MessageKind, onsetMs: number): string {
   return `${about}${formatNumber(kind.lines)} times in ${span}`;
 }
 
-function endText(end: TemplateEnd): string {
-  if (end === "quiet") return ". Not seen any more for 30 min";
-  if (end === "by_hand") return ". Accepted by hand: known from now on";
-  return end === "accepted" ? ". After 6 hours it counts as known" : "";
+function endOf(sentence: string, ending: Ending | null): Pick<Evidence, "sentence" | "ending"> {
+  if (ending === null) return { sentence };
+  return { sentence: endedSentence(sentence, "template", ending), ending };
 }

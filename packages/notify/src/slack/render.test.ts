@@ -40,6 +40,15 @@ test("a resolved incident says after how long, why, and how bad it was", () => {
   expect(JSON.stringify(blocks)).toContain("*Resolved after 18 min* – back to normal, peak 12.4 %");
 });
 
+test("an end that is no recovery is not called one, unless a person ended it", () => {
+  const evidence = { ending: "accepted_by_hand" } as const;
+  const cleared = JSON.stringify(renderCard(aDeliveryTask("resolve", { evidence })));
+  expect(cleared).toContain("Resolved after 18 min* – accepted by hand as the new normal, peak");
+  const incident = { closeReason: "manual" } as const;
+  const manual = JSON.stringify(renderCard(aDeliveryTask("resolve", { evidence, incident })));
+  expect(manual).toContain("Resolved after 18 min* – resolved by hand, peak");
+});
+
 test("the peak is what the detector says it was, not what is shown now", () => {
   const incident = { kind: "volume", part: "drop" } as const;
   const evidence = {

@@ -5,8 +5,8 @@ import { coarser } from "./html-charts.ts";
 
 const START_MS = Date.UTC(2026, 0, 5);
 const EXPECT = () => [
-  { kind: "error", part: "", evidence: 0, bar: 1, expected: 0.1, low: 0, high: 0.2 } as const,
-  { kind: "volume", part: "drop", evidence: 0, bar: 1, expected: 6, low: 4, high: 8 } as const,
+  { kind: "error", part: "", state: "calm", expected: 0.1, low: 0, high: 0.2 } as const,
+  { kind: "volume", part: "drop", state: "calm", expected: 6, low: 4, high: 8 } as const,
 ];
 
 function add(grid: ChartGrid, slot: number, minute: number, records: number, errors = 0): void {
@@ -32,6 +32,32 @@ test("a point a minute, with what was expected; silence is 0, and missing data i
 function minuteMs(minute: number): number {
   return START_MS + minute * BUCKET_MS;
 }
+
+test("latency is typical, not average; its band is shown once it is known, and no latency is a gap", () => {
+  const grid = new ChartGrid();
+  const point = (minute: number, state: "learning" | "calm", ...latencies: number[]) => {
+    const deltas = new CountDeltas();
+    for (const each of latencies) deltas.add(0, minuteMs(minute), LevelIndex.info, each);
+    grid.add(deltas, () => [
+      ...EXPECT(),
+      { kind: "latency", part: "", state, expected: 20, low: 10, high: 40 } as const,
+    ]);
+  };
+  point(0, "learning", 10, 1_000);
+  point(1, "calm", Number.NaN);
+  point(2, "calm", 50);
+  const points = grid.pointsOf(0);
+  const shown = points.map((each) => [Math.round(each.latencyMs ?? -1), each.latencyHigh]);
+  expect(shown).toEqual([
+    [100, null],
+    [-1, 40],
+    [50, 40],
+  ]);
+  const [merged, ...others] = coarser(points, 1);
+  expect(others).toEqual([]);
+  expect(merged?.latencyExpected).toBe(20);
+  expect(merged?.latencyMs).toBeCloseTo(Math.sqrt(100 * 50), 6);
+});
 
 test("beyond the most points neighbours become one: rates and bands stay what they were", () => {
   const grid = new ChartGrid();

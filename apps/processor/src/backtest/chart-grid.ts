@@ -16,10 +16,16 @@ const COLUMNS = [
   "errorExpected",
   "errorLow",
   "errorHigh",
+  "latencies",
+  "latencyLogSum",
+  "latencySamples",
+  "latencyExpected",
+  "latencyLow",
+  "latencyHigh",
 ] as const;
 type Column = (typeof COLUMNS)[number];
 
-/** Columns of one service, a point each; the bands are sums over `samples`. */
+/** Columns of one service, a point each; the bands are sums over `samples`, those of latency over `latencySamples`. */
 type Columns = Record<Column, Float64Array>;
 
 interface Track {
@@ -40,10 +46,16 @@ export interface ChartPoint {
   readonly errorExpected: number | null;
   readonly errorLow: number | null;
   readonly errorHigh: number | null;
+  /** Typical latency in ms, the geometric mean; null where no record named one. */
+  readonly latencyMs: number | null;
+  /** What was expected of it, once that is known. */
+  readonly latencyExpected: number | null;
+  readonly latencyLow: number | null;
+  readonly latencyHigh: number | null;
 }
 
 /** What the detector expects, as far as a chart shows it. */
-type Expected = Pick<Explanation, "kind" | "part" | "expected" | "low" | "high">;
+type Expected = Pick<Explanation, "kind" | "part" | "state" | "expected" | "low" | "high">;
 
 /** What a point was expected to be, asked before it was learned. */
 export type Expect = (slot: number) => readonly Expected[];
@@ -68,6 +80,11 @@ export class ChartGrid {
       if (track === null) continue;
       bump(track, "records", point, deltas.records[cell] ?? 0);
       bump(track, "errors", point, deltas.errors[cell] ?? 0);
+      const latencies = deltas.latencyCount[cell] ?? 0;
+      if (latencies > 0) {
+        bump(track, "latencies", point, latencies);
+        bump(track, "latencyLogSum", point, deltas.latencyLogSum[cell] ?? 0);
+      }
       if (point <= track.sampledPoint) continue;
       track.sampledPoint = point;
       sample(track, point, expect(slot));
@@ -134,6 +151,7 @@ export class ChartGrid {
       records: heard ? records / minutes : null,
       errorShare: records > 0 ? errors / records : null,
       ...band,
+      ...latencyOf(columns, point, last),
     };
   }
 
@@ -194,17 +212,27 @@ export class ChartGrid {
 function newTrack(length: number): Track {
   const empty = () => new Float64Array(length);
   const columns = {
-    records: empty(),
-    errors: empty(),
-    samples: empty(),
-    expected: empty(),
-    low: empty(),
-    high: empty(),
-    errorExpected: empty(),
-    errorLow: empty(),
-    errorHigh: empty(),
+    ...{ records: empty(), errors: empty(), samples: empty() },
+    ...{ expected: empty(), low: empty(), high: empty() },
+    ...{ errorExpected: empty(), errorLow: empty(), errorHigh: empty() },
+    ...{ latencies: empty(), latencyLogSum: empty(), latencySamples: empty() },
+    ...{ latencyExpected: empty(), latencyLow: empty(), latencyHigh: empty() },
   };
   return { columns, sampledPoint: -1, hasAlert: false };
+}
+
+type Latency = Pick<ChartPoint, "latencyMs" | "latencyExpected" | "latencyLow" | "latencyHigh">;
+
+function latencyOf(columns: Columns, point: number, last: ChartPoint | null): Latency {
+  const samples = columns.latencySamples[point] ?? 0;
+  const count = columns.latencies[point] ?? 0;
+  const mean = (column: Column) => (columns[column][point] ?? 0) / samples;
+  return {
+    latencyMs: count > 0 ? Math.exp((columns.latencyLogSum[point] ?? 0) / count) : null,
+    latencyExpected: samples > 0 ? mean("latencyExpected") : (last?.latencyExpected ?? null),
+    latencyLow: samples > 0 ? mean("latencyLow") : (last?.latencyLow ?? null),
+    latencyHigh: samples > 0 ? mean("latencyHigh") : (last?.latencyHigh ?? null),
+  };
 }
 
 function bump(track: Track, column: Column, point: number, by: number): void {
@@ -223,4 +251,13 @@ function sample(track: Track, point: number, explanations: readonly Expected[]):
   bump(track, "errorExpected", point, error.expected);
   bump(track, "errorLow", point, error.low);
   bump(track, "errorHigh", point, error.high);
+  const latency = explanations.find(({ kind }) => kind === "latency");
+  if (latency === undefined || UNKNOWN.includes(latency.state)) return;
+  bump(track, "latencySamples", point, 1);
+  bump(track, "latencyExpected", point, latency.expected);
+  bump(track, "latencyLow", point, latency.low);
+  bump(track, "latencyHigh", point, latency.high);
 }
+
+/** States in which what is expected of a latency says nothing yet. */
+const UNKNOWN: readonly Explanation["state"][] = ["learning", "not_judged"];

@@ -48,6 +48,7 @@ function mergeOf({ startMs }: ChartPoint, group: readonly ChartPoint[]): ChartPo
     (sum, { records, errorShare }) => sum + (records ?? 0) * (errorShare ?? 0),
     0,
   );
+  const logLatency = mean(({ latencyMs }) => (latencyMs === null ? null : Math.log(latencyMs)));
   return {
     startMs,
     records: mean(({ records }) => records),
@@ -58,10 +59,14 @@ function mergeOf({ startMs }: ChartPoint, group: readonly ChartPoint[]): ChartPo
     errorExpected: mean(({ errorExpected }) => errorExpected),
     errorLow: mean(({ errorLow }) => errorLow),
     errorHigh: mean(({ errorHigh }) => errorHigh),
+    latencyMs: logLatency === null ? null : Math.exp(logLatency),
+    latencyExpected: mean(({ latencyExpected }) => latencyExpected),
+    latencyLow: mean(({ latencyLow }) => latencyLow),
+    latencyHigh: mean(({ latencyHigh }) => latencyHigh),
   };
 }
 
-/** The two charts of a service, each with its summary, and one table of the same numbers. */
+/** The charts of a service, each with its summary, and one table of the same numbers. Latency only where it is named. */
 export function chartsHtml(
   service: ReportedService,
   { charts, slot }: { readonly charts: ChartGrid; readonly slot: number },
@@ -85,7 +90,18 @@ export function chartsHtml(
       high: point.errorHigh,
     }),
   });
-  return volume + errors + table(service, points, stepMs);
+  const latency = points.some(({ latencyMs }) => latencyMs !== null)
+    ? figure({
+        ...{ service, points, stepMs, marks, name: "Typical latency", unit: "milliseconds" },
+        view: (point) => ({
+          value: point.latencyMs,
+          expected: point.latencyExpected,
+          low: point.latencyLow,
+          high: point.latencyHigh,
+        }),
+      })
+    : "";
+  return volume + errors + latency + table(service, points, stepMs);
 }
 
 /** The chart of a series of numbers, with its summary and a table of the same numbers. */
@@ -171,6 +187,7 @@ function table(service: ReportedService, all: readonly ChartPoint[], stepMs: num
   const width = (stepMs * Math.ceil(all.length / TABLE_ROWS_MAX)) / 1000;
   const cell = (value: number | null, unit: EvidenceUnit) =>
     `<td class="num">${escapeMarkup(formatQuantity(value, unit))}</td>`;
+  const withLatency = points.some(({ latencyMs }) => latencyMs !== null);
   const rows = points.map(
     (point) =>
       `<tr><td class="when">${clockText(new Date(point.startMs).toISOString())}</td>` +
@@ -178,7 +195,11 @@ function table(service: ReportedService, all: readonly ChartPoint[], stepMs: num
       cell(point.low, "records_per_minute") +
       cell(point.high, "records_per_minute") +
       cell(point.errorShare, "share") +
-      `${cell(point.errorHigh, "share")}</tr>`,
+      cell(point.errorHigh, "share") +
+      (withLatency
+        ? cell(point.latencyMs, "milliseconds") + cell(point.latencyHigh, "milliseconds")
+        : "") +
+      "</tr>",
   );
   return (
     '<details class="data"><summary>The same as a table</summary><div class="scroll"><table>' +
@@ -186,6 +207,9 @@ function table(service: ReportedService, all: readonly ChartPoint[], stepMs: num
     '<th scope="col">From (UTC)</th><th scope="col" class="num">Records</th>' +
     '<th scope="col" class="num">Expected from</th><th scope="col" class="num">to</th>' +
     '<th scope="col" class="num">Errors</th><th scope="col" class="num">Expected up to</th>' +
+    (withLatency
+      ? '<th scope="col" class="num">Latency</th><th scope="col" class="num">Expected up to</th>'
+      : "") +
     `</tr></thead><tbody>${rows.join("")}</tbody></table></div></details>`
   );
 }

@@ -62,7 +62,10 @@ export function errorExpectation(columns: SeriesColumns, slot: number): Expectat
 export function latencyExpectation(columns: SeriesColumns, slot: number): Expectation {
   const mean = latencyExpectedOf(columns, slot);
   const records = Math.max(1, volumeExpectedOf(columns, slot) * BUCKET_STEPS);
-  const variance = latencyVarianceOf(columns, slot, records) * latencyDispersionOf(columns, slot);
+  // A minute is the mean of its steps, as far as they hold something.
+  const steps = Math.min(BUCKET_STEPS, records);
+  const ofStep = latencyVarianceOf(columns, slot, records / steps);
+  const variance = (ofStep / steps) * latencyDispersionOf(columns, slot);
   const margin = BAND_DEVIATIONS * Math.sqrt(variance);
   return { expected: Math.exp(mean), low: Math.exp(mean - margin), high: Math.exp(mean + margin) };
 }

@@ -378,14 +378,40 @@ function shrunkChange(records: number, expected: number, eventsHalf: number): nu
   return Math.log((records + eventsHalf) / (expected + eventsHalf));
 }
 
-/** Takes a multiple of what is expected as normal from now on, on days of this kind: a holiday says nothing of weekends. */
+/**
+ * Takes a multiple of what is expected as normal from now on, on days of this kind: a holiday says nothing of
+ * weekends. `openSteps`: for so long it was not taken for normal.
+ */
 export function acceptSeason(
   columns: SeriesColumns,
   slot: number,
   step: number,
   factor: number,
+  openSteps: number,
 ): void {
+  if (!isSeasonKnown(columns, slot, step)) return scaleHours(columns, slot, step, factor, openSteps);
   const index = slot * DAY_CLASSES + columns.stepTime.at(step).dayClass;
   const ratio = columns.seasonLevel.at(index) || 1;
   columns.seasonLevel.set(index, clamped(ratio * factor, LEVEL_MIN, LEVEL_MAX));
 }
+
+/** On a first day the hours before it are known as they were, and those since as they are. */
+function scaleHours(
+  columns: SeriesColumns,
+  slot: number,
+  step: number,
+  factor: number,
+  openSteps: number,
+): void {
+  const { dayClass, hour } = columns.stepTime.at(step);
+  const base = (slot * DAY_CLASSES + dayClass) * DAY_HOURS;
+  const by = Math.round(Math.log(factor) * CODE_SCALE);
+  const since = Math.floor((openSteps + OPEN_HOLD_STEPS) / HOUR_STEPS) + 1;
+  for (let ahead = 1; ahead <= DAY_HOURS - since; ahead += 1) {
+    const index = base + ((hour + ahead) % DAY_HOURS);
+    const code = columns.hourProfile.at(index);
+    if (code !== 0) columns.hourProfile.set(index, clamped(code + by, 1, 65_535));
+  }
+}
+/** From the onset of a signal of the first day until it opens, about. */
+const OPEN_HOLD_STEPS = 120;

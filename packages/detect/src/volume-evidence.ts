@@ -258,7 +258,7 @@ export function unlearnVolume(
   }
   expectVolume(columns, slot, step);
 }
-const UNLEARN_STEPS_MAX = 120;
+const UNLEARN_STEPS_MAX = 360;
 
 /**
  * True while a service that is too young for its silence to mean anything is clearly silent: stopped for

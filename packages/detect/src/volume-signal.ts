@@ -129,9 +129,10 @@ export function acceptLevel(
   step: number,
   level: number,
 ): void {
+  const openSteps = columns.volumeOpenSteps.at(slot);
   columns.volumeOpenSteps.set(slot, 0);
   const expected = volumeExpectedOf(columns, slot);
-  if (level > 0 && expected > 0) acceptSeason(columns, slot, step, level / expected);
+  if (level > 0 && expected > 0) acceptSeason(columns, slot, step, level / expected, openSteps);
   if (level === 0) restartVolume(columns, slot, step);
   else acceptVolume(columns, slot, level);
 }

@@ -4,7 +4,7 @@ import type { StepCounts } from "./open-steps.ts";
 import { ERROR_TESTS, type SeriesColumns } from "./series-columns.ts";
 
 /** Nats that an `error` signal needs. */
-export const ERROR_BAR = 12;
+export const ERROR_BAR = 11;
 /** What one step may add: three steps must agree, so a blip never alerts. */
 const STEP_CAP = 0.4 * ERROR_BAR;
 const BOUND = 1.3 * ERROR_BAR;

@@ -4,7 +4,7 @@ import type { StepCounts } from "./open-steps.ts";
 import { LATENCY_TESTS, type SeriesColumns } from "./series-columns.ts";
 
 /** Nats that a `latency` signal needs. */
-export const LATENCY_BAR = 13;
+export const LATENCY_BAR = 11;
 const STEP_CAP = 0.4 * LATENCY_BAR;
 const BOUND = 1.3 * LATENCY_BAR;
 /** How much slower is looked for, as ln of the factor: 1.3 and 2 times. Faster is never a fault. */

@@ -251,7 +251,11 @@ export function learnSeason(
     const expected = columns.expectedRecords.at(slot);
     const factor = expected / ratio;
     const gain = levelGain(expected) / Math.max(factor, PROFILE_MIN);
-    const next = ratio + gain * (learned - expected);
+    // At an edge of the day, and where a batch may run or not, what the time excuses says nothing of the level.
+    const most = Math.max(columns.expectedMost.at(slot), expected);
+    const least = Math.min(columns.expectedLeast.at(slot), expected);
+    const apart = learned > most ? learned - most : Math.min(learned - least, 0);
+    const next = ratio + gain * apart;
     columns.seasonLevel.set(index, clamped(next, LEVEL_MIN, LEVEL_MAX));
   }
 }

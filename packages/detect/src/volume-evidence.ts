@@ -4,7 +4,7 @@ import { expectStep, isSeasonKnown, learnSeason, unlearnSeason, usualAt } from "
 import { type SeriesColumns, VOLUME_TESTS } from "./series-columns.ts";
 
 /** Nats that a `volume` signal needs. */
-export const VOLUME_BAR = 12;
+export const VOLUME_BAR = 10;
 const STEP_CAP = 0.4 * VOLUME_BAR;
 const BOUND = 1.3 * VOLUME_BAR;
 

@@ -246,18 +246,28 @@ function summaryOf(deliveries) {
   return [...byChannel.values()];
 }
 
+/**
+ * What was seen against what was expected; a message that was never seen before is compared with nothing.
+ * @param {Incident["evidence"]} evidence @returns {[string, string][]}
+ */
+function comparison({ unit, expected, ratio, z, ewma, rateOfChange }) {
+  return [
+    ["Expected", measure(expected, unit)],
+    ["Ratio", ratio === null ? "new, was 0" : `${number(ratio)}×`],
+    ["z", number(z)],
+    ["EWMA", measure(ewma, unit)],
+    ["Rate of change", number(rateOfChange)],
+  ];
+}
+
 /** @param {Incident} incident @param {{ whole: boolean }} options */
-function numbers({ part, evidence, occurrences, lastSeenAt }, { whole }) {
+function numbers({ kind, part, evidence, occurrences, lastSeenAt }, { whole }) {
   const { unit } = evidence;
   /** @type {[string, string | Node][]} */
   const rows = [
     ["Observed", measure(evidence.observed, unit)],
     [part === "drop" ? "Lowest" : "Peak", measure(evidence.peak, unit)],
-    ["Expected", measure(evidence.expected, unit)],
-    ["Ratio", evidence.ratio === null ? "new, was 0" : `${number(evidence.ratio)}×`],
-    ["z", number(evidence.z)],
-    ["EWMA", measure(evidence.ewma, unit)],
-    ["Rate of change", number(evidence.rateOfChange)],
+    ...(kind === "template" ? [] : comparison(evidence)),
     ["Evidence of bar", `${number(evidence.evidence)} of ${number(evidence.bar)} nats`],
     ["Sample", number(evidence.sampleSize)],
     ["Baseline age", duration(evidence.baselineAgeSeconds)],

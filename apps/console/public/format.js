@@ -49,7 +49,7 @@ export function measure(value, unit) {
     case "records_per_minute":
       return `${number(value)} a minute`;
     case "milliseconds":
-      return value >= 10_000 ? `${number(value / 1000)} s` : `${number(value)} ms`;
+      return value >= 1_000 ? `${number(value / 1000)} s` : `${number(value)} ms`;
     default:
       return number(value);
   }

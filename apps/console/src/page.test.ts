@@ -65,7 +65,11 @@ test("numbers, measures and durations are never NaN, Infinity or undefined", () 
   }
   expect(measure(0.124, "share")).toBe("12.4 %");
   expect(measure(310, "records_per_minute")).toBe("310 a minute");
-  expect(measure(12_000, "milliseconds")).toBe("12 s");
+  expect([430, 1_240, 12_000].map((ms) => measure(ms, "milliseconds"))).toEqual([
+    "430 ms",
+    "1.24 s",
+    "12 s",
+  ]);
   expect([-5, 59.9, 60, 3600, 7500, 90_000, Number.NaN].map(duration)).toEqual([
     "0 s",
     "59 s",

@@ -82,6 +82,12 @@ test("numbers for people", () => {
   expect(formatNumber(1e300)).toBe("1.00e300");
   expect(formatQuantity(0.124, "share")).toBe("12.4 %");
   expect(formatQuantity(250, "records_per_minute")).toBe("250/min");
+  expect([430, 999.4, 1_000, 12_430].map((ms) => formatQuantity(ms, "milliseconds"))).toEqual([
+    "430 ms",
+    "999 ms",
+    "1 s",
+    "12.4 s",
+  ]);
   expect(formatRatio(20.7)).toBe("20.7×");
   expect(formatRatio(null)).toBe("new, was 0");
   expect(formatDuration(1_080)).toBe("18 min");

@@ -126,7 +126,9 @@ export function formatQuantity(value: number | null | undefined, unit: EvidenceU
     case "records_per_minute":
       return `${formatNumber(value)}/min`;
     case "milliseconds":
-      return `${formatNumber(value)} ms`;
+      return Math.abs(value) < 1_000
+        ? `${formatNumber(value)} ms`
+        : `${formatNumber(value / 1_000)} s`;
     case "number":
       return formatNumber(value);
     default:

@@ -46,8 +46,10 @@ export interface Facts {
   readonly sentence: string;
   /** What was seen against what was expected, in a few words; the sentence where there are no numbers. */
   readonly versus: string;
-  /** Null for `pipeline`: nothing that arrives can be measured, and its sentence says it all. */
+  /** Null for `pipeline` and `template`: there is nothing to compare with, and the sentence says it all. */
   readonly numbers: FactNumbers | null;
+  /** How sure it is, and of how much; null where no evidence was weighed. */
+  readonly proof: Proof | null;
   readonly sparkline: string;
   readonly sparklineSpan: string;
   /** The kinds of message that came most since the onset, and how often they came. */
@@ -59,6 +61,12 @@ export interface Facts {
   readonly closeReason: string;
 }
 
+/** "14.3 of 11 nats" and "412 records". */
+export interface Proof {
+  readonly evidence: string;
+  readonly sampleSize: string;
+}
+
 /** The numbers behind a decision, as text. */
 export interface FactNumbers {
   readonly observed: string;
@@ -68,8 +76,6 @@ export interface FactNumbers {
   readonly z: string;
   readonly ewma: string;
   readonly rateOfChange: string;
-  readonly evidence: string;
-  readonly sampleSize: string;
   readonly baselineAge: string;
   /** The most extreme that was seen, such as "12.4 %". */
   readonly peak: string;
@@ -90,11 +96,10 @@ export function factsOf(task: DeliveryTask): Facts {
   const headline = named ? title : `${service}: ${title}`;
   const openFor = openDuration(incident);
   const resolved = incident.state === "resolved" || action === "resolve";
-  const numbers = incident.kind === "pipeline" ? null : numbersOf(incident);
+  const isCompared = incident.kind !== "pipeline" && incident.kind !== "template";
+  const numbers = isCompared ? numbersOf(incident) : null;
   const sentence = clip(flatten(redact(evidence.sentence)), SENTENCE_CHARS_MAX);
   const versus = numbers === null ? lowerFirst(sentence) : versusText(incident, numbers);
-  // A kind of message is better told by what it says than by how often it came.
-  const what = incident.kind === "template" ? lowerFirst(sentence) : versus;
   const lead = action === "test" ? "TEST " : "";
   return {
     severity: severityWord(incident.severity),
@@ -105,10 +110,11 @@ export function factsOf(task: DeliveryTask): Facts {
     headline,
     lockLine: resolved
       ? `RESOLVED ${headline} – after ${openFor}${worstText(numbers)}`
-      : `${lead}${severityWord(incident.severity)} ${headline} – ${what}`,
+      : `${lead}${severityWord(incident.severity)} ${headline} – ${versus}`,
     sentence,
     versus,
     numbers,
+    proof: incident.kind === "pipeline" || evidence.bar === 0 ? null : proofOf(incident),
     sparkline: sparklineText(evidence.sparkline.slice(-SPARKLINE_MAX)),
     sparklineSpan: `last ${Math.min(evidence.sparkline.length, SPARKLINE_MAX)} min`,
     templates: (resolved ? [] : (evidence.templates ?? []))
@@ -182,11 +188,16 @@ function numbersOf({ part, evidence }: Incident): FactNumbers {
     z: formatNumber(evidence.z),
     ewma: formatQuantity(evidence.ewma, unit),
     rateOfChange: changeText(evidence.rateOfChange),
-    evidence: `${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)} nats`,
-    sampleSize: `${formatNumber(evidence.sampleSize)} records`,
     baselineAge: formatDuration(evidence.baselineAgeSeconds),
     peak,
     worst: `${part === "drop" ? "lowest" : "peak"} ${peak}`,
+  };
+}
+
+function proofOf({ evidence: { evidence, bar, sampleSize } }: Incident): Proof {
+  return {
+    evidence: `${formatNumber(evidence)} of ${formatNumber(bar)} nats`,
+    sampleSize: `${formatNumber(sampleSize)} record${sampleSize === 1 ? "" : "s"}`,
   };
 }
 

@@ -1,4 +1,4 @@
-import { TEMPLATES_MAX, type TemplateCount } from "@tracer/core";
+import { type DeliveryTask, TEMPLATES_MAX, type TemplateCount } from "@tracer/core";
 import { aDeliveryTask } from "@tracer/testkit";
 import { describe, expect, test } from "vitest";
 import { renderMarkdown } from "./composio/render.ts";
@@ -21,22 +21,22 @@ const NEW: TemplateCount = {
   isNew: true,
 };
 
-const renderings: [
-  string,
-  (action: "open" | "resolve", templates: readonly TemplateCount[]) => string,
-][] = [
-  ["Slack's card", (action, templates) => JSON.stringify(renderCard(taskOf(action, templates)))],
-  ["Slack's text", (action, templates) => renderPlain(taskOf(action, templates)).text],
-  ["PagerDuty", (action, templates) => JSON.stringify(renderPagerduty(taskOf(action, templates)))],
-  ["Markdown", (action, templates) => renderMarkdown(taskOf(action, templates))],
-  ["the terminal", (action, templates) => renderConsole(taskOf(action, templates))],
+const renderings: [string, (task: DeliveryTask) => string][] = [
+  ["Slack's card", (task) => JSON.stringify(renderCard(task))],
+  ["Slack's text", (task) => renderPlain(task).text],
+  ["PagerDuty", (task) => JSON.stringify(renderPagerduty(task))],
+  ["Markdown", (task) => renderMarkdown(task)],
+  ["the terminal", (task) => renderConsole(task)],
 ];
 
 function taskOf(action: "open" | "resolve", templates: readonly TemplateCount[]) {
   return aDeliveryTask(action, { evidence: { templates } });
 }
 
-describe.each(renderings)("%s", (_, render) => {
+describe.each(renderings)("%s", (_, renderTask) => {
+  const render = (action: "open" | "resolve", templates: readonly TemplateCount[]) =>
+    renderTask(taskOf(action, templates));
+
   test("shows the kinds of message, how often they came before and since, and which are new", () => {
     const text = render("open", [KNOWN, NEW]);
     expect(text).toMatch(/14\/min, was 0\.2\/min/u);
@@ -56,5 +56,28 @@ describe.each(renderings)("%s", (_, render) => {
     expect(shown).not.toContain("kind-f");
     expect(render("resolve", [KNOWN])).not.toContain("timed out");
     expect(render("open", [])).not.toMatch(/essages since/u);
+  });
+
+  test("a message that was never seen before is compared with nothing", () => {
+    const evidence = { evidence: 4.6, bar: 3, sampleSize: 1, expected: 0, ratio: null, z: null };
+    const incident = { kind: "template", part: "0123456789ab" } as const;
+    const text = renderTask(aDeliveryTask("open", { evidence, incident }));
+    expect(text).toContain("4.6 of 3 nats");
+    expect(text).toMatch(/1 record(?!s)/u);
+    expect(text).not.toMatch(/EWMA|ewma|z –|new, was 0|\/min expected/u);
+  });
+
+  test("a latency is told in ms, and in s from a second on", () => {
+    const sentence = "Typical latency 12.4 s, about 840 ms expected (14.8×)";
+    const evidence = {
+      unit: "milliseconds",
+      ...{ observed: 12_430, peak: 14_503, expected: 840, expectedLow: 700, expectedHigh: 1_010 },
+      ...{ ewma: 842, ratio: 14.8, sentence },
+    } as const;
+    const incident = { kind: "latency", part: "", severity: "warning" } as const;
+    const text = renderTask(aDeliveryTask("open", { evidence, incident }));
+    for (const part of [sentence, "700 ms to 1 s", "842 ms"]) {
+      expect(text.replaceAll("\\", "")).toContain(part);
+    }
   });
 });

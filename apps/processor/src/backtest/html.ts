@@ -15,6 +15,7 @@ import {
   heldLines,
   nameOf,
   parseNotes,
+  proofTexts,
   spanText,
   templateTexts,
   wordsOf,
@@ -158,10 +159,7 @@ function alertHtml(alert: ReportedAlert): string {
   const messages = templates.length === 0 ? "" : `<ul class="why">${templates.join("")}</ul>`;
   return (
     `<div class="alert ${alert.severity}"><p>${chip(alert)} <span class="what">${escapeMarkup(evidence.sentence)}</span></p>` +
-    `<p class="dim num small">${sentenceCase(spanText(alert))}; ${decidedText(alert)}. ` +
-    `Expected ${formatQuantity(evidence.expectedLow, evidence.unit)} ` +
-    `to ${formatQuantity(evidence.expectedHigh, evidence.unit)}. ` +
-    `Evidence ${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)}.</p>` +
+    `<p class="dim num small">${[`${spanText(alert)}; ${decidedText(alert)}`, ...proofTexts(alert)].map(sentenceCase).join(". ")}.</p>` +
     `<p class="spark" role="img" aria-label="${alert.kind === "metric" ? "The last rows" : "The half hour before, a bar a minute"}">${sparklineText(evidence.sparkline)}</p>` +
     `${messages}${examples}</div>`
   );

@@ -134,13 +134,23 @@ function alertLines(alert: ReportedAlert, { red, dim }: Style): string[] {
   return [
     `  ${red(alertLabel(alert))}  ${spanText(alert)}`,
     `    ${sparklineText(evidence.sparkline)}  ${evidence.sentence}`,
-    dim(
-      `    expected ${formatQuantity(evidence.expectedLow, evidence.unit)} to ${formatQuantity(evidence.expectedHigh, evidence.unit)}; ` +
-        `evidence ${formatNumber(evidence.evidence)} of ${formatNumber(evidence.bar)}; ${decidedText(alert)}`,
-    ),
+    dim(`    ${[...proofTexts(alert), decidedText(alert)].join("; ")}`),
     ...templateTexts(alert).map((line) => `    ${line}`),
     ...alert.examples.map((line) => dim(`    │ ${line}`)),
   ];
+}
+
+/** What was expected, and how sure it is. Of a kind of message that was never seen nothing was expected. */
+export function proofTexts({
+  kind,
+  evidence: { unit, bar, ...evidence },
+}: ReportedAlert): string[] {
+  const low = formatQuantity(evidence.expectedLow, unit);
+  const high = formatQuantity(evidence.expectedHigh, unit);
+  const expected = kind === "template" ? [] : [`expected ${low} to ${high}`];
+  const sure =
+    bar > 0 ? [`evidence ${formatNumber(evidence.evidence)} of ${formatNumber(bar)}`] : [];
+  return [...expected, ...sure];
 }
 
 /** The kinds of message behind an alert, one a line. */

@@ -47,17 +47,16 @@ function numberLines(task: DeliveryTask, facts: Facts, resolved: boolean): strin
     return [`${where} · ${since} until ${until} · ${facts.closeReason}`];
   }
   const seen = `${where} · ${since} · seen ${facts.occurrences}×`;
-  if (facts.numbers === null) return [seen];
-  const { ratio, band, z, ewma, rateOfChange, sampleSize } = facts.numbers;
-  const numbers = [
-    `ratio ${ratio}`,
-    `usually ${band}`,
-    `z ${z}`,
-    `EWMA ${ewma}`,
-    `rate of change ${rateOfChange}`,
-    `from ${sampleSize}`,
-  ];
-  return [escapeMarkdown(numbers.join(" · ")), seen];
+  const numbers: string[] = [];
+  if (facts.numbers !== null) {
+    const { ratio, band, z, ewma, rateOfChange } = facts.numbers;
+    numbers.push(`ratio ${ratio}`, `usually ${band}`, `z ${z}`, `EWMA ${ewma}`);
+    numbers.push(`rate of change ${rateOfChange}`);
+  }
+  if (facts.proof !== null) {
+    numbers.push(`evidence ${facts.proof.evidence}`, `from ${facts.proof.sampleSize}`);
+  }
+  return numbers.length === 0 ? [seen] : [escapeMarkdown(numbers.join(" · ")), seen];
 }
 
 /**

@@ -58,11 +58,12 @@ function body(task: DeliveryTask, facts: Facts, resolved: boolean, paint: Paint)
   const label = (name: string, value: string) => `${dim(name.padEnd(14))} ${value}`;
   if (!resolved && facts.numbers !== null) {
     const { observed, expected, band, ratio, z, ewma, rateOfChange } = facts.numbers;
-    const { evidence, sampleSize } = facts.numbers;
     lines.push(label("observed", `${observed}  (${ratio})`));
     lines.push(label("expected", `${expected}, usually ${band}`));
     lines.push(label("deviation", `z ${z} · EWMA ${ewma} · rate of change ${rateOfChange}`));
-    lines.push(label("evidence", `${evidence}, from ${sampleSize}`));
+  }
+  if (!resolved && facts.proof !== null) {
+    lines.push(label("evidence", `${facts.proof.evidence}, from ${facts.proof.sampleSize}`));
   }
   lines.push(label("since", isoText(incident.openedAt)));
   if (resolved) lines.push(label("until", isoText(incident.resolvedAt ?? incident.lastSeenAt)));

@@ -41,6 +41,9 @@ export function renderPagerduty(task: DeliveryTask) {
         what: facts.sentence,
         severity: severityWord(incident.severity),
         ...numberDetails(facts.numbers),
+        ...(facts.proof === null
+          ? {}
+          : { evidence: facts.proof.evidence, sample_size: facts.proof.sampleSize }),
         since: isoText(incident.openedAt),
         occurrences: facts.occurrences,
         ...(facts.sparkline === "" ? {} : { recent_minutes: facts.sparkline }),
@@ -64,8 +67,6 @@ function numberDetails(numbers: FactNumbers | null) {
     z: numbers.z,
     ewma: numbers.ewma,
     rate_of_change: numbers.rateOfChange,
-    evidence: numbers.evidence,
-    sample_size: numbers.sampleSize,
     baseline_age: numbers.baselineAge,
     peak: numbers.peak,
   };

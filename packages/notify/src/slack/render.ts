@@ -186,17 +186,15 @@ function fieldsOf(task: DeliveryTask, facts: Facts, resolved: boolean): string[]
     const end = task.incident.resolvedAt ?? task.incident.lastSeenAt;
     return [...known, `*Resolved*\n${timeToken(end, "{date_short_pretty} {time_secs}")}`];
   }
-  if (facts.numbers === null) return known;
-  const { band, z, ewma, rateOfChange, sampleSize, evidence } = facts.numbers;
-  return [
-    ...known,
-    `*Expected band*\n${band}`,
-    `*z*\n${z}`,
-    `*EWMA*\n${ewma}`,
-    `*Rate of change*\n${rateOfChange}`,
-    `*Sample*\n${sampleSize}`,
-    `*Evidence*\n${evidence}`,
-  ];
+  if (facts.numbers !== null) {
+    const { band, z, ewma, rateOfChange } = facts.numbers;
+    known.push(`*Expected band*\n${band}`, `*z*\n${z}`, `*EWMA*\n${ewma}`);
+    known.push(`*Rate of change*\n${rateOfChange}`);
+  }
+  if (facts.proof !== null) {
+    known.push(`*Sample*\n${facts.proof.sampleSize}`, `*Evidence*\n${facts.proof.evidence}`);
+  }
+  return known;
 }
 
 function templateLines({ templates }: Facts): string[] {
@@ -205,11 +203,15 @@ function templateLines({ templates }: Facts): string[] {
   );
 }
 
-function numbersText({ numbers }: Facts): string[] {
-  if (numbers === null) return [];
-  const { ratio, band, z, ewma, rateOfChange, sampleSize } = numbers;
-  const list = [`ratio ${ratio}`, `band ${band}`, `z ${z}`, `EWMA ${ewma}`];
-  return [[...list, `rate of change ${rateOfChange}`, sampleSize].join(" · ")];
+function numbersText({ numbers, proof }: Facts): string[] {
+  const list: string[] = [];
+  if (numbers !== null) {
+    const { ratio, band, z, ewma, rateOfChange } = numbers;
+    list.push(`ratio ${ratio}`, `band ${band}`, `z ${z}`, `EWMA ${ewma}`);
+    list.push(`rate of change ${rateOfChange}`);
+  }
+  if (proof !== null) list.push(`evidence ${proof.evidence}`, proof.sampleSize);
+  return list.length === 0 ? [] : [list.join(" · ")];
 }
 
 function contextText(task: DeliveryTask, facts: Facts, maybeRepeat: boolean): string {

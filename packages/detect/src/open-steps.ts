@@ -15,6 +15,8 @@ export function noCounts(): StepCounts {
 
 const CAPACITY_FIRST = 1_024;
 const NONE = -1;
+/** A step of one service holds no more; a count beyond it stays there. */
+const COUNT_MAX = 2 ** 32 - 1;
 
 /**
  * The steps that are not closed yet and hold at least one record: a pool of cells found through a chained
@@ -25,10 +27,10 @@ export class OpenSteps {
   length = 0;
   #slot = new Int32Array(CAPACITY_FIRST);
   #step = new Int32Array(CAPACITY_FIRST);
-  #records = new Float64Array(CAPACITY_FIRST);
-  #errors = new Float64Array(CAPACITY_FIRST);
-  #fatals = new Float64Array(CAPACITY_FIRST);
-  #latencyCount = new Float64Array(CAPACITY_FIRST);
+  #records = new Uint32Array(CAPACITY_FIRST);
+  #errors = new Uint32Array(CAPACITY_FIRST);
+  #fatals = new Uint32Array(CAPACITY_FIRST);
+  #latencyCount = new Uint32Array(CAPACITY_FIRST);
   #latencyLogSum = new Float64Array(CAPACITY_FIRST);
   #chain = new Int32Array(CAPACITY_FIRST); // Next cell of the same hash, or the next free one.
   #before = new Int32Array(CAPACITY_FIRST); // Neighbours in the list of the series.
@@ -49,10 +51,13 @@ export class OpenSteps {
       cell = this.#make(slot, step);
       if (cell === NONE) return false;
     }
-    this.#records[cell] = (this.#records[cell] ?? 0) + counts.records;
-    this.#errors[cell] = (this.#errors[cell] ?? 0) + counts.errors;
-    this.#fatals[cell] = (this.#fatals[cell] ?? 0) + counts.fatals;
-    this.#latencyCount[cell] = (this.#latencyCount[cell] ?? 0) + counts.latencyCount;
+    this.#records[cell] = Math.min((this.#records[cell] ?? 0) + counts.records, COUNT_MAX);
+    this.#errors[cell] = Math.min((this.#errors[cell] ?? 0) + counts.errors, COUNT_MAX);
+    this.#fatals[cell] = Math.min((this.#fatals[cell] ?? 0) + counts.fatals, COUNT_MAX);
+    this.#latencyCount[cell] = Math.min(
+      (this.#latencyCount[cell] ?? 0) + counts.latencyCount,
+      COUNT_MAX,
+    );
     this.#latencyLogSum[cell] = (this.#latencyLogSum[cell] ?? 0) + counts.latencyLogSum;
     return true;
   }
@@ -185,10 +190,10 @@ export class OpenSteps {
     const capacity = this.#slot.length * 2;
     this.#slot = grownInts(this.#slot, capacity);
     this.#step = grownInts(this.#step, capacity);
-    this.#records = grownFloats(this.#records, capacity);
-    this.#errors = grownFloats(this.#errors, capacity);
-    this.#fatals = grownFloats(this.#fatals, capacity);
-    this.#latencyCount = grownFloats(this.#latencyCount, capacity);
+    this.#records = grownCounts(this.#records, capacity);
+    this.#errors = grownCounts(this.#errors, capacity);
+    this.#fatals = grownCounts(this.#fatals, capacity);
+    this.#latencyCount = grownCounts(this.#latencyCount, capacity);
     this.#latencyLogSum = grownFloats(this.#latencyLogSum, capacity);
     this.#chain = grownInts(this.#chain, capacity);
     this.#before = grownInts(this.#before, capacity);
@@ -205,6 +210,12 @@ export class OpenSteps {
 
 function grownInts(column: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
   const larger = new Int32Array(capacity);
+  larger.set(column);
+  return larger;
+}
+
+function grownCounts(column: Uint32Array, capacity: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(capacity);
   larger.set(column);
   return larger;
 }

@@ -77,7 +77,7 @@ export class SeriesColumns {
   readonly delayBeforeMs = this.#int("delayBeforeMs");
   readonly delaySamples = this.#byte("delaySamples");
   /** Closed steps without a record, up to the last closed one. */
-  readonly emptyRun = this.#int("emptyRun");
+  readonly emptyRun = this.#short("emptyRun");
   readonly recordsTotal = this.#count("recordsTotal");
 
   // The bucket being filled by closed steps, and the ring of closed ones.
@@ -134,7 +134,7 @@ export class SeriesColumns {
 
   // What latency is expected (of its natural logarithm), and the evidence against it per alternative.
   readonly latencyWeight = this.#small("latencyWeight");
-  readonly latencySum = this.#float("latencySum");
+  readonly latencySum = this.#small("latencySum");
   readonly latencySteps = this.#short("latencySteps");
   readonly latencySpread = this.#small("latencySpread");
   readonly latencyDrift = this.#small("latencyDrift");

@@ -1,8 +1,9 @@
 import { BUCKET_MS } from "@tracer/core";
-import { BUCKET_STEPS, bucketOf, closedBucket } from "./buckets.ts";
+import { BUCKET_STEPS, bucketOf, closedBucket, closedLatency } from "./buckets.ts";
 import { volumeDispersionOf } from "./dispersion.ts";
-import { BAND_DEVIATIONS } from "./explain.ts";
-import { noCounts, type OpenSteps } from "./open-steps.ts";
+import { BAND_DEVIATIONS, latencyExpectation } from "./explain.ts";
+import { latencyIsWarm } from "./latency-evidence.ts";
+import { noCounts, type OpenSteps, type StepCounts } from "./open-steps.ts";
 import { RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
 import { volumeExpectedAt } from "./volume-evidence.ts";
 
@@ -14,6 +15,12 @@ export interface BucketView {
   readonly expectedRecords: number;
   readonly low: number;
   readonly high: number;
+  /** Typical latency in ms, the geometric mean; null where no record named one. */
+  readonly latencyMs: number | null;
+  /** What is expected of it now, with its band; null while that is not known. */
+  readonly expectedLatencyMs: number | null;
+  readonly latencyLow: number | null;
+  readonly latencyHigh: number | null;
   /** False for the bucket that still fills. */
   readonly closed: boolean;
 }
@@ -26,32 +33,59 @@ export function bucketViews(
   bucketsMax: number,
 ): BucketView[] {
   const openBucket = bucketOf(columns.nextStep.at(slot));
-  const common = (bucket: number) => bandOf(columns, slot, bucket);
+  const latencyBand = latencyBandOf(columns, slot);
+  const common = (bucket: number) => ({ ...bandOf(columns, slot, bucket), ...latencyBand });
   const views: BucketView[] = [];
   for (let back = Math.min(bucketsMax, RING_BUCKETS); back >= 1; back -= 1) {
     const bucket = closedBucket(columns, slot, openBucket, back);
     if (bucket === null) continue;
     const startMs = (openBucket - back) * BUCKET_MS;
-    views.push({ ...common(openBucket - back), ...bucket, startMs, closed: true });
+    const latency = closedLatency(columns, slot, openBucket, back);
+    const latencyMs = latency === null ? null : Math.exp(latency);
+    views.push({ ...common(openBucket - back), ...bucket, latencyMs, startMs, closed: true });
   }
   // Open steps may reach into the next buckets too: lateness and delays are longer than a step.
-  const filling = new Map<number, { records: number; errors: number }>();
-  const filled = { records: columns.bucketRecords.at(slot), errors: columns.bucketErrors.at(slot) };
-  filling.set(openBucket, filled);
+  const filling = new Map([[openBucket, filledOf(columns, slot)]]);
   const counts = noCounts();
   const ahead = (openBucket + OPEN_BUCKETS_MAX) * BUCKET_STEPS;
   for (let step = columns.nextStep.at(slot); step < ahead; step += 1) {
     openSteps.peek(slot, step, counts);
     if (counts.records === 0) continue;
-    const bucket = filling.get(bucketOf(step)) ?? { records: 0, errors: 0 };
+    const bucket = filling.get(bucketOf(step)) ?? noCounts();
     bucket.records += counts.records;
     bucket.errors += counts.errors;
+    bucket.latencyCount += counts.latencyCount;
+    bucket.latencyLogSum += counts.latencyLogSum;
     filling.set(bucketOf(step), bucket);
   }
-  for (const [bucket, sums] of filling) {
-    views.push({ ...common(bucket), ...sums, startMs: bucket * BUCKET_MS, closed: false });
+  for (const [bucket, { records, errors, latencyCount, latencyLogSum }] of filling) {
+    const latencyMs = latencyCount > 0 ? Math.exp(latencyLogSum / latencyCount) : null;
+    const startMs = bucket * BUCKET_MS;
+    views.push({ ...common(bucket), records, errors, latencyMs, startMs, closed: false });
   }
   return views;
+}
+
+/** The bucket that is being filled, as far as its steps are closed. */
+function filledOf(columns: SeriesColumns, slot: number): StepCounts {
+  return {
+    ...noCounts(),
+    records: columns.bucketRecords.at(slot),
+    errors: columns.bucketErrors.at(slot),
+    latencyCount: columns.bucketLatencies.at(slot),
+    latencyLogSum: columns.bucketLatencySum.at(slot),
+  };
+}
+
+function latencyBandOf(
+  columns: SeriesColumns,
+  slot: number,
+): Pick<BucketView, "expectedLatencyMs" | "latencyLow" | "latencyHigh"> {
+  if (!latencyIsWarm(columns, slot, columns.nextStep.at(slot))) {
+    return { expectedLatencyMs: null, latencyLow: null, latencyHigh: null };
+  }
+  const { expected, low, high } = latencyExpectation(columns, slot);
+  return { expectedLatencyMs: expected, latencyLow: low, latencyHigh: high };
 }
 
 /** What was expected of a bucket at its time of day, with the band; as of now where the day is not known. */

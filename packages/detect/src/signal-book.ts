@@ -13,7 +13,12 @@ import {
 import { continueErrorSignal, judgeErrorSeverity, openErrorSignal } from "./error-signal.ts";
 import { signalOf } from "./explain.ts";
 import { closePeaks, FLAGS } from "./explanation.ts";
-import { learnLatency, scoreLatency } from "./latency-evidence.ts";
+import {
+  LATENCY_BAR,
+  learnLatency,
+  scoreLatency,
+  strongestLatencyTest,
+} from "./latency-evidence.ts";
 import { learnLatencyHour } from "./latency-hours.ts";
 import {
   acceptNewLatency,
@@ -144,7 +149,8 @@ export class SignalBook {
     const surge = columns.volumeEvidence.at(strongestVolumeTest(columns, slot, "surge"));
     const drop = columns.volumeEvidence.at(strongestVolumeTest(columns, slot, "drop"));
     const volume = Math.max(surge, drop) / VOLUME_BAR;
-    return Math.max(error, volume) >= WATCH_SHARE ? "watch" : "ok";
+    const latency = columns.latencyEvidence.at(strongestLatencyTest(columns, slot)) / LATENCY_BAR;
+    return Math.max(error, volume, latency) >= WATCH_SHARE ? "watch" : "ok";
   }
 
   /** Ends everything that is open on a slot, because the slot is given back. */

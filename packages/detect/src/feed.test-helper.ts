@@ -61,7 +61,7 @@ export type TrafficAt = (atMs: number) => readonly Traffic[];
 export class Feed {
   readonly detector: Detector;
   readonly transitions: Transition[] = [];
-  readonly random: () => number;
+  random: () => number;
   late = 0;
 
   constructor({

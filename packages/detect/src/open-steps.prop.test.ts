@@ -7,25 +7,40 @@ const action = fc.record({
   slot: fc.integer({ min: 0, max: 6 }),
   step: fc.integer({ min: -3, max: 40 }),
   records: fc.integer({ min: 1, max: 9 }),
+  latencyLogSum: fc.integer({ min: -60, max: 60 }), // Below a millisecond it is less than 0.
 });
 
 const CELLS_MAX = 60;
+
+interface Cell {
+  records: number;
+  latencyCount: number;
+  latencyLogSum: number;
+}
 
 test("open steps behave as a bounded map of (slot, step)", () => {
   fc.assert(
     fc.property(fc.array(action, { maxLength: 400 }), (actions) => {
       const open = new OpenSteps(CELLS_MAX);
-      const model = new Map<string, number>();
+      const model = new Map<string, Cell>();
       const counts = noCounts();
-      for (const { kind, slot, step, records } of actions) {
+      for (const { kind, slot, step, records, latencyLogSum } of actions) {
         const key = `${slot}/${step}`;
         if (kind === "add") {
           const fits = model.has(key) || model.size < CELLS_MAX;
-          expect(open.add(slot, step, { ...noCounts(), records, errors: 1 })).toBe(fits);
-          if (fits) model.set(key, (model.get(key) ?? 0) + records);
+          const latencyCount = latencyLogSum === 0 ? 0 : records;
+          const added = { ...noCounts(), records, errors: 1, latencyCount, latencyLogSum };
+          expect(open.add(slot, step, added)).toBe(fits);
+          if (!fits) continue;
+          const cell = model.get(key) ?? { records: 0, latencyCount: 0, latencyLogSum: 0 };
+          cell.records += records;
+          cell.latencyCount += latencyCount;
+          cell.latencyLogSum += latencyLogSum;
+          model.set(key, cell);
         } else if (kind === "take") {
           open.take(slot, step, counts);
-          expect(counts.records).toBe(model.get(key) ?? 0);
+          const cell = model.get(key) ?? { records: 0, latencyCount: 0, latencyLogSum: 0 };
+          expect(counts).toMatchObject(cell);
           model.delete(key);
         } else {
           open.release(slot);

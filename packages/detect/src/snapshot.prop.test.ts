@@ -2,7 +2,18 @@ import { CountDeltas, STEP_MS, TracerError } from "@tracer/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Detector } from "./detector.ts";
-import { NOON_MS, poisson, SECOND, seeded } from "./feed.test-helper.ts";
+import {
+  DAY,
+  Feed,
+  HOUR,
+  MINUTE,
+  MONDAY_MS,
+  NOON_MS,
+  notFinite,
+  poisson,
+  SECOND,
+  seeded,
+} from "./feed.test-helper.ts";
 import { RULES } from "./options.ts";
 import { restored, savedParts } from "./snapshot.test-helper.ts";
 
@@ -82,6 +93,90 @@ test("cut anywhere, also within an incident, and restored: the same transitions 
   );
   expect(openAtCut).toBeGreaterThan(10); // Else no cut fell into an incident.
 });
+
+const SLOW_AT_MS = MONDAY_MS + 2.25 * DAY;
+const SLOW_MS = 2 * HOUR;
+const END_MS = SLOW_AT_MS + 4 * HOUR;
+
+/**
+ * Two and a half days of a small, a middle and a silent-at-night service, a batch each night, and a latency
+ * incident on the third; cut and restored at each of `cutsMs`.
+ */
+function playDays(seed: number, cutsMs: readonly number[]): { said: unknown[]; openAtCut: number } {
+  const feed = new Feed({ seed });
+  const said: unknown[] = [];
+  let detector = feed.detector;
+  let openAtCut = 0;
+  let fromMs = MONDAY_MS;
+  for (const toMs of [...cutsMs, END_MS]) {
+    const part = new Feed({ detector });
+    part.random = feed.random; // The same luck goes on: only the detector is another.
+    part.follow(fromMs, toMs - fromMs, (atMs) => {
+      const hour = ((atMs - MONDAY_MS) % DAY) / HOUR;
+      const curve = 1 + 0.7 * Math.cos((2 * Math.PI * (hour - 14)) / 24);
+      const slow = atMs >= SLOW_AT_MS && atMs < SLOW_AT_MS + SLOW_MS ? 3 : 1;
+      return [
+        { slot: 0, perMinute: 4 * curve, latencyMs: 900 * slow },
+        { slot: 1, perMinute: (hour < 0.2 ? 3 : 1) * 200 * curve, latencyMs: 5 * slow },
+        { slot: 2, perMinute: hour < 6 ? 0 : 40, errorShare: 0.03 },
+      ];
+    });
+    said.push(...part.transitions);
+    fromMs = toMs;
+    if (toMs === END_MS) break;
+    openAtCut += detector.openSignals().filter(({ kind }) => kind === "latency").length;
+    const parts = savedParts(detector);
+    detector = restored(parts, {});
+    expect(detector.saveHead()).toEqual(parts[0]);
+    detector.resume(toMs - 1); // When the last batch came: nobody was away.
+  }
+  detector.tickTo(END_MS + 5 * MINUTE);
+  said.push(...detector.takeTransitions(), detector.openSignals());
+  said.push([0, 1, 2].map((slot) => [detector.explain(slot), detector.bucketsOf(slot, 60)]));
+  // No step is open any more: not a number of all that is remembered differs.
+  said.push(savedParts(detector).slice(1));
+  return { said, openAtCut };
+}
+
+const stepsOf = (ms: number) => Math.floor(ms / STEP_MS);
+const cutsOfDays = fc
+  .tuple(
+    fc.integer({ min: 1, max: stepsOf(SLOW_AT_MS - MONDAY_MS) }),
+    fc.integer({ min: 15, max: stepsOf(SLOW_MS) - 1 }),
+    fc.integer({ min: 15, max: stepsOf(SLOW_MS) - 1 }),
+  )
+  .map(([early, ...late]) => [
+    MONDAY_MS + early * STEP_MS,
+    ...[...new Set(late)].sort((a, b) => a - b).map((step) => SLOW_AT_MS + step * STEP_MS),
+  ]);
+
+test.each([1, 2])(
+  "cut in a day and twice in a latency incident: as without a cut (seed %s)",
+  (seed) => {
+    const whole = playDays(seed, []);
+    const latencies = whole.said.filter(isLatency);
+    expect(latencies.length).toBeGreaterThanOrEqual(4); // Two services: each opens and ends.
+    expect(notFinite(whole.said.slice(0, -1))).toEqual([]);
+    let openAtCut = 0;
+    fc.assert(
+      fc.property(cutsOfDays, (cutsMs) => {
+        const cut = playDays(seed, cutsMs);
+        expect(cut.said).toEqual(whole.said);
+        openAtCut += cut.openAtCut;
+      }),
+      { seed: 20_260_105, numRuns: 3 },
+    );
+    expect(openAtCut).toBeGreaterThan(4);
+  },
+);
+
+function isLatency(said: unknown): boolean {
+  if (typeof said !== "object" || said === null || !("signal" in said)) return false;
+  const { signal } = said;
+  return (
+    typeof signal === "object" && signal !== null && "kind" in signal && signal.kind === "latency"
+  );
+}
 
 const change = fc.record({
   part: fc.nat(),

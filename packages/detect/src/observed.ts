@@ -8,14 +8,21 @@ import { volumeExpectedOf } from "./volume-evidence.ts";
 /** A service is silent after this many empty steps, if this many records were expected in them. */
 const SILENT_STEPS_MIN = 3;
 const SILENT_EXPECTED_MIN = 3;
+/** …and this many at the rate at which it went on since the onset, if it did so for a minute. */
+const STILL_EXPECTED_MIN = 12;
+const LOGGED_STEPS_MIN = BUCKET_STEPS;
 
 /** How long a service that dropped has been silent, in ms; 0 while it is not. */
 export function silentMsOf(columns: SeriesColumns, open: OpenSignal): number {
   if (open.part !== "drop") return 0;
   const emptyRun = columns.emptyRun.at(open.slot);
   const missed = emptyRun * volumeExpectedOf(columns, open.slot);
-  const silent = emptyRun >= SILENT_STEPS_MIN && missed >= SILENT_EXPECTED_MIN;
-  return silent ? emptyRun * STEP_MS : 0;
+  if (emptyRun < SILENT_STEPS_MIN || missed < SILENT_EXPECTED_MIN) return 0;
+  // One that still logs a little has pauses by chance, and is no silent one in each of them.
+  const loggedSteps = open.lastStep - open.onsetStep + 1 - emptyRun;
+  const stillMissed = (emptyRun * open.records) / Math.max(1, loggedSteps);
+  if (loggedSteps >= LOGGED_STEPS_MIN && stillMissed < STILL_EXPECTED_MIN) return 0;
+  return emptyRun * STEP_MS;
 }
 
 /**

@@ -31,12 +31,11 @@ test("open steps behave as a bounded map of (slot, step)", () => {
           const latencyCount = latencyLogSum === 0 ? 0 : records;
           const added = { ...noCounts(), records, errors: 1, latencyCount, latencyLogSum };
           expect(open.add(slot, step, added)).toBe(fits);
-          if (!fits) continue;
           const cell = model.get(key) ?? { records: 0, latencyCount: 0, latencyLogSum: 0 };
+          if (fits) model.set(key, cell);
           cell.records += records;
           cell.latencyCount += latencyCount;
           cell.latencyLogSum += latencyLogSum;
-          model.set(key, cell);
         } else if (kind === "take") {
           open.take(slot, step, counts);
           const cell = model.get(key) ?? { records: 0, latencyCount: 0, latencyLogSum: 0 };

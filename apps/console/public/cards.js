@@ -1,7 +1,7 @@
 // Incidents as cards.
 
 import { badge, bars, el } from "./dom.js";
-import { duration, measure, number, plain } from "./format.js";
+import { change, duration, measure, number, plain } from "./format.js";
 
 /** @typedef {import("../src/shapes.ts").Incident} Incident */
 /** @typedef {import("../src/shapes.ts").Delivery} Delivery */
@@ -122,25 +122,28 @@ function clockOf(iso) {
 function whereOf({ project, environment, service, kind, part }) {
   const names = [project === "default" ? "" : project, environment, service].filter(Boolean);
   const place = names.map((name) => plain(name, NAME_CHARACTERS_MAX)).join(" / ");
-  return `${place} · ${plain(kind)}${part ? ` ${plain(part, 40)}` : ""}`;
+  // The part of a new kind of message is a hash: nothing to read.
+  const named = kind === "template" ? "" : plain(part, 40);
+  return `${place} · ${plain(kind)}${named ? ` ${named}` : ""}`;
 }
 
 /** @param {Incident} incident */
-function chart({ evidence }) {
+function chart({ kind, evidence }) {
   const { sparkline, unit, expectedLow: low, expectedHigh: high, expected, observed } = evidence;
   if (!Array.isArray(sparkline) || sparkline.length === 0) return null;
   const seen = measure(observed, unit);
   const usual = `${measure(low, unit)} to ${measure(high, unit)}`;
+  const span = `last ${sparkline.length} min, one bar a minute`;
+  if (kind === "template") {
+    const label = `Last ${sparkline.length} minutes: ${seen} seen, never before`;
+    return el("figure", {}, bars(sparkline, { label, low, high }), el("figcaption", {}, span));
+  }
   const label = `Last ${sparkline.length} minutes: ${seen} seen, ${measure(expected, unit)} expected, usual range ${usual}`;
   return el(
     "figure",
     {},
     bars(sparkline, { label, low, high }),
-    el(
-      "figcaption",
-      {},
-      `last ${sparkline.length} min, one bar a minute; shaded: usual range, ${usual}`,
-    ),
+    el("figcaption", {}, `${span}; shaded: usual range, ${usual}`),
   );
 }
 
@@ -256,7 +259,7 @@ function comparison({ unit, expected, ratio, z, ewma, rateOfChange }) {
     ["Ratio", ratio === null ? "new, was 0" : `${number(ratio)}×`],
     ["z", number(z)],
     ["EWMA", measure(ewma, unit)],
-    ["Rate of change", number(rateOfChange)],
+    ["Rate of change", change(rateOfChange)],
   ];
 }
 

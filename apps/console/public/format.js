@@ -56,6 +56,18 @@ export function measure(value, unit) {
 }
 
 /**
+ * A change from one minute to the next, given as its natural logarithm, as a factor: "3.3×".
+ * @param {number | null | undefined} value
+ */
+export function change(value) {
+  if (typeof value !== "number" || !Number.isFinite(value)) return "–";
+  if (Math.abs(value) > LOG_CHANGE_MAX) return value > 0 ? "over 9,999×" : "under 0.0001×";
+  return `${number(Math.exp(value))}×`;
+}
+/** e^9.2 is about 9,900. */
+const LOG_CHANGE_MAX = 9.2;
+
+/**
  * How long, in the two largest units that matter: "12 s", "4 min", "2 h 5 min", "3 d 4 h".
  * @param {number} seconds
  */

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import {
+  change,
   createEventParser,
   duration,
   EVENT_CHARACTERS_MAX,
@@ -69,6 +70,14 @@ test("numbers, measures and durations are never NaN, Infinity or undefined", () 
     "430 ms",
     "1.24 s",
     "12 s",
+  ]);
+  expect([0, Math.log(3.3), 1e3, -1e3, null, Number.NaN].map(change)).toEqual([
+    "1×",
+    "3.3×",
+    "over 9,999×",
+    "under 0.0001×",
+    "–",
+    "–",
   ]);
   expect([-5, 59.9, 60, 3600, 7500, 90_000, Number.NaN].map(duration)).toEqual([
     "0 s",

@@ -63,6 +63,10 @@ test("a new kind of error is told of at its first line, after a restart as befor
   ]);
   expect(slack.messages).toHaveLength(1);
 
+  await until("the service is firing", 10_000, async () => {
+    const services = await fetch(`${second.url}/api/v1/services`);
+    return (await services.text()).includes('"state":"firing"');
+  });
   const { id = "" } = answer.incidents?.[0] ?? {};
   const acknowledged = await fetch(`${second.url}/api/v1/incidents/${id}/ack`, {
     method: "POST",

@@ -94,12 +94,16 @@ export class ServicesView {
     for (let slot = 0; slot < this.#directory.slotEnd; slot += 1) {
       if (slot % SLICE_SLOTS === SLICE_SLOTS - 1) await nextTurn();
       if (this.#directory.key(slot)?.project !== project) continue;
-      const order = STATE_ORDER.indexOf(this.#detector.stateOf(slot));
+      const order = STATE_ORDER.indexOf(this.#stateOf(slot));
       const records = this.#newest(slot)?.records ?? 0;
       ranked.push({ slot, order, records });
       if (ranked.length >= 4 * SERVICES_LISTED_MAX) ranked = firstOf(ranked);
     }
     return firstOf(ranked);
+  }
+
+  #stateOf(slot: number): ServiceView["state"] {
+    return this.#templates.isOpen(slot) ? "firing" : this.#detector.stateOf(slot);
   }
 
   #newest(slot: number): BucketView | undefined {
@@ -116,7 +120,7 @@ export class ServicesView {
     return [
       {
         ...key,
-        state: this.#detector.stateOf(slot),
+        state: this.#stateOf(slot),
         newKinds: this.#templates.has(slot) ? this.#templates.stateOf(slot) : null,
         recordsPerMinute: newest?.records ?? 0,
         errorsPerMinute: newest?.errors ?? 0,

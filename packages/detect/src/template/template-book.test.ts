@@ -271,6 +271,7 @@ describe("the end", () => {
     world.say("disk quota exceeded", LevelIndex.error);
     world.settle(world.nowMs + STEP_MS);
     const part = world.taken()[0]?.signal.part ?? "";
+    expect([0, 1].map((slot) => world.book.isOpen(slot))).toEqual([true, false]);
     expect(world.book.accept(0, "another")).toBe(false);
     expect(world.book.accept(1, part)).toBe(false);
     expect(world.book.accept(0, part)).toBe(true);
@@ -279,7 +280,7 @@ describe("the end", () => {
     expect(others).toEqual([]);
     expect(ended).toMatchObject({ state: "resolved", reason: "accepted" });
     expect(ended?.signal.evidence.sentence).toMatch(/Accepted by hand: it is known$/);
-    expect(world.book.openSignals()).toEqual([]);
+    expect([world.book.openSignals(), world.book.isOpen(0)]).toEqual([[], false]);
     for (let line = 0; line < 20; line += 1) world.say("disk quota exceeded", LevelIndex.error);
     world.advance(HOUR_MS);
     expect(world.taken()).toEqual([]);

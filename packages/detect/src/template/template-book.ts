@@ -179,6 +179,13 @@ export class TemplateBook {
     return this.#services.has(slot);
   }
 
+  /** True when a signal is open on a slot. */
+  isOpen(slot: number): boolean {
+    const service = this.#active.has(slot) ? this.#services.get(slot) : undefined;
+    if (service === undefined) return false;
+    return service.more !== null || [...service.active].some(({ state }) => state === "open");
+  }
+
   /** Whether new kinds of a service are told of, and why not. */
   stateOf(slot: number): TemplateState {
     const service = this.#services.get(slot);

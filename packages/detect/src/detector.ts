@@ -43,6 +43,7 @@ export const IDLE_SECONDS = 172_800;
 /** …one whose day is known later, for some rest from Friday to Tuesday… */
 const KNOWN_IDLE_SECONDS = 432_000;
 const KNOWN_HOURS_MIN = 20;
+const KNOWN_RECORDS_MIN = 1_000;
 /** …and one that never had this many records sooner: a flood of names must not keep new services out. */
 const BRIEF_IDLE_SECONDS = 3_600;
 const BRIEF_RECORDS_MAX = 60;
@@ -208,8 +209,7 @@ export class Detector {
       this.#idleCursor = slot + 1;
       if (!this.has(slot) || this.#book.isOpen(slot)) continue;
       const brief = this.#columns.recordsTotal.at(slot) < BRIEF_RECORDS_MAX;
-      const known = this.#columns.hoursLearned.at(slot) >= KNOWN_HOURS_MIN;
-      const ofOthers = known ? KNOWN_IDLE_SECONDS : IDLE_SECONDS;
+      const ofOthers = this.#isDayKnown(slot) ? KNOWN_IDLE_SECONDS : IDLE_SECONDS;
       const idleMs = (brief ? BRIEF_IDLE_SECONDS : ofOthers) * 1000;
       if (receiptMs - this.#columns.receiptMs.at(slot) >= idleMs) idle.push(slot);
     }
@@ -411,9 +411,14 @@ export class Detector {
 
   /** A service whose day is known is silent for a weekend, say, and that is learned. */
   #isAsleep(slot: number): boolean {
-    const known = this.#columns.hoursLearned.at(slot) >= KNOWN_HOURS_MIN;
-    const steps = known ? DORMANT_STEPS_KNOWN : DORMANT_STEPS;
+    const steps = this.#isDayKnown(slot) ? DORMANT_STEPS_KNOWN : DORMANT_STEPS;
     return this.#columns.emptyRun.at(slot) >= steps && !this.#book.isOpen(slot);
+  }
+
+  /** Hours of nothing are learned too: a record now and then over the years is no day. */
+  #isDayKnown(slot: number): boolean {
+    const { hoursLearned, recordsTotal } = this.#columns;
+    return hoursLearned.at(slot) >= KNOWN_HOURS_MIN && recordsTotal.at(slot) >= KNOWN_RECORDS_MIN;
   }
 
   /** Lets a long silence pass at once. */

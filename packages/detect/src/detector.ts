@@ -268,7 +268,9 @@ export class Detector {
 
   /** Takes over one block; they come in the order in which they were saved. */
   loadSlots(bytes: Uint8Array): void {
-    const newestMs = this.#receiptMs + FUTURE_MS_MAX + SNAPSHOT_MS_MAX;
+    // In event time steps are closed beyond the last receipt.
+    const reachedMs = Math.max(this.#receiptMs, this.#tickedToStep * STEP_MS);
+    const newestMs = reachedMs + FUTURE_MS_MAX + SNAPSHOT_MS_MAX;
     if (!Number.isFinite(newestMs)) throw invalidSnapshot("it holds services but no time");
     loadSlots(this.#parts(), this.#savedLayout, bytes, {
       seriesMax: this.#options.seriesMax,

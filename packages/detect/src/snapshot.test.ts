@@ -177,3 +177,13 @@ test("a thousand services fill a block, one more begins another", () => {
   expect(savedParts(detector)).toHaveLength(3);
   expect(restored(savedParts(detector), {}).slotEnd).toBe(1_025);
 });
+
+test("a snapshot in event time, hours after the last record, is taken over", () => {
+  const feed = new Feed({ seed: 7 });
+  feed.replay(NOON_MS, 8 * HOUR, { perMinute: 60 });
+  feed.replay(NOON_MS + 8 * HOUR, 3 * HOUR);
+  const parts = savedParts(feed.detector);
+  const next = new Feed({ seed: 7, detector: restored(parts, {}) });
+  expect(next.detector.openSignals()).toEqual(feed.detector.openSignals());
+  expect(next.detector.openSignals()).toHaveLength(1);
+});

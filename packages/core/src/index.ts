@@ -43,6 +43,7 @@ export {
 export {
   clip,
   EXEMPLAR_CHARS_MAX,
+  endingText,
   exemplarText,
   flatten,
   formatDuration,

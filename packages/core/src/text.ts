@@ -1,5 +1,5 @@
 import { redact } from "./redact.ts";
-import type { EvidenceUnit, TemplateCount } from "./signal.ts";
+import type { Ending, EvidenceUnit, TemplateCount } from "./signal.ts";
 
 /** Longest example line kept with an incident, in UTF-16 units. */
 export const EXEMPLAR_CHARS_MAX = 300;
@@ -141,6 +141,18 @@ export function formatTemplateRates({ before, now, isNew }: TemplateCount): stri
   const rate = formatQuantity(now, "records_per_minute");
   return isNew ? `NEW, ${rate}` : `${rate}, was ${formatQuantity(before, "records_per_minute")}`;
 }
+
+/** How a signal ended where that is no recovery, in words that follow a time: "accepted by hand as the new normal". */
+export function endingText(ending: Ending): string {
+  return ENDING_WORDS[ending];
+}
+
+const ENDING_WORDS = {
+  accepted: "taken as the new normal",
+  accepted_by_hand: "accepted by hand as the new normal",
+  no_records: "no records any more",
+  not_seen: "not seen any more",
+} as const satisfies Record<Ending, string>;
 
 /** A length of time in its largest unit, whole: "45 s", "18 min", "3 h 20 min", "2 d 4 h". */
 export function formatDuration(seconds: number | null | undefined): string {

@@ -2,7 +2,7 @@ import {
   CRITICAL_ERROR_SHARE_MIN,
   clip,
   type DeliveryTask,
-  type Ending,
+  endingText,
   exemplarText,
   flatten,
   formatDuration,
@@ -148,16 +148,9 @@ const CLOSE_WORDS = {
 function closeWords({ closeReason, evidence: { ending } }: Incident): string {
   const isCleared = closeReason === null || closeReason === "clear";
   return isCleared && ending !== undefined
-    ? ENDING_WORDS[ending]
+    ? endingText(ending)
     : CLOSE_WORDS[closeReason ?? "clear"];
 }
-
-const ENDING_WORDS = {
-  accepted: "taken as the new normal",
-  accepted_by_hand: "accepted by hand as the new normal",
-  no_records: "no records any more",
-  not_seen: "not seen any more",
-} as const satisfies Record<Ending, string>;
 
 /** Unix seconds of an ISO time; null when it cannot be read. */
 export function unixSeconds(iso: string | null): number | null {

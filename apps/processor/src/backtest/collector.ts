@@ -1,6 +1,7 @@
 import {
   BUCKET_MS,
   type CountDeltas,
+  type Ending,
   exemplarText,
   type Severity,
   type Signal,
@@ -29,6 +30,8 @@ export interface Alert {
   untilMs: number | null;
   /** Why it ended. */
   endReason: string | null;
+  /** How it ended, where that is no recovery. */
+  ending: Ending | null;
   examples: readonly string[];
 }
 
@@ -103,6 +106,7 @@ export class Collector {
           peak,
           untilMs: null,
           endReason: null,
+          ending: null,
           examples: [],
         },
       };
@@ -122,6 +126,7 @@ export class Collector {
     if (state === "changed") return;
     alert.untilMs = signal.lastStepMs;
     alert.endReason = reason;
+    alert.ending = signal.evidence.ending ?? null;
     this.#open.delete(key);
   }
 

@@ -92,7 +92,7 @@ function reportedAlert(part: string, { atMs, evidence }: MetricAlert): ReportedA
   const at = iso(atMs);
   return {
     ...{ kind: "metric", part, severity: "warning", rule: "metric" },
-    ...{ since: at, decided: at, until: at, durationSeconds: 0, endReason: "metric" },
+    ...{ since: at, decided: at, until: at, durationSeconds: 0, endReason: "metric", ending: null },
     ...{ evidence, examples: [] },
   };
 }

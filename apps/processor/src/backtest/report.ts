@@ -1,4 +1,4 @@
-import type { Evidence, Kind, Severity } from "@tracer/core";
+import type { Ending, Evidence, Kind, Severity } from "@tracer/core";
 import type { TemplateState } from "@tracer/detect";
 import type { Alert, Collector } from "./collector.ts";
 import type { ClosestCall } from "./held-back.ts";
@@ -49,6 +49,8 @@ export interface ReportedAlert {
   readonly until: string | null;
   readonly durationSeconds: number | null;
   readonly endReason: string | null;
+  /** How it ended, where that is no recovery: `accepted`, `no_records`, `not_seen`. */
+  readonly ending: Ending | null;
   readonly evidence: Evidence;
   /** Redacted lines, at most three. */
   readonly examples: readonly string[];
@@ -184,7 +186,15 @@ function serviceOf(
   };
 }
 
-function alertOf({ signal, rule, severity, untilMs, endReason, examples }: Alert): ReportedAlert {
+function alertOf({
+  signal,
+  rule,
+  severity,
+  untilMs,
+  endReason,
+  ending,
+  examples,
+}: Alert): ReportedAlert {
   const { kind, part, onsetMs, decidedMs, evidence } = signal;
   return {
     ...{ kind, part, severity, rule },
@@ -192,7 +202,7 @@ function alertOf({ signal, rule, severity, untilMs, endReason, examples }: Alert
     decided: iso(decidedMs),
     until: untilMs === null ? null : iso(untilMs),
     durationSeconds: untilMs === null ? null : (untilMs - onsetMs) / 1000,
-    ...{ endReason, evidence, examples },
+    ...{ endReason, ending, evidence, examples },
   };
 }
 

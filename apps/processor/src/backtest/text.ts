@@ -1,4 +1,5 @@
 import {
+  endingText,
   flatten,
   formatDuration,
   formatNumber,
@@ -159,10 +160,12 @@ export function templateTexts({ evidence }: ReportedAlert): string[] {
 }
 
 /** When an alert was; a row of numbers is a moment. */
-export function spanText({ kind, since, until, durationSeconds }: ReportedAlert): string {
+export function spanText(alert: ReportedAlert): string {
+  const { kind, since, until, durationSeconds, ending } = alert;
   if (kind === "metric") return `at ${clockText(since)}`;
   if (until === null) return `since ${clockText(since)}, still open at the end`;
-  return `since ${clockText(since)}, until ${clockText(until)} (${formatDuration(durationSeconds)})`;
+  const how = ending === null ? "" : `, ${endingText(ending)}`;
+  return `since ${clockText(since)}, until ${clockText(until)} (${formatDuration(durationSeconds)})${how}`;
 }
 
 /** When it was announced, and by what where that is not the rule that decides by default. */

@@ -46,7 +46,8 @@ export async function detect(
       await once(stdout, "drain", { signal: stop }).catch(() => {}); // Nobody reads any more.
     }
   }
-  if (rest.length > 0) run.read(rest);
+  // Whoever reads has gone: what is left may be half a record.
+  if (rest.length > 0 && !stop.aborted) run.read(rest);
   stdout.write(lines.join(""));
   const { accepted, rejected } = run;
   if (rejected > 0)

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { Detector } from "./detector.ts";
 import { NOON_MS, notFinite } from "./feed.test-helper.ts";
 import { RULES } from "./options.ts";
-import type { Transition } from "./signal-book.ts";
+import type { Transition } from "./transition.ts";
 
 const SLOTS = 3;
 

@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import { type CountDeltas, type Signal, STEP_MS } from "@tracer/core";
 import { Arrivals } from "./arrivals.ts";
-import { bucketOf, clearBucket, skipBuckets } from "./buckets.ts";
 import { delayOf, learnDelay } from "./delivery-delay.ts";
-import { decayErrors } from "./error-evidence.ts";
 import { type Explanation, explanationOf } from "./explanation.ts";
+import { dormantSteps, isIdle, RING_STEPS, skipSilence } from "./idle.ts";
 import { noCounts, OpenSteps, type StepCounts } from "./open-steps.ts";
 import { type DetectorOptions, detectorOptions } from "./options.ts";
 import { PIPELINE_SLOT, pipelineSignal } from "./pipeline-signal.ts";
 import { Flag, SeriesColumns } from "./series-columns.ts";
 import { type BucketView, bucketViews } from "./series-view.ts";
-import { SignalBook, type Transition } from "./signal-book.ts";
+import { SignalBook } from "./signal-book.ts";
 import {
   decaySeries,
   GAP_STEPS_FRESH_MAX,
@@ -24,29 +23,16 @@ import {
 import { invalidSnapshot } from "./snapshot-bytes.ts";
 import { TickWheel } from "./tick-wheel.ts";
 import { TouchedSeries } from "./touched-series.ts";
-import { restartVolume } from "./volume-evidence.ts";
+import type { Transition } from "./transition.ts";
 
 /** Records further ahead of their receipt than this are counted at receipt. */
 const FUTURE_MS_MAX = 300_000;
-/** Empty steps in a row after which a series with nothing open sleeps. More than six hours. */
-const DORMANT_STEPS = 2_200;
-const DORMANT_STEPS_KNOWN = 25_920;
-/** A ring of nothing but the gap. */
-const RING_STEPS = 360;
 /** Seconds until a series is looked at again while nothing arrives from anybody. */
 const FROZEN_RETRY_SECONDS = 10;
 /** Another second for each so many series over which the closing of a step is spread. */
 const SPREAD_SERIES = 20_000;
 const SPREAD_SECONDS_MAX = 5;
-/** A service silent for this long gives its memory back… */
-export const IDLE_SECONDS = 172_800;
-/** …one whose day is known later, for some rest from Friday to Tuesday… */
-const KNOWN_IDLE_SECONDS = 432_000;
-const KNOWN_HOURS_MIN = 20;
-const KNOWN_RECORDS_MIN = 1_000;
-/** …and one that never had this many records sooner: a flood of names must not keep new services out. */
-const BRIEF_IDLE_SECONDS = 3_600;
-const BRIEF_RECORDS_MAX = 60;
+/** Slots that one call for idle ones looks at. */
 const IDLE_SCAN_MAX = 2_000;
 /** Blocks of a snapshot may be this much newer than its head: a disk can be slow. */
 const SNAPSHOT_MS_MAX = 3_600_000;
@@ -208,10 +194,7 @@ export class Detector {
       const slot = this.#idleCursor % length;
       this.#idleCursor = slot + 1;
       if (!this.has(slot) || this.#book.isOpen(slot)) continue;
-      const brief = this.#columns.recordsTotal.at(slot) < BRIEF_RECORDS_MAX;
-      const ofOthers = this.#isDayKnown(slot) ? KNOWN_IDLE_SECONDS : IDLE_SECONDS;
-      const idleMs = (brief ? BRIEF_IDLE_SECONDS : ofOthers) * 1000;
-      if (receiptMs - this.#columns.receiptMs.at(slot) >= idleMs) idle.push(slot);
+      if (isIdle(this.#columns, slot, receiptMs)) idle.push(slot);
     }
     return idle;
   }
@@ -392,7 +375,7 @@ export class Detector {
         }
         const earliest = Math.min(this.#openSteps.earliest(slot) ?? end, end);
         if (earliest > step) {
-          this.#skip(slot, step, earliest);
+          skipSilence(columns, slot, step, earliest);
           continue;
         }
       }
@@ -411,26 +394,9 @@ export class Detector {
     }
   }
 
-  /** A service whose day is known is silent for a weekend, say, and that is learned. */
   #isAsleep(slot: number): boolean {
-    const steps = this.#isDayKnown(slot) ? DORMANT_STEPS_KNOWN : DORMANT_STEPS;
-    return this.#columns.emptyRun.at(slot) >= steps && !this.#book.isOpen(slot);
-  }
-
-  /** Hours of nothing are learned too: a record now and then over the years is no day. */
-  #isDayKnown(slot: number): boolean {
-    const { hoursLearned, recordsTotal } = this.#columns;
-    return hoursLearned.at(slot) >= KNOWN_HOURS_MIN && recordsTotal.at(slot) >= KNOWN_RECORDS_MIN;
-  }
-
-  /** Lets a long silence pass at once. */
-  #skip(slot: number, from: number, to: number): void {
-    decayErrors(this.#columns, slot, to - from);
-    restartVolume(this.#columns, slot, to);
-    if (to - from >= RING_STEPS) skipBuckets(this.#columns, slot, false);
-    // What is left of the bucket in which the silence ends is short, and closes as a missing one.
-    if (bucketOf(to) !== bucketOf(from)) clearBucket(this.#columns, slot);
-    this.#columns.nextStep.set(slot, to);
+    const emptyRun = this.#columns.emptyRun.at(slot);
+    return emptyRun >= dormantSteps(this.#columns, slot) && !this.#book.isOpen(slot);
   }
 
   #endPipeline(receiptMs: number): void {

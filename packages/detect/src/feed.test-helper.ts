@@ -1,7 +1,7 @@
 import { CountDeltas, LevelIndex, type Signal, STEP_MS } from "@tracer/core";
 import { Detector } from "./detector.ts";
 import type { DetectorOptions } from "./options.ts";
-import type { Transition } from "./signal-book.ts";
+import type { Transition } from "./transition.ts";
 
 /** A full hour, so that steps and buckets begin with it. */
 export const NOON_MS = Date.UTC(2026, 0, 5, 12);

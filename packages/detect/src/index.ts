@@ -1,19 +1,19 @@
 export {
   Detector,
-  IDLE_SECONDS,
   PIPELINE_SLOT,
   type PipelineState,
   type SeriesState,
 } from "./detector.ts";
 export type { Explanation, ExplanationState } from "./explanation.ts";
+export { IDLE_SECONDS } from "./idle.ts";
 export { MetricDetector, surpriseOf } from "./metric/metric-detector.ts";
 export type { MetricBand } from "./metric/metric-explanation.ts";
 export type { Reason } from "./open-signal.ts";
 export { type DetectorOptions, RULES, type Rule } from "./options.ts";
 export type { BucketView } from "./series-view.ts";
-export type { Transition } from "./signal-book.ts";
 export {
   TemplateBook,
   type TemplateBookOptions,
   type TemplateState,
 } from "./template/template-book.ts";
+export type { Transition } from "./transition.ts";

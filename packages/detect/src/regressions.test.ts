@@ -1,8 +1,8 @@
 import { CountDeltas, LevelIndex } from "@tracer/core";
 import { describe, expect, test } from "vitest";
 import { meanAndVariance } from "./bucket-scores.ts";
-import { IDLE_SECONDS } from "./detector.ts";
 import { Feed, HOUR, MINUTE, NOON_MS, notFinite, SECOND } from "./feed.test-helper.ts";
+import { IDLE_SECONDS } from "./idle.ts";
 
 const steady = { perMinute: 100, errorShare: 0.02 };
 

@@ -9,8 +9,8 @@ import {
   notFinite,
   type TrafficAt,
 } from "./feed.test-helper.ts";
-import type { Transition } from "./signal-book.ts";
 import { restored, savedParts } from "./snapshot.test-helper.ts";
+import type { Transition } from "./transition.ts";
 
 /** Records a minute on the average of a day: one service of each size. */
 const RATES = [5, 60, 600];

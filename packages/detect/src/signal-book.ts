@@ -1,4 +1,4 @@
-import { type Ending, KINDS, type Signal, STEP_MS } from "@tracer/core";
+import { type Ending, type Signal, STEP_MS } from "@tracer/core";
 import { acceptSeen } from "./accept.ts";
 import { baselineOf } from "./baseline.ts";
 import { BUCKET_STEPS, bucketOf, closeBucket, fillBucket, missBuckets } from "./buckets.ts";
@@ -40,8 +40,8 @@ import { noCounts, type StepCounts } from "./open-steps.ts";
 import type { Rule } from "./options.ts";
 import { ruleBar, ruleScores } from "./rules.ts";
 import { closeSeason } from "./seasonal.ts";
-import { endedSentence } from "./sentence.ts";
 import { Flag, type SeriesColumns } from "./series-columns.ts";
+import { byDecision, type Transition, withEnding } from "./transition.ts";
 import {
   clearDropEvidence,
   expectVolume,
@@ -61,13 +61,6 @@ import {
   judgeVolumeSeverity,
   openVolumeSignal,
 } from "./volume-signal.ts";
-
-/** A signal that opened, became graver, or ended. */
-export interface Transition {
-  readonly state: "opened" | "changed" | "resolved";
-  readonly reason: Reason;
-  readonly signal: Signal;
-}
 
 interface Finding {
   readonly rule: Rule;
@@ -404,22 +397,4 @@ export class SignalBook {
     this.#shown.set(key, signal);
     return signal;
   }
-}
-
-function withEnding(signal: Signal, ending: Ending): Signal {
-  const sentence = endedSentence(signal.evidence.sentence, signal.kind, ending);
-  return { ...signal, evidence: { ...signal.evidence, sentence, ending } };
-}
-
-function byDecision(left: Transition, right: Transition): number {
-  return (
-    momentOf(left) - momentOf(right) ||
-    left.signal.slot - right.signal.slot ||
-    KINDS.indexOf(left.signal.kind) - KINDS.indexOf(right.signal.kind)
-  );
-}
-
-// Opening is decided once; changes and ends belong to the last step that was judged.
-function momentOf({ state, signal }: Transition): number {
-  return state === "opened" ? signal.decidedMs : signal.lastStepMs;
 }

@@ -1,7 +1,7 @@
 import { LevelIndex, STEP_MS, TracerError } from "@tracer/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Transition } from "../signal-book.ts";
+import type { Transition } from "../transition.ts";
 import { KINDS_MAX } from "./kind-table.ts";
 import { LineMasker, TOKENS_MAX } from "./line-masker.ts";
 import { TemplateBook } from "./template-book.ts";

@@ -1,6 +1,6 @@
 import { LevelIndex, type Signal, STEP_MS } from "@tracer/core";
 import { describe, expect, test } from "vitest";
-import type { Transition } from "../signal-book.ts";
+import type { Transition } from "../transition.ts";
 import { SIGNALS_PER_HOUR_MAX } from "./novelty.ts";
 import { TemplateBook } from "./template-book.ts";
 

@@ -10,7 +10,7 @@ import {
   type TemplateCount,
 } from "@tracer/core";
 import type { Reason } from "../open-signal.ts";
-import type { Transition } from "../signal-book.ts";
+import type { Transition } from "../transition.ts";
 import type { KindTable } from "./kind-table.ts";
 import { LineMasker } from "./line-masker.ts";
 import { LineSampler } from "./line-sampler.ts";

@@ -1,7 +1,13 @@
 export { BATCH_ROWS_MAX, countBatch, RecordBatch, RecordFlag } from "./batch.ts";
 export { OTHER_NAME, SeriesDirectory, type SeriesDirectoryOptions } from "./directory.ts";
 export { loadNames, saveNames } from "./directory-snapshot.ts";
-export { type Exemplar, ExemplarRings, type MessageRange, messageOf, messageText } from "./exemplars.ts";
+export {
+  type Exemplar,
+  ExemplarRings,
+  type MessageRange,
+  messageOf,
+  messageText,
+} from "./exemplars.ts";
 export { createLogsDecoder, type DecodeFatal, type LogsDecoder } from "./logs.ts";
 export { cleanName, NAME_BYTES_MAX } from "./names.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";

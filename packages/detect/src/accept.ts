@@ -24,7 +24,7 @@ export function acceptSeen(columns: SeriesColumns, open: OpenSignal, rules: bool
   const seen = closedBuckets(columns, slot, openBucket, openBucket - onsetBucket);
   if (kind === "error") acceptErrorsOf(columns, open, seen);
   else if (kind === "latency") acceptLatencyOf(columns, open, seen);
-  else acceptLevel(columns, slot, step, levelOf(open, seen));
+  else acceptLevel(columns, slot, step, levelOf(open, seen), Math.max(1, seen.length));
   if (rules) forgetBuckets(columns, slot, openBucket, openBucket - onsetBucket);
 }
 

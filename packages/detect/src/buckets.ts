@@ -27,8 +27,26 @@ function recordsCode(columns: SeriesColumns, slot: number, records: number): num
       if (code !== BUCKET_MISSING) columns.ringRecords.set(index, Math.round(code / 2));
     }
   }
+  if (shift > 0 && records < 2 ** shift * RECORDS_CODE_SMALL)
+    shift = finerUnit(columns, slot, shift);
   columns.ringShift.set(slot, shift);
   return Math.min(Math.round(records / 2 ** shift), RECORDS_CODE_MAX);
+}
+const RECORDS_CODE_SMALL = 2 ** 14;
+
+/** The unit of one less, once every minute of the ring is small in it. */
+function finerUnit(columns: SeriesColumns, slot: number, shift: number): number {
+  const first = slot * RING_BUCKETS;
+  const codes = columns.ringRecords;
+  for (let index = first; index < first + RING_BUCKETS; index += 1) {
+    const code = codes.at(index);
+    if (code !== BUCKET_MISSING && code >= RECORDS_CODE_SMALL) return shift;
+  }
+  for (let index = first; index < first + RING_BUCKETS; index += 1) {
+    const code = codes.at(index);
+    if (code !== BUCKET_MISSING) codes.set(index, 2 * code);
+  }
+  return shift - 1;
 }
 
 // Errors in the ring: 11 bits and an exponent of 5. Exact up to 2,047, and within 0.05 % beyond.

@@ -78,6 +78,12 @@ export function closePeaks(columns: SeriesColumns, slot: number): void {
   }
 }
 
+/** What came near belonged to a signal, and that has ended. */
+export function clearPeak(columns: SeriesColumns, slot: number, index: number): void {
+  columns.fillingPeaks.set(slot * SIGNAL_KEYS.length + index, 0);
+  columns.bucketPeaks.set(slot * SIGNAL_KEYS.length + index, 0);
+}
+
 /** Evidence, bar and state of every kind and part, whether or not anything is open. */
 export function explanationOf(columns: SeriesColumns, slot: number): Explanation[] {
   return SIGNAL_KEYS.map(({ kind, part }, index) => {

@@ -45,8 +45,10 @@ const LEVEL_GAIN_MAX = 1 / 240;
 const LEVEL_GAIN_MIN = 1 / 504;
 const LEVEL_EVENTS = 2_000;
 const LEVEL_EVENTS_LEAST = 60;
-const LEVEL_MIN = 0.02;
-const LEVEL_MAX = 50;
+const LEVEL_MIN = 1e-6;
+const LEVEL_MAX = 1e6;
+/** What is taken back cannot be more than was learned: in minutes no level moves further than this. */
+const UNLEARN_RATIO_MAX = 2;
 /** A kind of day not seen yet: how much less or more it may be. */
 const UNSEEN_FACTOR = 4;
 /** On the first day, that much of what came before may be a lunch break. */
@@ -91,8 +93,8 @@ function known(code: number): number {
  * Records a step by the profile of the hours; -1 where it is not known yet. Linear between the middles of
  * the hours, each smoothed with its neighbours by 1:2:1.
  */
-function profileAt(columns: SeriesColumns, slot: number, time: StepTime): number {
-  const base = (slot * DAY_CLASSES + time.dayClass) * DAY_HOURS;
+function profileAt(columns: SeriesColumns, slot: number, time: StepTime, dayClass: number): number {
+  const base = (slot * DAY_CLASSES + dayClass) * DAY_HOURS;
   const codes = columns.hourProfile;
   const second = codes.at(base + time.hourBefore);
   const third = codes.at(base + time.hourAfter);
@@ -114,8 +116,8 @@ function profileAt(columns: SeriesColumns, slot: number, time: StepTime): number
  */
 const EDGE_RATIO = 1.6;
 
-function hourCode(columns: SeriesColumns, slot: number, time: StepTime, hour: number): number {
-  return columns.hourProfile.at((slot * DAY_CLASSES + time.dayClass) * DAY_HOURS + hour);
+function hourCode(columns: SeriesColumns, slot: number, dayClass: number, hour: number): number {
+  return columns.hourProfile.at((slot * DAY_CLASSES + dayClass) * DAY_HOURS + hour);
 }
 
 /**
@@ -129,8 +131,11 @@ export function expectStep(
   level: number,
 ): void {
   const time = columns.stepTime.at(step);
-  const { dayClass, minute, block } = time;
-  const base = profileAt(columns, slot, time);
+  const { minute, block } = time;
+  // The first weekend is told by the weekdays, with much doubt; and the other way round.
+  const unseen = !isProfileKnown(columns, slot, time, time.dayClass);
+  const dayClass = unseen ? 1 - time.dayClass : time.dayClass;
+  const base = profileAt(columns, slot, time, dayClass);
   const minuteBase = slot * HOUR_MINUTES;
   const blockBase = slot * DAY_BLOCKS;
   const m1 = known(columns.minuteFactor.at(minuteBase + minute));
@@ -143,15 +148,16 @@ export function expectStep(
   if (base >= 0) {
     const ratio = columns.seasonLevel.at(slot * DAY_CLASSES + dayClass);
     now = base * (ratio > 0 ? ratio : 1);
-    const one = hourCode(columns, slot, time, time.hourBefore);
-    const other = hourCode(columns, slot, time, time.hourAfter);
+    const one = hourCode(columns, slot, dayClass, time.hourBefore);
+    const other = hourCode(columns, slot, dayClass, time.hourAfter);
     const quieter = decoded(Math.min(one, other));
     const busier = decoded(Math.max(one, other));
     if (base > EDGE_RATIO * quieter) below = quieter / base;
     if (busier > EDGE_RATIO * base) above = busier / base;
-  } else if (isOtherKnown(columns, slot, step)) {
-    below = 1 / UNSEEN_FACTOR; // The first weekend: nobody knows yet how different it is.
-    above = UNSEEN_FACTOR;
+    if (unseen) {
+      below /= UNSEEN_FACTOR;
+      above *= UNSEEN_FACTOR;
+    }
   } else {
     below = FIRST_DAY_FACTOR;
   }
@@ -172,8 +178,10 @@ function ownsBlocks(columns: SeriesColumns, slot: number, time: StepTime): boole
 /** Records expected at a time; `level` while the profile is not known. */
 export function usualAt(columns: SeriesColumns, slot: number, step: number, level: number): number {
   const time = columns.stepTime.at(step);
-  const { dayClass, minute, block } = time;
-  const base = profileAt(columns, slot, time);
+  const { minute, block } = time;
+  const unseen = !isProfileKnown(columns, slot, time, time.dayClass);
+  const dayClass = unseen ? 1 - time.dayClass : time.dayClass;
+  const base = profileAt(columns, slot, time, dayClass);
   const ratio = columns.seasonLevel.at(slot * DAY_CLASSES + dayClass);
   const now = base >= 0 ? base * (ratio > 0 ? ratio : 1) : level;
   const ofMinute = factorOf(columns.minuteFactor.at(slot * HOUR_MINUTES + minute));
@@ -229,7 +237,11 @@ function levelGain(expected: number): number {
   return Math.min(gain, expected / LEVEL_EVENTS_LEAST);
 }
 
-/** True when days of the other kind are known: this is the first weekend, or the first week. */
+/** True on the first weekend, or in the first week: only days of the other kind are known. */
+export function isDayUnseen(columns: SeriesColumns, slot: number, step: number): boolean {
+  return !isSeasonKnown(columns, slot, step) && isOtherKnown(columns, slot, step);
+}
+
 function isOtherKnown(columns: SeriesColumns, slot: number, step: number): boolean {
   const time = columns.stepTime.at(step);
   return isProfileKnown(columns, slot, time, 1 - time.dayClass);
@@ -274,7 +286,8 @@ export function unlearnSeason(
   const gain = levelGain(expected / steps);
   const kept = (1 - gain) ** steps;
   const before = (ratio - (1 - kept) * ratio * (records / expected)) / kept;
-  columns.seasonLevel.set(index, clamped(before, LEVEL_MIN, LEVEL_MAX));
+  const sound = clamped(before, ratio / UNLEARN_RATIO_MAX, ratio * UNLEARN_RATIO_MAX);
+  columns.seasonLevel.set(index, clamped(sound, LEVEL_MIN, LEVEL_MAX));
 }
 const UNLEARN_STEPS_MAX = 360;
 
@@ -298,7 +311,8 @@ export function closeSeason(
   columns.hourRecords.add(slot, records);
   columns.hourSteps.set(slot, columns.hourSteps.at(slot) + 1);
   if ((step + 1) % MINUTE_STEPS === 0) {
-    if (columns.volumeOpenSteps.at(slot) === 0 && columns.bucketSteps.at(slot) === MINUTE_STEPS) {
+    const whole = columns.bucketSteps.at(slot) === MINUTE_STEPS;
+    if (whole && columns.volumeOpenSteps.at(slot) === 0 && !isDayUnseen(columns, slot, step)) {
       learnMinute(columns, slot, step, columns.bucketRecords.at(slot));
     }
     columns.minuteExpected.set(slot, 0);
@@ -383,39 +397,32 @@ function shrunkChange(records: number, expected: number, eventsHalf: number): nu
 }
 
 /**
- * Takes a multiple of what is expected as normal from now on, on days of this kind: a holiday says nothing of
- * weekends. `openSteps`: for so long it was not taken for normal.
+ * Takes a multiple of what is expected as normal from now on. Less only on days of this kind: a holiday says
+ * nothing of weekends. On a first day the profile stays as it is: a morning is more likely than another
+ * level. And a profile of a day or two that is wrong for hours is learned anew.
  */
 export function acceptSeason(
   columns: SeriesColumns,
   slot: number,
   step: number,
   factor: number,
-  openSteps: number,
 ): void {
-  if (!isSeasonKnown(columns, slot, step)) return scaleHours(columns, slot, step, factor, openSteps);
-  const index = slot * DAY_CLASSES + columns.stepTime.at(step).dayClass;
-  const ratio = columns.seasonLevel.at(index) || 1;
-  columns.seasonLevel.set(index, clamped(ratio * factor, LEVEL_MIN, LEVEL_MAX));
-}
-
-/** On a first day the hours before it are known as they were, and those since as they are. */
-function scaleHours(
-  columns: SeriesColumns,
-  slot: number,
-  step: number,
-  factor: number,
-  openSteps: number,
-): void {
-  const { dayClass, hour } = columns.stepTime.at(step);
-  const base = (slot * DAY_CLASSES + dayClass) * DAY_HOURS;
-  const by = Math.round(Math.log(factor) * CODE_SCALE);
-  const since = Math.floor((openSteps + OPEN_HOLD_STEPS) / HOUR_STEPS) + 1;
-  for (let ahead = 1; ahead <= DAY_HOURS - since; ahead += 1) {
-    const index = base + ((hour + ahead) % DAY_HOURS);
-    const code = columns.hourProfile.at(index);
-    if (code !== 0) columns.hourProfile.set(index, clamped(code + by, 1, 65_535));
+  if (!isSeasonKnown(columns, slot, step)) return;
+  if (columns.hoursLearned.at(slot) < YOUNG_HOURS) return forgetSeason(columns, slot);
+  const today = columns.stepTime.at(step).dayClass;
+  for (let dayClass = 0; dayClass < DAY_CLASSES; dayClass += 1) {
+    if (dayClass !== today && factor < 1) continue;
+    const index = slot * DAY_CLASSES + dayClass;
+    const ratio = columns.seasonLevel.at(index) || 1;
+    columns.seasonLevel.set(index, clamped(ratio * factor, LEVEL_MIN, LEVEL_MAX));
   }
 }
-/** From the onset of a signal of the first day until it opens, about. */
-const OPEN_HOLD_STEPS = 120;
+const YOUNG_HOURS = 48;
+
+function forgetSeason(columns: SeriesColumns, slot: number): void {
+  const hours = DAY_CLASSES * DAY_HOURS;
+  columns.hourProfile.values.fill(0, slot * hours, (slot + 1) * hours);
+  columns.blockFactor.values.fill(0, slot * DAY_BLOCKS, (slot + 1) * DAY_BLOCKS);
+  columns.seasonLevel.values.fill(0, slot * DAY_CLASSES, (slot + 1) * DAY_CLASSES);
+  columns.hoursLearned.set(slot, 0);
+}

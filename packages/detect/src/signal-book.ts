@@ -12,7 +12,7 @@ import {
 } from "./error-evidence.ts";
 import { continueErrorSignal, judgeErrorSeverity, openErrorSignal } from "./error-signal.ts";
 import { signalOf } from "./explain.ts";
-import { closePeaks, FLAGS } from "./explanation.ts";
+import { clearPeak, closePeaks, FLAGS } from "./explanation.ts";
 import {
   LATENCY_BAR,
   learnLatency,
@@ -27,6 +27,7 @@ import {
   openLatencySignal,
 } from "./latency-signal.ts";
 import {
+  ACCEPT_STEPS,
   newOpenSignal,
   OPEN_STEPS_MIN,
   type OpenSignal,
@@ -237,6 +238,7 @@ export class SignalBook {
       return;
     }
     if (openSteps > 0) columns.volumeOpenSteps.set(slot, openSteps - 1);
+    if (columns.emptyRun.at(slot) >= ACCEPT_STEPS) return; // Gone, not quiet: it may come back as it was.
     if (!isPaused(columns, slot, step)) learnVolume(columns, slot, step, records);
   }
 
@@ -379,6 +381,7 @@ export class SignalBook {
   ): void {
     const signal = signalOf(this.#columns, open, open.lastStep);
     this.#columns.lower(open.slot, flag);
+    clearPeak(this.#columns, open.slot, index);
     this.#open.delete(open.slot * KEYS_COUNT + index);
     this.#shown.delete(open.slot * KEYS_COUNT + index);
     this.#pending.push({

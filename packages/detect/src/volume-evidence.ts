@@ -1,6 +1,13 @@
 import { learnVolumeDispersion, resetVolumeBlock, volumeDispersionOf } from "./dispersion.ts";
 import { beginsRun, notePeak } from "./evidence-run.ts";
-import { expectStep, isSeasonKnown, learnSeason, unlearnSeason, usualAt } from "./seasonal.ts";
+import {
+  expectStep,
+  isDayUnseen,
+  isSeasonKnown,
+  learnSeason,
+  unlearnSeason,
+  usualAt,
+} from "./seasonal.ts";
 import { type SeriesColumns, VOLUME_TESTS } from "./series-columns.ts";
 
 /** Nats that a `volume` signal needs. */
@@ -32,7 +39,7 @@ const SURGE_STEPS_MIN = 60;
 const CAUTION = 1;
 const EXPECTED_MIN = 1e-3;
 /** A few records at a time at which none come are no surge. */
-const SURGE_EXPECTED_MIN = 0.03;
+export const SURGE_EXPECTED_MIN = 0.03;
 /** A trend may move the level this far: after a jump it is no trend. */
 const TREND_FACTOR_MIN = 0.7;
 const TREND_FACTOR_MAX = 1.4;
@@ -215,7 +222,9 @@ export function learnVolume(
   const learned =
     steps < SURGE_STEPS_MIN ? records : Math.min(records, learnedMax(expected, chance));
   learnSeason(columns, slot, step, learned);
-  if (steps > 0) learnVolumeDispersion(columns, slot, records, expected, chance);
+  // How it varies around what is not its own day says nothing.
+  if (steps > 0 && !isDayUnseen(columns, slot, step))
+    learnVolumeDispersion(columns, slot, records, expected, chance);
   columns.levelSteps.set(slot, steps + 1);
   const gain = Math.max(GAIN_MIN, 1 / (steps + 1));
   const level = columns.level.at(slot) + gain * (learned - columns.level.at(slot));

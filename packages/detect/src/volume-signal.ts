@@ -23,10 +23,12 @@ import {
   clearVolumeEvidence,
   decidedVolumeTest,
   restartVolume,
+  SURGE_EXPECTED_MIN,
   strongestVolumeTest,
   unlearnVolume,
   VOLUME_BAR,
   type VolumePart,
+  volumeExpectedAt,
   volumeExpectedOf,
   volumeReturnRatio,
 } from "./volume-evidence.ts";
@@ -100,9 +102,10 @@ export function continueVolumeSignal(
     part === "surge"
       ? Math.min(Math.max(0.5 * seen, 2), 4)
       : Math.min(Math.max(2 * seen, 0.25), 0.5);
+  // Nothing of next to nothing would never be enough.
+  const usual = part === "surge" ? Math.max(expected, SURGE_EXPECTED_MIN) : expected;
   const ratio =
-    volumeReturnRatio(counts.records, expected, against) /
-    volumeDispersionOf(columns, slot, expected);
+    volumeReturnRatio(counts.records, usual, against) / volumeDispersionOf(columns, slot, expected);
   if (!returnSignal(signal, step, ratio, RETURN_HOLD_STEPS)) return null;
   clearVolumeEvidence(columns, slot);
   return signal.rule;
@@ -119,7 +122,7 @@ export function acceptNewNormal(columns: SeriesColumns, slot: number, step: numb
     buckets += 1;
   }
   const level = buckets === 0 ? columns.level.at(slot) : records / (buckets * BUCKET_STEPS);
-  acceptLevel(columns, slot, step, level);
+  acceptLevel(columns, slot, step, level, RING_BUCKETS);
 }
 
 /** Takes so many records a step as the new normal. */
@@ -128,13 +131,22 @@ export function acceptLevel(
   slot: number,
   step: number,
   level: number,
+  minutes: number,
 ): void {
-  const openSteps = columns.volumeOpenSteps.at(slot);
   columns.volumeOpenSteps.set(slot, 0);
-  const expected = volumeExpectedOf(columns, slot);
-  if (level > 0 && expected > 0) acceptSeason(columns, slot, step, level / expected, openSteps);
+  const usual = usualLevel(columns, slot, step, minutes);
+  if (level > 0 && usual > 0) acceptSeason(columns, slot, step, level / usual);
   if (level === 0) restartVolume(columns, slot, step);
   else acceptVolume(columns, slot, level);
+}
+
+/** Records a step that are usual, on average over the last minutes: those of an hour differ among each other. */
+function usualLevel(columns: SeriesColumns, slot: number, step: number, minutes: number): number {
+  let sum = 0;
+  for (let back = 0; back < minutes; back += 1) {
+    sum += volumeExpectedAt(columns, slot, step - back * BUCKET_STEPS);
+  }
+  return sum / minutes;
 }
 
 /** Severity by the volume since the onset, or a silence by now. True when it rose. */

@@ -28,7 +28,7 @@ const QUIET_MS = 1_800_000;
 const ACCEPT_MS = 6 * HOUR_MS;
 /** A newcomer this shortly before an onset belongs to it. */
 const NEW_BEFORE_MS = 300_000;
-const BYTES_MAX = 128 * 1024 * 1024;
+const BYTES_MAX = 48 * 1024 * 1024;
 const SERVICE_BYTES = 1_200;
 /** After a gap longer than this nobody knows how an open signal went on. */
 const GAP_MS_MAX = 300_000;
@@ -40,7 +40,7 @@ const GAP_MS_MAX = 300_000;
 export type TemplateState = "learning" | "ok" | "free_text" | "no_room";
 
 export interface TemplateBookOptions {
-  /** Estimated bytes of all that is known; a service beyond it is not learned. Default 128 MiB. */
+  /** Estimated bytes of all that is known; a service beyond it is not learned. Default 48 MiB. */
   readonly bytesMax?: number;
 }
 
@@ -193,6 +193,7 @@ export class TemplateBook {
       return this.#bytes + SERVICE_BYTES > this.bytesMax ? "no_room" : "learning";
     }
     if (service.isLearning(service.lastMs)) return "learning";
+    if (this.#bytes >= this.bytesMax) return "no_room";
     return service.isFreeText(service.lastMs) ? "free_text" : "ok";
   }
 

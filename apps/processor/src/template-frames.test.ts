@@ -23,7 +23,7 @@ function aWorld(services: number) {
 }
 
 test("written and loaded: the same kinds, the same open signals, in frames of a bounded size", () => {
-  const { directory, book } = aWorld(300);
+  const { directory, book } = aWorld(100);
   const frames = [...templateFrames(book, directory)];
   expect(frames.length).toBeGreaterThan(1);
   for (const { bytes } of frames) expect(bytes.length).toBeLessThan(256 * 1024);

@@ -265,6 +265,6 @@ if (values.json) {
 if (missed.length > 0) {
   const lines = missed.map((each) => `  ${each}\n`).join("");
   process.stderr.write(`${missed.length} goals missed:\n${lines}`);
-  process.exitCode = 1;
+  if (!values.quick) process.exitCode = 1; // A few services of one seed prove nothing.
 }
 progress("done");

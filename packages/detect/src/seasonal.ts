@@ -1,4 +1,14 @@
 import {
+  decoded,
+  encoded,
+  encodedFactor,
+  FACTOR_ONE,
+  FACTOR_SCALE,
+  factorOf,
+  known,
+  logFactor,
+} from "./season-codes.ts";
+import {
   DAY_BLOCKS,
   DAY_CLASSES,
   DAY_HOURS,
@@ -53,41 +63,6 @@ const UNLEARN_RATIO_MAX = 2;
 const UNSEEN_FACTOR = 4;
 /** On the first day, that much of what came before may be a lunch break. */
 const FIRST_DAY_FACTOR = 0.6;
-
-// 16 bits: exp of [-14, 26] in steps of 0.06 %. 8 bits: exp of [-2.5, 2.5] in steps of 2 %. 0 is unknown.
-const CODE_SCALE = 1_638;
-const CODE_ZERO = 14;
-const FACTOR_SCALE = 50;
-const FACTOR_ONE = 128;
-
-// A step looks up a dozen codes: two short tables make each of them a multiplication.
-const HIGH = Float64Array.from({ length: 256 }, (_, high) =>
-  Math.exp((high * 256) / CODE_SCALE - CODE_ZERO),
-);
-const LOW = Float64Array.from({ length: 256 }, (_, low) => Math.exp(low / CODE_SCALE));
-const FACTORS = Float64Array.from({ length: 256 }, (_, code) => Math.exp(logFactor(code)));
-
-function encoded(value: number): number {
-  const code = Math.round((Math.log(value) + CODE_ZERO) * CODE_SCALE);
-  return Math.min(Math.max(code, 1), 65_535);
-}
-
-function decoded(code: number): number {
-  return (HIGH[code >>> 8] ?? 0) * (LOW[code & 255] ?? 0);
-}
-
-function encodedFactor(log: number): number {
-  return Math.min(Math.max(Math.round(log * FACTOR_SCALE) + FACTOR_ONE, 1), 255);
-}
-
-function logFactor(code: number): number {
-  return code === 0 ? 0 : (code - FACTOR_ONE) / FACTOR_SCALE;
-}
-
-/** A correction as a code that can be compared: nothing known is a factor of 1. */
-function known(code: number): number {
-  return code === 0 ? FACTOR_ONE : code;
-}
 
 /**
  * Records a step by the profile of the hours; -1 where it is not known yet. Linear between the middles of
@@ -205,10 +180,6 @@ function leastOf(at: number, after: number): number {
 }
 /** In steps of a code: 25 %. */
 const EXCUSE_MIN = 0.25 * FACTOR_SCALE;
-
-function factorOf(code: number): number {
-  return FACTORS[code] ?? 1;
-}
 
 function clamped(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most);

@@ -77,7 +77,7 @@ describe("from calm to open and back", () => {
       if (state === "holding") {
         expect(evidence).toBeGreaterThanOrEqual(bar);
         expect(why).toMatch(
-          /^evidence [\d.]+ of [\d.]+, over it for \d+ s of the 40 s that it must last$/,
+          /^evidence [\d.]+ of [\d.]+, over it for \d+ s of the 20 s that it must last$/,
         );
       }
       if (state === "watching") expect(why).toMatch(/^evidence [\d.]+ of [\d.]+$/);

@@ -11,8 +11,8 @@ const BOUND = 1.3 * LATENCY_BAR;
 const SHIFTS = [Math.log(1.3), Math.LN2] as const;
 /** The smallest of them. */
 export const SHIFT_MIN = SHIFTS[0];
-/** Evidence must stay over the bar this long: a slow minute after a deploy is none of it. */
-export const LATENCY_HOLD_STEPS = 4;
+/** Evidence must stay over the bar this long. */
+export const LATENCY_HOLD_STEPS = 2;
 
 /** Steps with latencies until the past counts for 1/e. */
 const MEMORY_STEPS = 1_080;

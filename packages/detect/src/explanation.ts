@@ -69,6 +69,13 @@ function barAt(index: number): number {
   return index === 3 ? LATENCY_BAR : VOLUME_BAR;
 }
 
+/** The most evidence of any kind and part right now, as a share of its bar. */
+export function nearestToBar(columns: SeriesColumns, slot: number): number {
+  return Math.max(
+    ...SIGNAL_KEYS.map((_, index) => evidenceAt(columns, slot, index) / barAt(index)),
+  );
+}
+
 /** The bucket is closed: its peaks are those that are shown now. */
 export function closePeaks(columns: SeriesColumns, slot: number): void {
   for (let index = 0; index < SIGNAL_KEYS.length; index += 1) {

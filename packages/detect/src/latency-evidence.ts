@@ -163,9 +163,8 @@ export function learnLatency(columns: SeriesColumns, slot: number, counts: StepC
   columns.latencyWeight.set(slot, columns.latencyWeight.at(slot) * DECAY + weight);
   const learned = weight * (expected + deviation);
   columns.latencySum.set(slot, columns.latencySum.at(slot) * DECAY + learned);
-  columns.latencySteps.set(slot, Math.min(steps + 1, STEPS_MAX));
+  columns.latencySteps.set(slot, steps + 1);
 }
-const STEPS_MAX = 1_000_000;
 
 function weightOf(columns: SeriesColumns, slot: number, count: number): number {
   const drift = columns.latencyDrift.at(slot);
@@ -194,7 +193,7 @@ function learnSpread(
   const sum = columns.latencyBlockDeviation.at(slot);
   const ratio = Math.min((sum * sum) / columns.latencyBlockPrecision.at(slot), BLOCK_RATIO_MAX);
   const blocks = columns.latencyBlocks.at(slot) + 1;
-  columns.latencyBlocks.set(slot, Math.min(blocks, STEPS_MAX));
+  columns.latencyBlocks.set(slot, blocks);
   const known = columns.latencyDispersion.at(slot);
   const gain = Math.max(1 / blocks, 1 / BLOCKS_MEMORY);
   columns.latencyDispersion.set(slot, known + gain * (ratio - known));

@@ -41,7 +41,7 @@ const PROFILE_MIN = 1e-4;
 const FACTOR_EVENTS_HALF = 60;
 const BLOCK_GAIN_FIRST = 0.75;
 const BLOCK_GAIN_AWAY = 0.35;
-/** Back to nothing unusual slower: what runs on weekdays only must survive the weekend. */
+/** Back to nothing unusual slower: what does not run on one day may run on the next. */
 const BLOCK_GAIN_BACK = 0.15;
 const FACTOR_FALL_MAX = 0.4;
 /** While the profile is not known, only what stands out is learned. */
@@ -50,7 +50,7 @@ const MINUTE_GAIN = 0.12;
 const MINUTE_RISE_MAX = 1;
 const MINUTE_EVENTS_HALF = 10;
 
-/** The level of now: 1.4 hours, or longer where few records come. */
+/** The level of now: 40 minutes where many records come, 1.4 hours where few do, longer where hardly any. */
 const LEVEL_GAIN_MAX = 1 / 240;
 const LEVEL_GAIN_MIN = 1 / 504;
 const LEVEL_EVENTS = 2_000;
@@ -107,9 +107,7 @@ export function expectStep(
 ): void {
   const time = columns.stepTime.at(step);
   const { minute, block } = time;
-  // The first weekend is told by the weekdays, with much doubt; and the other way round.
-  const unseen = !isProfileKnown(columns, slot, time, time.dayClass);
-  const dayClass = unseen ? 1 - time.dayClass : time.dayClass;
+  const dayClass = toldBy(columns, slot, time);
   const base = profileAt(columns, slot, time, dayClass);
   const minuteBase = slot * HOUR_MINUTES;
   const blockBase = slot * DAY_BLOCKS;
@@ -129,7 +127,7 @@ export function expectStep(
     const busier = decoded(Math.max(one, other));
     if (base > EDGE_RATIO * quieter) below = quieter / base;
     if (busier > EDGE_RATIO * base) above = busier / base;
-    if (unseen) {
+    if (dayClass !== time.dayClass) {
       below /= UNSEEN_FACTOR;
       above *= UNSEEN_FACTOR;
     }
@@ -145,6 +143,12 @@ export function expectStep(
   columns.expectedMost.set(slot, above * most);
 }
 
+/** The kind of day that tells of a time: its own, or the other while that is not known (the first weekend). */
+function toldBy(columns: SeriesColumns, slot: number, time: StepTime): number {
+  const { dayClass } = time;
+  return isProfileKnown(columns, slot, time, dayClass) ? dayClass : 1 - dayClass;
+}
+
 /** Blocks are of weekdays, once those are known: at the weekend they only excuse. */
 function ownsBlocks(columns: SeriesColumns, slot: number, time: StepTime): boolean {
   return time.dayClass === 0 || !isProfileKnown(columns, slot, time, 0);
@@ -154,8 +158,7 @@ function ownsBlocks(columns: SeriesColumns, slot: number, time: StepTime): boole
 export function usualAt(columns: SeriesColumns, slot: number, step: number, level: number): number {
   const time = columns.stepTime.at(step);
   const { minute, block } = time;
-  const unseen = !isProfileKnown(columns, slot, time, time.dayClass);
-  const dayClass = unseen ? 1 - time.dayClass : time.dayClass;
+  const dayClass = toldBy(columns, slot, time);
   const base = profileAt(columns, slot, time, dayClass);
   const ratio = columns.seasonLevel.at(slot * DAY_CLASSES + dayClass);
   const now = base >= 0 ? base * (ratio > 0 ? ratio : 1) : level;
@@ -228,19 +231,18 @@ export function learnSeason(
   step: number,
   learned: number,
 ): void {
-  if (isSeasonKnown(columns, slot, step)) {
-    const index = slot * DAY_CLASSES + columns.stepTime.at(step).dayClass;
-    const ratio = columns.seasonLevel.at(index) || 1;
-    const expected = columns.expectedRecords.at(slot);
-    const factor = expected / ratio;
-    const gain = levelGain(expected) / Math.max(factor, PROFILE_MIN);
-    // At an edge of the day, and where a batch may run or not, what the time excuses says nothing of the level.
-    const most = Math.max(columns.expectedMost.at(slot), expected);
-    const least = Math.min(columns.expectedLeast.at(slot), expected);
-    const apart = learned > most ? learned - most : Math.min(learned - least, 0);
-    const next = ratio + gain * apart;
-    columns.seasonLevel.set(index, clamped(next, LEVEL_MIN, LEVEL_MAX));
-  }
+  if (!isSeasonKnown(columns, slot, step)) return;
+  const index = slot * DAY_CLASSES + columns.stepTime.at(step).dayClass;
+  const ratio = columns.seasonLevel.at(index) || 1;
+  const expected = columns.expectedRecords.at(slot);
+  const factor = expected / ratio;
+  const gain = levelGain(expected) / Math.max(factor, PROFILE_MIN);
+  // At an edge of the day, and where a batch may run or not, what the time excuses says nothing of the level.
+  const most = Math.max(columns.expectedMost.at(slot), expected);
+  const least = Math.min(columns.expectedLeast.at(slot), expected);
+  const apart = learned > most ? learned - most : Math.min(learned - least, 0);
+  const next = ratio + gain * apart;
+  columns.seasonLevel.set(index, clamped(next, LEVEL_MIN, LEVEL_MAX));
 }
 
 /** Takes back what the level learned since the onset of a signal: it was the fault, not the past. */
@@ -309,7 +311,7 @@ function closeHour(columns: SeriesColumns, slot: number, step: number): void {
   const mean = Math.max(records / steps, PROFILE_MIN);
   const code = columns.hourProfile.at(index);
   const learned = columns.hoursLearned.at(slot);
-  columns.hoursLearned.set(slot, Math.min(learned + 1, 1_000_000));
+  columns.hoursLearned.set(slot, learned + 1);
   if (code === 0) {
     columns.hourProfile.set(index, encoded(mean));
     return;

@@ -2,23 +2,11 @@ import { type Ending, type Signal, STEP_MS } from "@tracer/core";
 import { acceptSeen } from "./accept.ts";
 import { baselineOf } from "./baseline.ts";
 import { BUCKET_STEPS, bucketOf, closeBucket, fillBucket, missBuckets } from "./buckets.ts";
-import {
-  ERROR_BAR,
-  errorIsWarm,
-  learnErrors,
-  scoreErrors,
-  strongestErrorTest,
-  unlearnErrors,
-} from "./error-evidence.ts";
+import { errorIsWarm, learnErrors, scoreErrors, unlearnErrors } from "./error-evidence.ts";
 import { continueErrorSignal, judgeErrorSeverity, openErrorSignal } from "./error-signal.ts";
 import { signalOf } from "./explain.ts";
-import { clearPeak, closePeaks, FLAGS } from "./explanation.ts";
-import {
-  LATENCY_BAR,
-  learnLatency,
-  scoreLatency,
-  strongestLatencyTest,
-} from "./latency-evidence.ts";
+import { clearPeak, closePeaks, FLAGS, nearestToBar } from "./explanation.ts";
+import { learnLatency, scoreLatency } from "./latency-evidence.ts";
 import { learnLatencyHour } from "./latency-hours.ts";
 import {
   acceptNewLatency,
@@ -50,9 +38,7 @@ import {
   isPaused,
   learnVolume,
   scoreVolume,
-  strongestVolumeTest,
   unlearnVolume,
-  VOLUME_BAR,
   type VolumePart,
   volumeExpectedOf,
 } from "./volume-evidence.ts";
@@ -139,12 +125,7 @@ export class SignalBook {
     if (this.isOpen(slot)) return "firing";
     if (columns.emptyRun.at(slot) >= SILENT_STEPS) return "silent";
     if (!errorIsWarm(columns, slot, nextStep)) return "learning";
-    const error = columns.errorEvidence.at(strongestErrorTest(columns, slot)) / ERROR_BAR;
-    const surge = columns.volumeEvidence.at(strongestVolumeTest(columns, slot, "surge"));
-    const drop = columns.volumeEvidence.at(strongestVolumeTest(columns, slot, "drop"));
-    const volume = Math.max(surge, drop) / VOLUME_BAR;
-    const latency = columns.latencyEvidence.at(strongestLatencyTest(columns, slot)) / LATENCY_BAR;
-    return Math.max(error, volume, latency) >= WATCH_SHARE ? "watch" : "ok";
+    return nearestToBar(columns, slot) >= WATCH_SHARE ? "watch" : "ok";
   }
 
   /** Ends everything that is open on a slot, because the slot is given back. */

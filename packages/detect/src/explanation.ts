@@ -203,17 +203,12 @@ function unreadyAt(
 function heldAt(columns: SeriesColumns, slot: number, index: number): string | null {
   if (index === 0) return null;
   const step = lastStep(columns, slot);
-  const crossed =
-    index === 3
-      ? latencyCrossedStep(columns, strongestLatencyTest(columns, slot))
-      : volumeCrossedStep(
-          columns,
-          strongestVolumeTest(columns, slot, index === 1 ? "surge" : "drop"),
-        );
-  const need =
-    index === 3
-      ? LATENCY_HOLD_STEPS
-      : volumeHoldSteps(columns, slot, step, index === 1 ? "surge" : "drop");
+  const latency = index === 3;
+  const test = latency
+    ? strongestLatencyTest(columns, slot)
+    : strongestVolumeTest(columns, slot, index === 1 ? "surge" : "drop");
+  const crossed = latency ? latencyCrossedStep(columns, test) : volumeCrossedStep(columns, test);
+  const need = latency ? LATENCY_HOLD_STEPS : volumeHoldSteps(columns, slot, step, test);
   const seconds = Math.max(0, step - crossed) * 10;
   return `over it for ${seconds} s of the ${need * 10} s that it must last`;
 }

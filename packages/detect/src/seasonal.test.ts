@@ -209,6 +209,24 @@ describe("a day that is known", () => {
       expect(Math.abs(apart)).toBeLessThan(slot === 0 ? 0.25 : 0.1);
     });
   });
+
+  test.each([
+    { factor: 2.7, minutes: 4, opened: [] },
+    { factor: 6, minutes: 1, opened: [] },
+    { factor: 2.7, minutes: 8, opened: ["volume/surge"] },
+    { factor: 6, minutes: 4, opened: ["volume/surge"] },
+  ])("a surge by $factor for $minutes min: $opened", ({ factor, minutes, opened }) => {
+    const feed = goneOn(shop.parts, 9);
+    const surgeMs = dayMs(THURSDAY, 10);
+    const isBusy = (atMs: number) => atMs >= surgeMs && atMs < surgeMs + minutes * MINUTE;
+    feed.follow(dayMs(THURSDAY), 11 * HOUR, (atMs) =>
+      RATES.map((rate, slot) => ({
+        slot,
+        perMinute: rate * shopAt(atMs) * (slot === 2 && isBusy(atMs) ? factor : 1),
+      })),
+    );
+    expect(feed.said("opened")).toEqual(opened);
+  });
 });
 
 describe("a first day", () => {

@@ -26,6 +26,9 @@ const SURGE_HOLD_STEPS = 29;
 const SURGE_HOLD_STEPS_UNKNOWN = 120;
 /** …but hardly this much. */
 const SURGE_RATIO_CERTAIN = 3;
+/** So many times as much is no deploy: it need not last as long. */
+const SURGE_RATIO_FLOOD = 4;
+const SURGE_HOLD_STEPS_FLOOD = 8;
 const DROP_HOLD_STEPS = 3;
 
 /** 1.4 hours. */
@@ -105,15 +108,20 @@ export function surgeIsWarm(columns: SeriesColumns, slot: number, step: number):
   return step - columns.firstStep.at(slot) >= SURGE_STEPS_MIN;
 }
 
-/** Steps that evidence of an ordinary size must stay over its bar. */
+/** Steps that the evidence of a test must stay over its bar. `index`: into the test columns. */
 export function volumeHoldSteps(
   columns: SeriesColumns,
   slot: number,
   step: number,
-  part: VolumePart,
+  index: number,
 ): number {
-  if (part === "drop") return DROP_HOLD_STEPS;
-  return isSeasonKnown(columns, slot, step) ? SURGE_HOLD_STEPS : SURGE_HOLD_STEPS_UNKNOWN;
+  if (index - slot * VOLUME_TESTS >= SURGE_TESTS) return DROP_HOLD_STEPS;
+  const expected = columns.volumeSinceExpected.at(index);
+  const ratio = expected > 0 ? columns.volumeSinceRecords.at(index) / expected : 0;
+  if (isSeasonKnown(columns, slot, step)) {
+    return ratio >= SURGE_RATIO_FLOOD ? SURGE_HOLD_STEPS_FLOOD : SURGE_HOLD_STEPS;
+  }
+  return ratio >= SURGE_RATIO_CERTAIN ? SURGE_HOLD_STEPS : SURGE_HOLD_STEPS_UNKNOWN;
 }
 
 /** True once the service was heard for so long, and so much, that its absence means something. */
@@ -165,32 +173,25 @@ export function decidedVolumeTest(
   step: number,
   part: VolumePart,
 ): number {
-  const hold = part === "surge" ? SURGE_HOLD_STEPS : DROP_HOLD_STEPS;
   const first = slot * VOLUME_TESTS + (part === "surge" ? 0 : SURGE_TESTS);
   let decided = -1;
-  let heldSteps = -1;
+  let heldEnough = false;
   for (let index = first; index < first + SURGE_TESTS; index += 1) {
     if (columns.volumeEvidence.at(index) < VOLUME_BAR) continue;
-    const held = step - volumeCrossedStep(columns, index);
-    const careful = part === "surge" && held < SURGE_HOLD_STEPS_UNKNOWN;
-    if (careful && !isSeasonKnown(columns, slot, step) && !isCertainSurge(columns, index)) continue;
-    if (held < hold - HOLD_TOLERANCE_STEPS) continue;
-    heldSteps = Math.max(heldSteps, held);
+    const missing =
+      volumeHoldSteps(columns, slot, step, index) - (step - volumeCrossedStep(columns, index));
+    if (missing > HOLD_TOLERANCE_STEPS) continue;
+    heldEnough ||= missing <= 0;
     const later = columns.volumeOnset.at(index) >= columns.volumeOnset.at(decided);
     if (decided < 0 || later) decided = index;
   }
-  return heldSteps >= hold ? decided : -1;
+  return heldEnough ? decided : -1;
 }
 const HOLD_TOLERANCE_STEPS = 3;
 
 /** The step at which a test last came over its bar. */
 export function volumeCrossedStep(columns: SeriesColumns, index: number): number {
   return columns.volumeOnset.at(index) + columns.volumeCrossed.at(index);
-}
-
-function isCertainSurge(columns: SeriesColumns, index: number): boolean {
-  const expected = columns.volumeSinceExpected.at(index);
-  return columns.volumeSinceRecords.at(index) >= SURGE_RATIO_CERTAIN * expected;
 }
 
 export function strongestVolumeTest(

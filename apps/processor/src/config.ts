@@ -79,6 +79,8 @@ const Environment = z.object({
     }),
   PAGERDUTY_ROUTING_KEY: z.string().optional(),
   PAGERDUTY_EVENTS_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),
+  FALLBACK_CHANNEL: z.string().optional(),
+  FALLBACK_SECONDS: seconds(1, DAY_SECONDS, 300),
   HOLD_SECONDS: seconds(1, 3600, 8),
   QUIET_SECONDS: seconds(1, 7 * DAY_SECONDS, 300),
   CLEAR_SECONDS: seconds(0, DAY_SECONDS, 30),
@@ -109,6 +111,10 @@ export interface Config {
   readonly ingestKey: string | null;
   readonly adminKey: string | null;
   readonly channels: ChannelsConfig;
+  /** Name of the channel that gets what another cannot deliver; null: there is none. */
+  readonly fallbackChannel: string | null;
+  /** So long a firing waits for its own channel before the fall-back gets it, too. */
+  readonly fallbackSeconds: number;
   readonly holdSeconds: number;
   readonly quietSeconds: number;
   readonly clearSeconds: number;
@@ -204,6 +210,8 @@ function toConfig(env: Environment): Config {
     ingestKey: env.TRACER_INGEST_KEY ?? null,
     adminKey: env.TRACER_ADMIN_KEY ?? null,
     channels: channelsOf(env),
+    fallbackChannel: env.FALLBACK_CHANNEL ?? null,
+    fallbackSeconds: env.FALLBACK_SECONDS,
     holdSeconds: env.HOLD_SECONDS,
     quietSeconds: env.QUIET_SECONDS,
     clearSeconds: env.CLEAR_SECONDS,

@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { TracerError } from "@tracer/core";
+import { crashPoints, TracerError } from "@tracer/core";
 
 /** One piece of a snapshot file. What is in it is its owner's business. */
 export interface Frame {
@@ -48,6 +48,7 @@ export async function writeSnapshot(path: string, frames: Iterable<Frame>): Prom
       await file.close();
     }
     await rename(temporary, path);
+    crashPoints.pass("snapshot.written");
     return bytes;
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {}); // The disk may be full of it.

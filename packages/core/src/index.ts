@@ -2,6 +2,7 @@ export { type BandMark, type BandPoint, type BandSeries, bandChart } from "./cha
 export { escapeMarkup } from "./chart/markup.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { BUCKET_MS, CountDeltas, STEP_MS, stepStartOf } from "./counts.ts";
+export { CRASH_POINTS, type CrashPoint, crashPoints } from "./crash-points.ts";
 export { type ErrorCode, TracerError } from "./errors.ts";
 export {
   type CloseReason,

@@ -1,4 +1,4 @@
-import { clip, flatten, redact, TracerError } from "@tracer/core";
+import { clip, crashPoints, flatten, redact, TracerError } from "@tracer/core";
 
 /** Longest answer that is read, in bytes; a page of history is the largest. */
 export const REPLY_BYTES_MAX = 4 * 1024 * 1024;
@@ -33,14 +33,17 @@ export async function request(options: HttpRequest, signal: AbortSignal): Promis
   if (signal.aborted) return { kind: "not_sent", reason: "aborted" };
   const deadline = AbortSignal.timeout(options.timeoutMs);
   try {
-    const response = await fetch(options.url, {
+    const answered = fetch(options.url, {
       method: options.method,
       headers: { ...options.headers, "user-agent": "Tracer" },
       redirect: "manual",
       signal: AbortSignal.any([signal, deadline]),
       ...(options.body === undefined ? {} : { body: options.body }),
     });
+    crashPoints.pass("send.begun");
+    const response = await answered;
     const text = await readText(response);
+    crashPoints.pass("send.answered");
     const retryAfterMs = retryAfter(response.headers.get("retry-after"), {
       answeredAt: response.headers.get("date"),
     });

@@ -1,4 +1,4 @@
-import { DELIVERY_ACTIONS, type DeliveryTask } from "@tracer/core";
+import { crashPoints, DELIVERY_ACTIONS, type DeliveryTask } from "@tracer/core";
 import { type Executor, type Row, run } from "./executor.ts";
 import { incidentOf, incidentSql } from "./incident-json.ts";
 import { aliveSql, DEAD_AFTER_SECONDS, watchfulSql } from "./processors.ts";
@@ -40,7 +40,9 @@ export async function claimDeliveries(
   // process has just leased could arrive after the resolve that overtook it.
   await run(db, DROP_EDITS_SQL);
   const values = [processorId, leaseSeconds, limit, DEAD_AFTER_SECONDS, channel];
-  return (await run(db, CLAIM_SQL, values)).map(claimedOf);
+  const claimed = (await run(db, CLAIM_SQL, values)).map(claimedOf);
+  if (claimed.length > 0) crashPoints.pass("claim.after");
+  return claimed;
 }
 
 /** An edit says nothing that a later message of the incident does not say. */

@@ -23,6 +23,7 @@ export const {
   integer,
   jsonb,
   pgTable,
+  primaryKey,
   real,
   smallint,
   text,

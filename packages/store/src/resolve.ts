@@ -1,4 +1,10 @@
-import { fingerprintOf, incidentIdOf, parseIncidentId, type SignalKey } from "@tracer/core";
+import {
+  crashPoints,
+  fingerprintOf,
+  incidentIdOf,
+  parseIncidentId,
+  type SignalKey,
+} from "@tracer/core";
 import { type Executor, type Row, run } from "./executor.ts";
 import { incidentSql } from "./incident-json.ts";
 import { watchfulSql } from "./processors.ts";
@@ -17,6 +23,7 @@ export async function clear(
   if (keys.length === 0) return;
   const values = [keys.map(fingerprintOf), clearSeconds];
   await retryOnLock(() => run(db, CLEAR_SQL, values));
+  crashPoints.pass("clear.after");
 }
 
 /** Locks first, then reads the clock: see `sight-sql.ts`. */
@@ -57,7 +64,9 @@ export async function resolveQuiet(
   { limit = 200, watch }: ResolveQuietOptions = {},
 ): Promise<Ended[]> {
   const values = [limit, watch?.processorId ?? null, watch?.quietSeconds ?? 0];
-  return (await run(db, RESOLVE_QUIET_SQL, values)).map(endedOf);
+  const rows = await run(db, RESOLVE_QUIET_SQL, values);
+  if (rows.length > 0) crashPoints.pass("resolve.after");
+  return rows.map(endedOf);
 }
 
 /**

@@ -3,7 +3,7 @@ import { sqlStateOf } from "./executor.ts";
 
 /** lock_not_available and deadlock_detected: nothing was done, and again may well help. */
 const RETRY_STATES = ["55P03", "40P01"];
-const TRIES_MAX = 5;
+const TRIES_MAX = 2;
 
 /** Runs an autocommit statement again when it gave up waiting for a lock (1 s each, see the pool). */
 export async function retryOnLock<Result>(statement: () => Promise<Result>): Promise<Result> {

@@ -7,6 +7,7 @@ import {
   integer,
   jsonb,
   pgTable,
+  primaryKey,
   real,
   smallint,
   sql,
@@ -73,6 +74,19 @@ export const incidents = pgTable(
     newText: boolean("new_text").notNull(),
     /** The epoch that the newest sighting closed by opening the next one; else null. */
     superseded: jsonb(),
+    /** Something that people should hear waits until the silence that held it back is over. */
+    muted: boolean().notNull().default(false),
+    /** The silence that held back the newest message; null when none did. */
+    silenceId: bigint("silence_id", { mode: "number" }),
+    /** When the newest epochs opened, oldest first, at most three. */
+    recentOpens: timestamp("recent_opens", { withTimezone: true, mode: "string" })
+      .array()
+      .notNull()
+      .default(sql`'{}'`),
+    /** It opened three times within an hour: it stays open until it is calm for long. */
+    flapping: boolean().notNull().default(false),
+    /** The newest deploy of the service before the onset: `{version, at}`; null when none was marked. */
+    deploy: jsonb(),
   },
   (table) => [
     check("incidents_state", sql`${table.state} in ('open', 'resolved')`),
@@ -129,6 +143,8 @@ export const outbox = pgTable(
     receipt: jsonb(),
     sentAt: time("sent_at"),
     lastError: text("last_error"),
+    /** The message that tells of this change together with others; null: it has one of its own. */
+    digest: uuid(),
     /** Which goes first when not all can: 0 critical, 1 any other change, 2 a reminder, 3 an edit. */
     urgency: smallint()
       .notNull()
@@ -149,6 +165,7 @@ export const outbox = pgTable(
       .on(table.channel, table.urgency, table.dueAt)
       .where(sql`${table.state} in ('pending', 'leased')`),
     index("outbox_dead").on(table.id).where(sql`${table.state} = 'dead'`),
+    index("outbox_digest").on(table.digest).where(sql`${table.digest} is not null`),
   ],
 );
 
@@ -178,6 +195,69 @@ export const processors = pgTable("processors", {
   /** Since when its heartbeats have come without a gap; what it then waited for, it could have seen. */
   aliveSince: time("alive_since").notNull().default(sql`clock_timestamp()`),
 });
+
+/** Held by one processor at a time, until it is over by the database's clock. */
+export const leases = pgTable("leases", {
+  name: text().primaryKey(),
+  holder: text().notNull(),
+  until: time("until").notNull(),
+});
+
+/** What a processor counted since its last flush, for the others. Unlogged: it is worth an hour at the most. */
+export const stepCounts = pgTable(
+  "step_counts",
+  {
+    processorId: text("processor_id").notNull(),
+    /** 1, 2, 3 … of this processor: whoever has read n asks for those after n. */
+    flush: bigint({ mode: "number" }).notNull(),
+    flushedAt: time("flushed_at").notNull(),
+    counts: jsonb().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.processorId, table.flush] }),
+    index("step_counts_flushed").on(table.flushedAt),
+  ],
+);
+
+/** Keeps what matches from being told, from `starts_at` until `ends_at`. */
+export const silences = pgTable(
+  "silences",
+  {
+    id: bigint({ mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    project: text().notNull(),
+    /** Null matches everything; at least one is set. `*` in service and template stands for anything. */
+    service: text(),
+    kind: text(),
+    severity: text(),
+    template: text(),
+    reason: text().notNull(),
+    createdBy: text("created_by").notNull(),
+    createdAt: time("created_at").notNull().default(sql`clock_timestamp()`),
+    startsAt: time("starts_at").notNull(),
+    endsAt: time("ends_at").notNull(),
+    /** Messages that it kept from being sent. */
+    held: bigint({ mode: "number" }).notNull().default(0),
+  },
+  (table) => [index("silences_ends").on(table.endsAt)],
+);
+
+/** Somebody said that a version went live. */
+export const deploys = pgTable(
+  "deploys",
+  {
+    id: bigint({ mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    project: text().notNull(),
+    environment: text().notNull(),
+    service: text().notNull(),
+    version: text().notNull(),
+    at: time("at").notNull(),
+    createdBy: text("created_by").notNull(),
+  },
+  (table) => [
+    index("deploys_service").on(table.project, table.environment, table.service, table.at),
+    index("deploys_at").on(table.at),
+  ],
+);
 
 export const projects = pgTable("projects", {
   name: text().primaryKey(),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Verdict } from "@tracer/core";
+import { crashPoints, type Verdict } from "@tracer/core";
 import { type Executor, run, sqlStateOf } from "./executor.ts";
 import { retryOnLock } from "./retry-on-lock.ts";
 import { numberOf, textOf } from "./row.ts";
@@ -22,7 +22,9 @@ export async function recordAttempt(
   { deliveryId, leaseToken, processorId }: AttemptOptions,
 ): Promise<string | null> {
   const [row] = await run(db, RECORD_ATTEMPT_SQL, [deliveryId, leaseToken, processorId]);
-  return row === undefined ? null : textOf(row, "id");
+  if (row === undefined) return null;
+  crashPoints.pass("attempt.after");
+  return textOf(row, "id");
 }
 
 const RECORD_ATTEMPT_SQL = `
@@ -63,6 +65,7 @@ export async function settle(db: Executor, options: SettleOptions): Promise<"set
     if (sqlStateOf(error) === UNIQUE_VIOLATION) return run(db, SETTLE_SQL, values);
     throw error;
   });
+  crashPoints.pass("settle.after");
   return rows.length === 1 ? "settled" : "fenced";
 }
 

@@ -414,7 +414,7 @@ test("a row that is held for longer than the lock time-out: tried again, then sa
   await using database = await createTestDatabase();
   await outcomeOf(database);
   const [blocker, waiter] = [await database.pool.connect(), await database.pool.connect()];
-  await waiter.query("set lock_timeout = 150");
+  await waiter.query("set lock_timeout = 300");
   await blocker.query("begin");
   await blocker.query("select from incidents for update");
   const patient = sight(waiter, [aSighting()], SIGHT_OPTIONS);

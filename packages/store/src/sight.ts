@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { incidentIdOf } from "@tracer/core";
+import { crashPoints, incidentIdOf } from "@tracer/core";
 import { type Executor, run } from "./executor.ts";
 import { retryOnLock } from "./retry-on-lock.ts";
 import { numberOf, textOf, wordOf } from "./row.ts";
@@ -44,7 +44,7 @@ const BATCH_MAX = 500;
  * rows that announce the change; nothing can come between them. Answers in the order of `sightings`; of
  * several with one fingerprint the first gets the outcome, the others `duplicate` (or `late`).
  *
- * Waits up to 1 s for a row that another process holds, and tries again a few times.
+ * Waits up to 1 s for a row that another process holds, and tries once more.
  *
  * @throws TracerError DATABASE_UNAVAILABLE; batches before the one that failed are committed.
  */
@@ -87,7 +87,9 @@ async function sightBatch(
   assert(holdSeconds > 0 && quietSeconds > 0 && repeatSeconds > 0);
   const channels = [...new Set(options.channels)];
   const values = [jsonbOf(batch), holdSeconds, quietSeconds, repeatSeconds, channels];
+  crashPoints.pass("sight.before");
   const rows = await retryOnLock(() => run(db, SIGHT_SQL, values));
+  crashPoints.pass("sight.after");
   assert(rows.length === batch.length, "the statement answers for every row");
   return rows.map((row) => {
     const fingerprint = textOf(row, "fingerprint");

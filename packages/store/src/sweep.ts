@@ -1,3 +1,4 @@
+import { crashPoints } from "@tracer/core";
 import { sweepDecisions } from "./decisions.ts";
 import { type Executor, run } from "./executor.ts";
 
@@ -29,6 +30,7 @@ export async function sweep(db: Executor, { limit, channels }: SweepOptions): Pr
   let swept = (await run(db, GIVE_UP_SQL, [limit, channels])).length;
   for (const statement of STATEMENTS) {
     swept += (await run(db, statement, [limit])).length;
+    crashPoints.pass("sweep.between");
   }
   return swept + (await sweepDecisions(db, limit * DECISIONS_PER_ROW));
 }

@@ -22,7 +22,7 @@ export async function answeredDuplicate(
       ...{ fingerprint, severity, onset_age_ms, age_ms, occurrences, peak, new_text },
     }),
   );
-  const rows = await run(db, READ_SQL, [jsonbOf(asked)]);
+  const rows = await run(db, READ_SQL, [jsonbOf(asked)], "read first");
   return new Map(
     rows.map((row) => {
       const fingerprint = textOf(row, "fingerprint");

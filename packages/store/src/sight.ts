@@ -96,7 +96,7 @@ async function sightBatch(
   const channels = [...new Set(options.channels)];
   const values = [jsonbOf(batch), holdSeconds, quietSeconds, repeatSeconds, channels];
   crashPoints.pass("sight.before");
-  const rows = await retryOnLock(() => run(db, SIGHT_SQL, values));
+  const rows = await retryOnLock(() => run(db, SIGHT_SQL, values, "sight"));
   crashPoints.pass("sight.after");
   assert(rows.length === batch.length, "the statement answers for every row");
   return rows.map((row) => {

@@ -17,7 +17,7 @@ import {
 } from "../src/index.ts";
 
 const CONNECTIONS = 16;
-const HOT_KEYS = 1_000;
+const HOT_KEYS = 200;
 const BATCH = 100;
 const FLUSH_MS = 1_000;
 const P99_MS_GOAL = 20;

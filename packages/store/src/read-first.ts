@@ -11,15 +11,13 @@ export interface ReadFirstOptions {
   readonly monotonicMs: () => number;
   /** Told what counts came to that were written later, each time some were. */
   readonly onFlushed?: (results: readonly SightResult[]) => void;
-  /** Fingerprints whose counts are kept until the flush, default 10,000. Those beyond it are written at once. */
-  readonly heldMax?: number;
+  /** Fingerprints that are remembered, default 10,000; the sightings of those beyond it are written at once. */
+  readonly keysMax?: number;
 }
 
 /** A fingerprint that this process wrote so long ago is read first. */
 const HOT_MS = 2_000;
-const HELD_MAX = 10_000;
-/** Fingerprints that are remembered as hot; the one written longest ago is forgotten first. */
-const HOT_MAX = 20_000;
+const KEYS_MAX = 10_000;
 /** Statements at once. While they run, callers come together in the next one. */
 const ROUNDS_MAX = 4;
 
@@ -163,7 +161,7 @@ export class ReadFirst {
 
   /** One sighting for each fingerprint that may be read first. */
   #hotOf(sighted: readonly Timed[]): Map<string, Timed> {
-    const { heldMax = HELD_MAX, monotonicMs, sightOptions } = this.#options;
+    const { keysMax = KEYS_MAX, monotonicMs, sightOptions } = this.#options;
     const hot = new Map<string, Timed>();
     if (sightOptions.quietSeconds <= MARGIN_SECONDS) return hot;
     const sinceMs = monotonicMs() - HOT_MS;
@@ -172,7 +170,7 @@ export class ReadFirst {
       const { fingerprint } = timed.row;
       const before = hot.get(fingerprint);
       const isHot = (this.#hot.get(fingerprint) ?? Number.NEGATIVE_INFINITY) >= sinceMs;
-      const hasRoom = this.#held.has(fingerprint) || this.#held.size + hot.size < heldMax;
+      const hasRoom = this.#held.has(fingerprint) || this.#held.size + hot.size < keysMax;
       if (before !== undefined) hot.set(fingerprint, merged(before, timed));
       else if (isHot && hasRoom) hot.set(fingerprint, timed);
       if (timed.row.new_text) cold.add(fingerprint);
@@ -237,13 +235,14 @@ export class ReadFirst {
   }
 
   #wrote(results: readonly SightResult[]): void {
-    const nowMs = this.#options.monotonicMs();
+    const { monotonicMs, keysMax = KEYS_MAX } = this.#options;
+    const nowMs = monotonicMs();
     for (const { fingerprint, outcome } of results) {
       this.#hot.delete(fingerprint); // It goes to the end.
       if (outcome !== "late") this.#hot.set(fingerprint, nowMs);
     }
     for (const fingerprint of this.#hot.keys()) {
-      if (this.#hot.size <= HOT_MAX) break;
+      if (this.#hot.size <= keysMax) break; // Those written longest ago go first.
       this.#hot.delete(fingerprint);
     }
   }

@@ -13,12 +13,13 @@ import type { Sighting } from "./sighting.ts";
 
 /** A gate whose clock only the test moves, over a database that can be cut off and whose statements are counted. */
 function aGate({ pool }: TestDatabase, options: Partial<ReadFirstOptions> = {}) {
-  const world = { nowMs: 0, away: false, statements: 0 };
+  const world = { nowMs: 0, away: false, statements: 0, statementsMax: Number.POSITIVE_INFINITY };
   const db = new Proxy(pool, {
     get(target, name) {
       if (name !== "query") return Reflect.get(target, name, target);
       world.statements += 1;
-      if (world.away) return () => Promise.reject(new Error("connect ECONNREFUSED"));
+      if (world.away || world.statements > world.statementsMax)
+        return () => Promise.reject(new Error("connect ECONNREFUSED"));
       return target.query.bind(target);
     },
   });
@@ -235,6 +236,20 @@ test("the database is away: callers are told, what was kept is written with its 
   world.away = false;
   await gate.flush();
   expect(await rowOf(database)).toMatchObject({ occurrences: 7, seen_seconds_ago: 60 });
+});
+
+test("a call that fails after its read counts nothing, since its caller sights again", async () => {
+  await using database = await createTestDatabase();
+  const { gate, world, outcomes } = aGate(database);
+  await outcomes(sighting);
+  const both = [{ ...sighting, occurrences: 5 }, aSighting({ service: "another" })];
+  world.statementsMax = world.statements + 1;
+  await expect(outcomes(...both)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+  expect(gate.heldCount).toBe(0);
+  world.statementsMax = Number.POSITIVE_INFINITY;
+  expect(await outcomes(...both)).toEqual(["duplicate", "created"]);
+  await gate.flush();
+  expect(await rowOf(database)).toMatchObject({ occurrences: 5 });
 });
 
 test("written before its signal is cleared, a sighting does not take the end back", async () => {

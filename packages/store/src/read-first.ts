@@ -125,7 +125,8 @@ export class ReadFirst {
   }
 
   async #answer(sighted: readonly Timed[]): Promise<SightResult[]> {
-    const read = await this.#read(sighted);
+    const hot = this.#hotOf(sighted);
+    const read = await this.#read(hot);
     const { db, sightOptions } = this.#options;
     const rest = sighted.filter(({ row }) => !read.has(row.fingerprint));
     const written: SightResult[] = [];
@@ -136,6 +137,8 @@ export class ReadFirst {
       written.push(...(await sightRows(db, rows, sightOptions)));
       this.#wrote(written);
     }
+    // Not before: whose call has failed sights all of it again, and it would count twice.
+    for (const [fingerprint, timed] of hot) if (read.has(fingerprint)) this.#hold(timed);
     let next = 0;
     return sighted.flatMap(({ row }) => {
       const result = read.get(row.fingerprint) ?? written[next++];
@@ -143,20 +146,14 @@ export class ReadFirst {
     });
   }
 
-  /** Keeps, and answers, what is a duplicate by the rows as they are. */
-  async #read(sighted: readonly Timed[]): Promise<ReadonlyMap<string, SightResult>> {
-    const hot = this.#hotOf(sighted);
+  /** Answers what is a duplicate by the rows as they are. */
+  async #read(hot: ReadonlyMap<string, Timed>): Promise<ReadonlyMap<string, SightResult>> {
     if (hot.size === 0) return new Map();
     const asked = [...hot].map(([fingerprint, timed]) => {
       const held = this.#held.get(fingerprint);
       return this.#aged(held === undefined ? timed : counted(timed, held));
     });
-    const results = await answeredDuplicate(this.#options.db, asked);
-    for (const [fingerprint] of results) {
-      const timed = hot.get(fingerprint);
-      if (timed !== undefined) this.#hold(timed);
-    }
-    return results;
+    return answeredDuplicate(this.#options.db, asked);
   }
 
   /** One sighting for each fingerprint that may be read first. */

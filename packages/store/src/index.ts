@@ -49,6 +49,7 @@ export {
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
 export { heartbeat } from "./processors.ts";
+export { ReadFirst, type ReadFirstOptions } from "./read-first.ts";
 export {
   acknowledge,
   clear,

@@ -17,6 +17,8 @@ import type { Observe } from "./observe.ts";
 import { ReceiptClock } from "./receipt-clock.ts";
 import { ServicesView } from "./services-view.ts";
 import { openSnapshotPlace, restoreState, startSnapshots } from "./snapshots.ts";
+import { newestStates } from "./spill/codec.ts";
+import { replaySpill } from "./spill/replay.ts";
 
 export interface TracerOptions {
   readonly config: Config;
@@ -80,11 +82,18 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     }),
   );
 
-  const { path } = stack.use(await openSnapshotPlace(config, observe));
-  const state = await restoreState({ config, path, receiptMs: receiptMs(), observe });
+  const { path, spillPath } = stack.use(await openSnapshotPlace(config, observe));
+  const snapshot = await restoreState({ config, path, receiptMs: receiptMs(), observe });
+  const spilled = spillPath === null ? null : await replaySpill({ path: spillPath, observe });
+  const waiting = newestStates([...snapshot.pending, ...(spilled?.states ?? [])]);
+  const state = { ...snapshot, pending: waiting };
   const detection = stack.use(
     startDetection({
-      ...{ ...shared, state },
+      ...{
+        ...shared,
+        state,
+        spill: spillPath === null ? null : { path: spillPath, size: spilled?.size ?? 0 },
+      },
       ...{ config, receiptMs, onWritten: dispatching.wake },
       channels: channels.map(({ name }) => name),
     }),

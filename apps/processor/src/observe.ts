@@ -96,6 +96,14 @@ export type TracerEvent =
       /** Since the database went away: one line is enough. */
       readonly isFirst: boolean;
     }
+  | {
+      /** Something about Tracer itself was told, or could not be. */
+      readonly name: "notice_settled";
+      readonly channel: string;
+      readonly state: "begun" | "over";
+      readonly outcome: string;
+      readonly reason: string | null;
+    }
   | { readonly name: "loop_failed"; readonly loop: string; readonly error: unknown }
   | { readonly name: "loop_recovered"; readonly loop: string; readonly failures: number }
   | { readonly name: "database_lost"; readonly error: unknown }
@@ -282,6 +290,9 @@ function write(log: Logger, event: TracerEvent): void {
       );
     case "snapshot_recovered":
       return log.info(event, "Snapshots are written again.");
+    case "notice_settled":
+      if (event.outcome === "sent") return log.info(event, "People were told of the database.");
+      return log.error(event, "People could not be told of the database yet.");
     case "spill_begun":
       return log.warn(event, "The database is away: what waits for it is kept on disk, too.");
     case "spill_emptied":

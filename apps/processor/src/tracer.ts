@@ -5,6 +5,7 @@ import { ChannelStates } from "./channel-states.ts";
 import { createChannels } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { DatabaseWatch, startDatabaseWatch } from "./database-watch.ts";
 import { WhyNot } from "./decisions/why-not.ts";
 import { startDetection } from "./detection.ts";
 import { startDispatching } from "./dispatching.ts";
@@ -54,6 +55,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.defer(() => observe.close());
   const database = stack.use(await openDatabase(config, observe));
   const { pool } = database;
+  let stopListening = async () => {};
+  stack.defer(() => stopListening()); // Late: until then whoever balances the load is told to go elsewhere.
   const keysStored = await makeKeys(options, database);
   const receipt = new ReceiptClock(clock);
   const readDatabaseMs = () => store.serverTimeMs(pool);
@@ -75,9 +78,16 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   let pageUrl = config.publicUrl ?? "";
   const linkBase = () => pageUrl;
   const shared = { pool, clock, observe };
+  let pendingCount = () => 0;
+  const watch = new DatabaseWatch({
+    ...{ channels, receiptMs, observe, monotonicMs: clock.monotonicMs },
+    fallbackChannel: config.fallbackChannel,
+    pendingCount: () => pendingCount(),
+  });
+  stack.use(startDatabaseWatch(watch, observe));
   const dispatching = stack.use(
     startDispatching({
-      ...{ ...shared, processorId, channels, channelStates, linkBase },
+      ...{ ...shared, processorId, channels, channelStates, linkBase, watch },
       quietSeconds: config.quietSeconds,
     }),
   );
@@ -98,9 +108,10 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
       channels: channels.map(({ name }) => name),
     }),
   );
-  const { pipeline, directory } = detection;
+  const { pipeline, directory, announcer } = detection;
+  pendingCount = () => announcer.pendingCount;
   const { snapshotSeconds } = config;
-  const pending = () => detection.announcer.pendingState();
+  const pending = () => announcer.pendingState();
   stack.use(startSnapshots({ path, state, pending, snapshotSeconds, clock, observe }));
   stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
 
@@ -113,12 +124,13 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.use(startLive({ ...shared, events }));
   const inFlight = new InFlight();
   observe.watch({ series: () => directory.size, inFlightBytes: () => inFlight.bytes });
-  const http = stack.use(
-    await startHttp({
-      ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
-      ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },
-    }),
-  );
+  const http = await startHttp({
+    ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
+    ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },
+    waiting: () => ({ outage: watch.outage, signals: pendingCount() }),
+  });
+  stopListening = async () => http[Symbol.asyncDispose]();
+  stack.defer(() => http.refuse());
   pageUrl = config.publicUrl ?? http.url;
 
   const owned = stack.move();

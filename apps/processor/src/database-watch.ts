@@ -10,6 +10,8 @@ export const DATABASE_DOWN_PAGE_SECONDS = 60;
 export const DATABASE_BACK_SECONDS = 10;
 /** The same for every processor, so that PagerDuty makes one alert of what all of them tell. */
 export const DATABASE_DOWN_KEY = "tracer-db-down";
+/** One heartbeat that fails may be a hiccup: it is no outage for whoever asks before this. */
+const SILENT_MS_MIN = 3_000;
 const BACKOFF_MS_MIN = 1_000;
 const BACKOFF_MS_MAX = 60_000;
 
@@ -65,9 +67,11 @@ export class DatabaseWatch {
     this.#answeredAtMs = options.monotonicMs();
   }
 
-  /** Null: the database answers. */
+  /** Null: the database answers, or has only just failed to. */
   get outage(): Outage | null {
-    return this.#isAway ? this.#outageSince(this.#outageAtMs ?? this.#answeredAtMs) : null;
+    const silentMs = this.#options.monotonicMs() - this.#answeredAtMs;
+    if (!this.#isAway || silentMs < SILENT_MS_MIN) return null;
+    return this.#outageSince(this.#outageAtMs ?? this.#answeredAtMs);
   }
 
   /** Does what is done each second anyway, and learns from it whether the database can be written to. */

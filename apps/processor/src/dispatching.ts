@@ -61,12 +61,12 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     onFree: () => wake(),
   });
   const heartbeat = () => store.heartbeat(pool, processorId);
-  stack.defer(() =>
-    // Without it others wait until the heartbeat is missed.
-    store.retire(pool, processorId).catch((error: unknown) => {
+  stack.defer(async () => {
+    if (options.watch?.outage) return; // Others see soon enough that the heartbeat is missing.
+    await store.retire(pool, processorId).catch((error: unknown) => {
       observe({ name: "loop_failed", loop: "retire", error });
-    }),
-  );
+    });
+  });
   stack.use(
     startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, () =>
       options.watch === undefined ? heartbeat() : options.watch.attempt(heartbeat),

@@ -85,7 +85,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const detection = stack.use(
     startDetection({
       ...{ ...shared, state },
-      ...{ config, receiptMs, onWritten: dispatching.wake },
+      ...{ config, receiptMs, processorId, onWritten: dispatching.wake },
       channels: channels.map(({ name }) => name),
     }),
   );
@@ -103,7 +103,11 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   }));
   stack.use(startLive({ ...shared, events }));
   const inFlight = new InFlight();
-  observe.watch({ series: () => directory.size, inFlightBytes: () => inFlight.bytes });
+  observe.watch({
+    series: () => directory.size,
+    inFlightBytes: () => inFlight.bytes,
+    peers: () => detection.shared?.peers ?? 0,
+  });
   const http = stack.use(
     await startHttp({
       ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },

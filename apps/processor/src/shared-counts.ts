@@ -14,6 +14,8 @@ const PENDING_CELLS_MAX = 100_000;
 /** Counts that could not be flushed for so long are of steps that everybody has closed. */
 const PENDING_MS_MAX = 600_000;
 const READS_MAX = 10;
+/** Records of longer ago, of history that is loaded, have nothing to do with who comes or goes. */
+const ON_THEIR_WAY_MS_MAX = 600_000;
 
 export interface SharedCountsOptions {
   readonly detector: Pick<Detector, "share" | "doubt">;
@@ -213,6 +215,8 @@ export class SharedCounts {
   }
 
   #doubt(forMs: number): void {
-    this.#options.detector.doubt(this.#options.receiptMs() + forMs);
+    const nowMs = this.#options.receiptMs();
+    const fromMs = nowMs - ON_THEIR_WAY_MS_MAX;
+    this.#options.detector.doubt({ fromMs, untilMs: nowMs + forMs });
   }
 }

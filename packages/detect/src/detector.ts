@@ -62,7 +62,7 @@ export class Detector {
   #receiptMs = Number.NEGATIVE_INFINITY;
   #tickedToStep = Number.NEGATIVE_INFINITY;
   #pipelineDecidedMs: number | null = null;
-  #incompleteUntilMs = Number.NEGATIVE_INFINITY;
+  #doubt = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.NEGATIVE_INFINITY };
   #idleCursor = 0;
   #savedLayout: readonly SavedColumn[] = [];
 
@@ -99,12 +99,15 @@ export class Detector {
   }
 
   /**
-   * Of the steps that are not closed yet and begin before `untilMs` (event time) counts of others may be
-   * missing: what is not there is then no silence. A later call only ever extends it.
+   * Counts of others may be missing from the steps that are not closed yet and begin in [fromMs, untilMs),
+   * event time: what is not there is then no silence, and nothing is learned from it. There is one such
+   * stretch: one that begins within the last extends it, and one that begins later takes its place.
    */
-  doubt(untilMs: number): void {
-    assert(Number.isFinite(untilMs));
-    this.#incompleteUntilMs = Math.max(this.#incompleteUntilMs, untilMs);
+  doubt({ fromMs, untilMs }: { readonly fromMs: number; readonly untilMs: number }): void {
+    assert(Number.isFinite(fromMs) && fromMs <= untilMs);
+    const before = this.#doubt;
+    if (fromMs > before.untilMs) this.#doubt = { fromMs, untilMs };
+    else this.#doubt = { fromMs: before.fromMs, untilMs: Math.max(before.untilMs, untilMs) };
   }
 
   #observe(deltas: CountDeltas, receiptMs: number, foreign: boolean): { late: number } {
@@ -136,7 +139,7 @@ export class Detector {
     const limitMs = this.#arrivals.limitMs(receiptMs);
     const second = Math.floor(receiptMs / 1000);
     this.#wheel.turn(second, (slot) => this.#visit(slot, receiptMs, limitMs, second));
-    const doubted = receiptMs < this.#incompleteUntilMs; // Others may hear what we do not.
+    const doubted = receiptMs < this.#doubt.untilMs; // Others may hear what we do not.
     if (
       this.#pipelineDecidedMs === null &&
       !doubted &&
@@ -417,10 +420,8 @@ export class Detector {
           continue;
         }
       }
-      const missingEnd = Math.max(
-        this.#arrivals.missingUntil(step, heardMs, delayMs),
-        Math.ceil(this.#incompleteUntilMs / STEP_MS),
-      );
+      const arrivedEnd = this.#arrivals.missingUntil(step, heardMs, delayMs);
+      const missingEnd = Math.max(arrivedEnd, this.#doubtedUntil(step));
       if (missingEnd > step) {
         const emptyEnd = Math.min(missingEnd, this.#openSteps.earliest(slot) ?? end, end);
         if (emptyEnd > step) {
@@ -433,6 +434,12 @@ export class Detector {
       this.#book.closeStep(slot, step, this.#counts, missingEnd > step);
       columns.nextStep.set(slot, step + 1);
     }
+  }
+
+  /** The end of the steps from `step` on that may lack counts of others. */
+  #doubtedUntil(step: number): number {
+    const { fromMs, untilMs } = this.#doubt;
+    return step * STEP_MS < fromMs ? step : Math.ceil(untilMs / STEP_MS);
   }
 
   #isAsleep(slot: number): boolean {

@@ -14,10 +14,10 @@ function feed(urls: () => readonly string[], services: () => readonly string[]) 
   const random = seeded(5);
   const state = { stopped: false, turn: 0 };
   const feeding = (async () => {
-    let fromMs = Date.now();
+    let fromMs = wholeSecond();
     while (!state.stopped) {
       await pause(1_000);
-      const toMs = Date.now();
+      const toMs = wholeSecond();
       const span = { fromMs, toMs, perMinute: PER_MINUTE, errorShare: 0, random };
       const to = urls()[state.turn % urls().length] ?? "";
       for (const service of services()) {
@@ -34,6 +34,10 @@ function feed(urls: () => readonly string[], services: () => readonly string[]) 
       await feeding;
     },
   };
+}
+
+function wholeSecond(): number {
+  return Math.floor(Date.now() / 1_000) * 1_000;
 }
 
 async function metricOf(tracer: TracerProcess, name: string): Promise<number> {
@@ -73,7 +77,7 @@ test("a kill and a move of clients raise nothing, a service that stops one incid
 
   const routes = { to: all.map(({ url }) => url), services: ["checkout", "search"] };
   const random = seeded(3);
-  const toMs = Date.now();
+  const toMs = wholeSecond();
   for (const service of routes.services) {
     const span = { fromMs: toMs - HISTORY_MS, toMs, perMinute: PER_MINUTE, errorShare: 0, random };
     expect((await postLogs(first.url, traffic({ service, ...span }))).status).toBe(202);

@@ -10,7 +10,7 @@ export const FLUSH_AGE_MS_MAX = 3_000;
 /** Beyond the longest pause between two rounds, that of one whose database is away. */
 const ROUND_MS_MAX = 10_000;
 /** Cells that wait for the next flush; those beyond are lost to the others. */
-const PENDING_CELLS_MAX = 100_000;
+export const PENDING_CELLS_MAX = 100_000;
 /** Counts that could not be flushed for so long are of steps that everybody has closed. */
 const PENDING_MS_MAX = 600_000;
 const READS_MAX = 10;

@@ -98,7 +98,10 @@ export function startDetection(options: DetectionOptions): Detection {
     ...{ ...parts, receiptMs, observe, onSignals },
     collect: (deltas) => shared?.collect(deltas),
   });
-  const sharing = startLoop({ name: "share", idleMs: SHARE_MS, observe }, () => shared?.round());
+  const loops = [announcing, recording];
+  if (shared !== null) {
+    loops.push(startLoop({ name: "share", idleMs: SHARE_MS, observe }, () => shared.round()));
+  }
   return {
     directory,
     detector,
@@ -108,9 +111,7 @@ export function startDetection(options: DetectionOptions): Detection {
     recorder,
     shared,
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(
-        [announcing, recording, sharing].map((loop) => loop[Symbol.asyncDispose]()),
-      );
+      await Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
       // What was admitted is written before the end, if the database is there.
       try {
         await flush();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type CountDeltas, type Signal, STEP_MS } from "@tracer/core";
 import { Arrivals } from "./arrivals.ts";
 import { delayOf, learnDelay } from "./delivery-delay.ts";
+import { Doubt, type Stretch } from "./doubt.ts";
 import { type Explanation, explanationOf } from "./explanation.ts";
 import { dormantSteps, isIdle, RING_STEPS, skipSilence } from "./idle.ts";
 import { emptyStep, type OpenStep, OpenSteps } from "./open-steps.ts";
@@ -62,7 +63,7 @@ export class Detector {
   #receiptMs = Number.NEGATIVE_INFINITY;
   #tickedToStep = Number.NEGATIVE_INFINITY;
   #pipelineDecidedMs: number | null = null;
-  #doubt = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.NEGATIVE_INFINITY };
+  readonly #doubt = new Doubt();
   #idleCursor = 0;
   #savedLayout: readonly SavedColumn[] = [];
 
@@ -103,11 +104,9 @@ export class Detector {
    * event time: what is not there is then no silence, and nothing is learned from it. There is one such
    * stretch: one that begins within the last extends it, and one that begins later takes its place.
    */
-  doubt({ fromMs, untilMs }: { readonly fromMs: number; readonly untilMs: number }): void {
-    assert(Number.isFinite(fromMs) && fromMs <= untilMs);
-    const before = this.#doubt;
-    if (fromMs > before.untilMs) this.#doubt = { fromMs, untilMs };
-    else this.#doubt = { fromMs: before.fromMs, untilMs: Math.max(before.untilMs, untilMs) };
+  doubt(stretch: Stretch): void {
+    assert(Number.isFinite(stretch.fromMs) && stretch.fromMs <= stretch.untilMs);
+    this.#doubt.extend(stretch);
   }
 
   #observe(deltas: CountDeltas, receiptMs: number, foreign: boolean): { late: number } {
@@ -139,12 +138,8 @@ export class Detector {
     const limitMs = this.#arrivals.limitMs(receiptMs);
     const second = Math.floor(receiptMs / 1000);
     this.#wheel.turn(second, (slot) => this.#visit(slot, receiptMs, limitMs, second));
-    const doubted = receiptMs < this.#doubt.untilMs; // Others may hear what we do not.
-    if (
-      this.#pipelineDecidedMs === null &&
-      !doubted &&
-      this.#arrivals.isPipelineSilent(receiptMs)
-    ) {
+    const certain = this.#doubt.isOverAt(receiptMs); // Else others may hear what we do not.
+    if (this.#pipelineDecidedMs === null && certain && this.#arrivals.isPipelineSilent(receiptMs)) {
       this.#pipelineDecidedMs = receiptMs;
       const signal = pipelineSignal(this.#arrivals, receiptMs, receiptMs);
       this.#book.push({ state: "opened", reason: "arrivals", signal });
@@ -421,7 +416,7 @@ export class Detector {
         }
       }
       const arrivedEnd = this.#arrivals.missingUntil(step, heardMs, delayMs);
-      const missingEnd = Math.max(arrivedEnd, this.#doubtedUntil(step));
+      const missingEnd = Math.max(arrivedEnd, this.#doubt.missingUntil(step));
       if (missingEnd > step) {
         const emptyEnd = Math.min(missingEnd, this.#openSteps.earliest(slot) ?? end, end);
         if (emptyEnd > step) {
@@ -434,12 +429,6 @@ export class Detector {
       this.#book.closeStep(slot, step, this.#counts, missingEnd > step);
       columns.nextStep.set(slot, step + 1);
     }
-  }
-
-  /** The end of the steps from `step` on that may lack counts of others. */
-  #doubtedUntil(step: number): number {
-    const { fromMs, untilMs } = this.#doubt;
-    return step * STEP_MS < fromMs ? step : Math.ceil(untilMs / STEP_MS);
   }
 
   #isAsleep(slot: number): boolean {

@@ -38,8 +38,7 @@ describe("a share of the traffic each", () => {
     expect(others).toEqual([]);
 
     world.kill(holder);
-    await world.pass(5);
-    await world.pass(60); // Twice the quiet period.
+    await world.pass(66); // Longer than twice the quiet period.
     expect(world.announcers()).toHaveLength(1);
     expect(await world.incidents()).toEqual([STOPPED]);
   });
@@ -50,7 +49,7 @@ describe("a share of the traffic each", () => {
     for (const client of world.clients.slice(0, -2)) client.to = "a";
     await world.pass(SETTLED_SECONDS);
     world.kill("a");
-    await world.pass(45);
+    await world.pass(46);
     world.reconnect("b");
     await world.pass(TOLD_SECONDS);
     expect(await world.incidents()).toEqual([]);
@@ -83,9 +82,9 @@ describe("a share of the traffic each", () => {
     ];
     for (const id of names) {
       const saved = await world.stop(id);
-      await world.pass(3);
+      await world.pass(4);
       world.reconnect(others.get(id) ?? "");
-      await world.pass(7);
+      await world.pass(6);
       world.start(`${id}2`, saved);
       for (const client of world.clients.slice(0, 6)) client.to = `${id}2`;
       await world.pass(20);

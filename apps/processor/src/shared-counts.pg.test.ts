@@ -49,7 +49,7 @@ describe("a share of the traffic each", () => {
     for (const client of world.clients.slice(0, -2)) client.to = "a";
     await world.pass(SETTLED_SECONDS);
     world.kill("a");
-    await world.pass(46);
+    await world.pass(58);
     world.reconnect("b");
     await world.pass(TOLD_SECONDS);
     expect(await world.incidents()).toEqual([]);

@@ -60,6 +60,8 @@ export type TracerEvent =
     }
   | { readonly name: "incidents_resolved"; readonly count: number }
   | { readonly name: "decisions_dropped"; readonly count: number }
+  | { readonly name: "foreign_counted"; readonly records: number; readonly late: number }
+  | { readonly name: "peers_changed"; readonly peers: number; readonly before: number }
   | { readonly name: "series_full"; readonly seriesMax: number }
   | {
       readonly name: "snapshot_restored";
@@ -114,10 +116,16 @@ export interface Observe {
   /** The metrics in Prometheus' text format. */
   readonly metrics: () => Promise<string>;
   /** Values that are read when the metrics are. */
-  readonly watch: (gauges: { series: () => number; inFlightBytes: () => number }) => void;
+  readonly watch: (gauges: Gauges) => void;
   /** Sum of `tracer_records_total{result="accepted"}`. */
   readonly recordsAccepted: () => number;
   readonly close: () => void;
+}
+
+interface Gauges {
+  readonly series: () => number;
+  readonly inFlightBytes: () => number;
+  readonly peers: () => number;
 }
 
 const LAG_RESOLUTION_MS = 10;
@@ -137,7 +145,7 @@ export function createObserve(level: string, destination: DestinationStream): Ob
   };
   return Object.assign(observe, {
     metrics: () => registry.metrics(),
-    watch: (gauges: { series: () => number; inFlightBytes: () => number }) => {
+    watch: (gauges: Gauges) => {
       gauge(registry, "tracer_series", "Services held by the detector.", gauges.series);
       gauge(
         registry,
@@ -145,6 +153,7 @@ export function createObserve(level: string, destination: DestinationStream): Ob
         "Bytes of admitted requests not yet counted.",
         gauges.inFlightBytes,
       );
+      gauge(registry, "tracer_peers", "Other processors that live.", gauges.peers);
     },
     recordsAccepted: () => accepted,
     close: () => lag.disable(),
@@ -176,6 +185,7 @@ function createMetrics(registry: Registry) {
       "channel",
     ]),
     decisionsDropped: counter("tracer_decisions_dropped_total", "Decisions not recorded.", []),
+    foreign: counter("tracer_foreign_records_total", "Records that other processors counted.", []),
     spillDropped: counter(
       "tracer_spill_dropped_total",
       "Signals that waited for the database and were not kept: in memory, or on disk.",
@@ -219,6 +229,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       return metrics.deliveries.inc({ channel: event.channel, outcome: event.outcome });
     case "sighting_dropped":
       return metrics.failures.inc({ loop: "announce" });
+    case "foreign_counted":
+      return metrics.foreign.inc(event.records);
     case "decisions_dropped":
       return metrics.decisionsDropped.inc(event.count);
     case "loop_failed":
@@ -269,6 +281,10 @@ function write(log: Logger, event: TracerEvent): void {
       return log.warn(event, "A delivery could not be sent.");
     case "incidents_resolved":
       return log.info(event, "Incidents ended.");
+    case "foreign_counted":
+      return log.trace(event, "Counts of other processors were read.");
+    case "peers_changed":
+      return log.info(event, `Shares the traffic with ${event.peers} other processors.`);
     case "decisions_dropped":
       return log.warn(event, "Some decisions are not recorded: there was no room for them.");
     case "series_full":

@@ -104,7 +104,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
         state,
         spill: spillPath === null ? null : { path: spillPath, size: spilled?.size ?? 0 },
       },
-      ...{ config, receiptMs, onWritten: dispatching.wake },
+      ...{ config, receiptMs, processorId, onWritten: dispatching.wake },
       channels: channels.map(({ name }) => name),
     }),
   );
@@ -123,7 +123,11 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   }));
   stack.use(startLive({ ...shared, events }));
   const inFlight = new InFlight();
-  observe.watch({ series: () => directory.size, inFlightBytes: () => inFlight.bytes });
+  observe.watch({
+    series: () => directory.size,
+    inFlightBytes: () => inFlight.bytes,
+    peers: () => detection.shared?.peers ?? 0,
+  });
   const http = await startHttp({
     ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
     ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },

@@ -46,6 +46,7 @@ export {
   type KeyScope,
   type NewKeys,
 } from "./keys.ts";
+export { holdLease, LEASE_SECONDS, releaseLease } from "./leases.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
 export { heartbeat, retire } from "./processors.ts";
@@ -68,4 +69,13 @@ export {
 } from "./settle.ts";
 export { type Outcome, type SightOptions, type SightResult, sight } from "./sight.ts";
 export type { Sighting } from "./sighting.ts";
+export {
+  flushStepCounts,
+  type Peer,
+  type ReadStepCountsOptions,
+  readStepCounts,
+  STEP_COUNTS_MAX,
+  type StepCount,
+  type StepFlush,
+} from "./step-counts.ts";
 export { type SweepOptions, sweep } from "./sweep.ts";

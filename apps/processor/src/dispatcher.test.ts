@@ -39,7 +39,12 @@ function world({ sends, recordAttempt, random = 0.5 }: WorldOptions = {}) {
     channels: Object.entries(send).map(([name, answer]) => ({
       name,
       kind: name,
+      ownAlone: true,
       send: async (task) => {
+        links.push(task.link);
+        return answer();
+      },
+      sendDigest: async (task) => {
         links.push(task.link);
         return answer();
       },
@@ -56,6 +61,10 @@ function world({ sends, recordAttempt, random = 0.5 }: WorldOptions = {}) {
       settled.push(options);
       return "settled";
     },
+    claimDigest: async () => null,
+    recordDigestAttempt: async () => true,
+    settleDigest: async ({ digest }) => digest.rows.length,
+    listLink: () => "http://tracer/",
     linkOf: (incidentId) => `http://tracer/i/${incidentId}`,
     monotonicMs: () => state.monotonicMs,
     pause: async (ms) => {

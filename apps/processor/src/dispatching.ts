@@ -49,6 +49,11 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
       store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds: LEASE_SECONDS }),
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
+    claimDigest: (channel, { due, ownAlone }) =>
+      store.claimDigest(pool, { processorId, channel, leaseSeconds: LEASE_SECONDS, due, ownAlone }),
+    recordDigestAttempt: (digest) => store.recordDigestAttempt(pool, digest, { processorId }),
+    settleDigest: (settled) => store.settleDigest(pool, settled),
+    listLink: () => `${linkBase()}/`,
     linkOf: (incidentId) => `${linkBase()}/i/${incidentId}`,
     monotonicMs: clock.monotonicMs,
     pause: (ms, signal) => pause(ms, undefined, { signal }).catch(() => {}), // Rejects when aborted.

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Kind } from "@tracer/core";
+import type { Kind, Verdict } from "@tracer/core";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
@@ -55,6 +55,19 @@ export type TracerEvent =
       readonly outcome: string;
       readonly reason: string | null;
       readonly incidentId: string;
+      readonly deliverySeconds: number;
+      readonly maybeRepeat: boolean;
+    }
+  | {
+      readonly name: "digest_settled";
+      readonly channel: string;
+      readonly outcome: Verdict["kind"];
+      readonly reason: string | null;
+      readonly digest: string;
+      /** Changes that it told of, or tried to; those that another processor had taken over. */
+      readonly deliveries: number;
+      readonly fenced: number;
+      /** Of the oldest of the changes. */
       readonly deliverySeconds: number;
       readonly maybeRepeat: boolean;
     }
@@ -146,6 +159,10 @@ function createMetrics(registry: Registry) {
     ]),
     reservations: counter("tracer_reservations_total", "Sightings by outcome.", ["outcome"]),
     deliveries: counter("tracer_deliveries_total", "Attempts by outcome.", ["channel", "outcome"]),
+    digests: counter("tracer_digests_total", "Messages about many incidents at once.", [
+      "channel",
+      "outcome",
+    ]),
     repeats: counter("tracer_deliveries_maybe_repeated_total", "Sent after an unknown end.", [
       "channel",
     ]),
@@ -185,6 +202,16 @@ function count(metrics: Metrics, event: TracerEvent): void {
       }
       if (event.maybeRepeat) metrics.repeats.inc({ channel: event.channel });
       return metrics.deliveries.inc({ channel: event.channel, outcome: event.outcome });
+    case "digest_settled": {
+      const { channel, outcome, deliveries, fenced } = event;
+      if (outcome === "sent") {
+        metrics.alertLatency.observe({ stage: "deliver" }, event.deliverySeconds);
+      }
+      if (event.maybeRepeat) metrics.repeats.inc({ channel });
+      metrics.digests.inc({ channel, outcome });
+      if (fenced > 0) metrics.deliveries.inc({ channel, outcome: "fenced" }, fenced);
+      return metrics.deliveries.inc({ channel, outcome }, deliveries);
+    }
     case "sighting_dropped":
       return metrics.failures.inc({ loop: "announce" });
     case "decisions_dropped":
@@ -229,6 +256,9 @@ function write(log: Logger, event: TracerEvent): void {
     case "delivery_settled":
       if (event.outcome === "sent") return log.info(event, "A delivery was sent.");
       return log.warn(event, "A delivery could not be sent.");
+    case "digest_settled":
+      if (event.outcome === "sent") return log.info(event, "A digest was sent.");
+      return log.warn(event, "A digest could not be sent.");
     case "incidents_resolved":
       return log.info(event, "Incidents ended.");
     case "decisions_dropped":

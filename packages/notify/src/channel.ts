@@ -1,4 +1,4 @@
-import type { DeliveryTask, Verdict } from "@tracer/core";
+import type { DeliveryTask, DigestTask, Verdict } from "@tracer/core";
 
 /** A configured destination. `send` never throws and never retries by itself: the outbox does. */
 export interface Channel {
@@ -11,6 +11,10 @@ export interface Channel {
    * `retry`, later `ambiguous`. Each request has a deadline of 10 seconds, the whole of it one of 15.
    */
   send(task: DeliveryTask, signal: AbortSignal): Promise<Verdict>;
+  /** One attempt to tell of many changes by one message, under the same rules. Its receipt holds `digest`. */
+  sendDigest(task: DigestTask, signal: AbortSignal): Promise<Verdict>;
+  /** True: what has a message of its own must be ended there, so a digest may not tell of it. */
+  readonly ownAlone: boolean;
   /** Releases what the channel holds. Sends after it are not allowed. */
   close?(): Promise<void>;
 }
@@ -46,7 +50,10 @@ export function within(ms: number, signal: AbortSignal): AbortSignal {
  * Makes every end of a send a verdict. What is thrown is a defect of ours and would be one again: a dead
  * letter that is shown helps more than a day of retries.
  */
-export function guarded(send: Channel["send"], { sendMs }: Timings): Channel["send"] {
+export function guarded<Task>(
+  send: (task: Task, signal: AbortSignal) => Promise<Verdict>,
+  { sendMs }: Timings,
+): (task: Task, signal: AbortSignal) => Promise<Verdict> {
   return async (task, signal) => {
     try {
       return await send(task, within(sendMs, signal));

@@ -1,8 +1,8 @@
-import { crashPoints, DELIVERY_ACTIONS, type DeliveryTask } from "@tracer/core";
+import { crashPoints, DELIVERY_ACTIONS, type DeliveryTask, type Undelivered } from "@tracer/core";
 import { type Executor, type Row, run } from "./executor.ts";
 import { incidentOf, incidentSql } from "./incident-json.ts";
 import { aliveSql, DEAD_AFTER_SECONDS, watchfulSql } from "./processors.ts";
-import { booleanOf, numberOf, receiptOf, textOf, wordOf } from "./row.ts";
+import { booleanOf, numberOf, objectOf, receiptOf, textOf, wordOf } from "./row.ts";
 
 export interface ClaimOptions {
   readonly processorId: string;
@@ -54,24 +54,36 @@ update outbox set state = 'dropped' where id in (
       and (newer.epoch, newer.seq) > (edit.epoch, edit.seq))
   for update skip locked)`;
 
-/**
- * Anything undone before a delivery, leased or waiting for its next try, holds it back; so do leases of
- * the same key. Rows that changed since the snapshot are judged again when their lock is taken.
- */
-const CLAIM_SQL = `
-with due as materialized (
-  select o.id from outbox o
-  where o.channel = $5
-    and (o.state = 'pending' and o.due_at <= statement_timestamp()
+/** SQL: a row of outbox `o` may be leased by processor $1, whose word on who is dead takes $4 seconds. */
+export const CLAIMABLE_SQL = `(o.state = 'pending' and o.due_at <= statement_timestamp()
       or o.state = 'leased' and o.leased_by = $1 and o.due_at <= statement_timestamp()
       or o.state = 'leased' and o.leased_by <> $1 and ${watchfulSql("$1", "$4::float8")}
         and (o.due_at <= statement_timestamp()
           or o.leased_at < statement_timestamp() - make_interval(secs => $4::float8)
-            and not ${aliveSql("o.leased_by", "$4::float8")}))
-    and not exists (select from outbox other
+            and not ${aliveSql("o.leased_by", "$4::float8")}))`;
+
+/** SQL: nothing of the same incident and channel is in flight, or waits before row `o`. */
+export const FIRST_SQL = `not exists (select from outbox other
       where other.fingerprint = o.fingerprint and other.channel = o.channel and other.id <> o.id
         and (other.state = 'leased' or (other.state = 'pending'
-          and (other.epoch, other.seq) < (o.epoch, o.seq))))
+          and (other.epoch, other.seq) < (o.epoch, o.seq))))`;
+
+/** SQL: an incident is open that a digest told the channel of. */
+export function stormOpenSql(channel: string): string {
+  return `exists (select from incidents i where i.state = 'open'
+    and exists (select from outbox t where t.fingerprint = i.fingerprint and t.epoch = i.epoch
+      and t.channel = ${channel} and t.digest is not null and t.state in ('sent', 'leased')))`;
+}
+
+/**
+ * Anything undone before a delivery, leased or waiting for its next try, holds it back; so do leases of
+ * the same key. The receipt of a message of its own is preferred to that of a digest. Rows that changed since the snapshot are judged again when their lock is taken.
+ */
+const CLAIM_SQL = `
+with due as materialized (
+  select o.id from outbox o
+  where o.channel = $5 and o.digest is null and ${CLAIMABLE_SQL}
+    and ${FIRST_SQL}
   order by o.urgency, o.due_at, o.id limit $3
   for update skip locked
 ), claimed as (
@@ -81,17 +93,23 @@ with due as materialized (
   from due where outbox.id = due.id
   returning outbox.*
 )
-select c.id, extract(epoch from c.leased_at - c.created_at) * 1000 as age_ms, c.lease_token, c.channel, c.action, c.seq, c.attempts,
+select c.id, c.incident -> 'undelivered' as undelivered,
+  extract(epoch from c.leased_at - c.created_at) * 1000 as age_ms, c.lease_token, c.channel, c.action, c.seq, c.attempts,
   case when c.action = 'edit' then coalesce((
     select ${incidentSql("i")} from incidents i
     where i.fingerprint = c.fingerprint and i.epoch = c.epoch), c.incident)
     else c.incident end as incident,
-  (select earlier.receipt from outbox earlier where earlier.fingerprint = c.fingerprint
-    and earlier.epoch = c.epoch and earlier.channel = c.channel and earlier.state = 'sent'
-    and earlier.receipt is not null order by earlier.seq limit 1) as receipt,
+  r.receipt, case when exists (select from outbox told where told.fingerprint = c.fingerprint
+    and told.epoch = c.epoch and told.channel = c.channel and told.state = 'sent' and told.digest is not null)
+    then ${stormOpenSql("c.channel")} end as storm_open,
   exists (select from delivery_attempts a where a.delivery_id = c.id
     and (a.outcome is null or a.outcome = 'ambiguous')) as uncertain
-from claimed c order by c.urgency, c.id`;
+from claimed c left join lateral (
+  select earlier.receipt from outbox earlier where earlier.fingerprint = c.fingerprint
+    and earlier.epoch = c.epoch and earlier.channel = c.channel and earlier.state = 'sent'
+    and earlier.receipt is not null
+  order by earlier.receipt ? 'digest', earlier.seq limit 1) r on true
+order by c.urgency, c.id`;
 
 function claimedOf(row: Row): ClaimedDelivery {
   return {
@@ -105,5 +123,19 @@ function claimedOf(row: Row): ClaimedDelivery {
     receipt: receiptOf(row, "receipt"),
     uncertain: booleanOf(row, "uncertain"),
     attempts: numberOf(row, "attempts"),
+    ...(row["storm_open"] === null ? {} : { stormOpen: booleanOf(row, "storm_open") }),
+    ...undeliveredOf(row),
+  };
+}
+
+/** What the fall-back writes into the incident of its rows. */
+export function undeliveredOf(row: Row): { undelivered?: Undelivered } {
+  if (row["undelivered"] === null) return {};
+  const undelivered = objectOf(row, "undelivered");
+  return {
+    undelivered: {
+      channel: textOf(undelivered, "channel"),
+      reason: textOf(undelivered, "reason"),
+    },
   };
 }

@@ -25,6 +25,14 @@ export {
   listDeliveries,
 } from "./deliveries.ts";
 export {
+  type ClaimDigestOptions,
+  type ClaimedDigest,
+  claimDigest,
+  recordDigestAttempt,
+  type SettleDigestOptions,
+  settleDigest,
+} from "./digest.ts";
+export {
   type EmbeddedOptions,
   type EmbeddedPostgres,
   startEmbeddedPostgres,

@@ -1,5 +1,6 @@
+import type { Verdict } from "@tracer/core";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING } from "../channel.ts";
-import { renderConsole } from "./render.ts";
+import { renderConsole, renderConsoleDigest } from "./render.ts";
 
 export interface ConsoleChannelOptions {
   readonly name?: string;
@@ -12,19 +13,31 @@ export interface ConsoleChannelOptions {
 /** Prints alerts as cards. What is printed cannot be edited, so edits are skipped. */
 export function consoleChannel(options: ConsoleChannelOptions): Channel {
   const { name = "console", write, color = false } = options;
+  const print = async (
+    card: string,
+    receipt: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Verdict> => {
+    if (signal.aborted) return { kind: "retry", reason: "aborted", afterMs: null };
+    try {
+      await write(card);
+    } catch {
+      return { kind: "retry", reason: "terminal_unwritable", afterMs: null };
+    }
+    return { kind: "sent", receipt };
+  };
   return {
     name,
     kind: "console",
+    ownAlone: false,
     send: guarded(async (task, signal) => {
       if (task.action === "edit") return SENT_NOTHING;
-      if (signal.aborted) return { kind: "retry", reason: "aborted", afterMs: null };
-      const card = renderConsole(task, { color });
-      try {
-        await write(card);
-      } catch {
-        return { kind: "retry", reason: "terminal_unwritable", afterMs: null };
-      }
-      return { kind: "sent", receipt: { printed: "true" } };
+      return print(renderConsole(task, { color }), { printed: "true" }, signal);
     }, DEFAULT_TIMINGS),
+    sendDigest: guarded(
+      (task, signal) =>
+        print(renderConsoleDigest(task, { color }), { printed: "true", digest: task.id }, signal),
+      DEFAULT_TIMINGS,
+    ),
   };
 }

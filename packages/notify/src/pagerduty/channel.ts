@@ -1,7 +1,7 @@
 import type { Verdict } from "@tracer/core";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } from "../channel.ts";
 import { type HttpReply, request, requireHttpUrl } from "../http.ts";
-import { dedupKeyOf, renderPagerduty } from "./render.ts";
+import { dedupKeyOf, eventsOf, renderStorm, stormKeyOf } from "./render.ts";
 
 export interface PagerdutyChannelOptions {
   readonly name?: string;
@@ -14,7 +14,8 @@ export interface PagerdutyChannelOptions {
 
 /**
  * PagerDuty's Events API v2. Every event of an incident has the same dedup key, so a repeat is harmless;
- * escalations and reminders are triggers too, edits are skipped.
+ * escalations and reminders are triggers too, edits are skipped. All digests of the channel are one alert, open
+ * as long as an incident is that was told in one.
  */
 export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
   const { name = "pagerduty", routingKey } = options;
@@ -23,23 +24,29 @@ export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
     options.eventsUrl ?? "https://events.pagerduty.com/v2/enqueue",
   );
   const timings = { ...DEFAULT_TIMINGS, ...options.timings };
+  const enqueue = async (event: Readonly<Record<string, unknown>>, signal: AbortSignal) => {
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ routing_key: routingKey, ...event });
+    return request({ url, method: "POST", headers, body, timeoutMs: timings.requestMs }, signal);
+  };
   return {
     name,
     kind: "pagerduty",
+    ownAlone: true,
     send: guarded(async (task, signal): Promise<Verdict> => {
       if (task.action === "edit") return SENT_NOTHING;
-      const body = JSON.stringify({ routing_key: routingKey, ...renderPagerduty(task) });
-      const reply = await request(
-        {
-          url,
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body,
-          timeoutMs: timings.requestMs,
-        },
-        signal,
-      );
-      return pagerdutyVerdict(reply, dedupKeyOf(task));
+      let verdict: Verdict = SENT_NOTHING;
+      for (const event of eventsOf(task, name)) {
+        verdict = pagerdutyVerdict(await enqueue(event, signal), dedupKeyOf(task));
+        if (verdict.kind !== "sent") return verdict; // All of them again: a repeat is harmless.
+      }
+      return verdict;
+    }, timings),
+    sendDigest: guarded(async (task, signal): Promise<Verdict> => {
+      const reply = await enqueue(renderStorm(task, name), signal);
+      const verdict = pagerdutyVerdict(reply, stormKeyOf(name));
+      if (verdict.kind !== "sent") return verdict;
+      return { kind: "sent", receipt: { dedup_key: stormKeyOf(name), digest: task.id } };
     }, timings),
   };
 }

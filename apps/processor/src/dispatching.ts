@@ -14,6 +14,8 @@ export interface DispatchingOptions {
   readonly channelStates: ChannelStates;
   /** An incident that nobody has sighted for this long is over. */
   readonly quietSeconds: number;
+  /** The channel for what no other could deliver, and how long that is waited for. */
+  readonly fallback: { readonly channel: string; readonly afterSeconds: number } | null;
   /** Alerts link to pages below this URL; known once HTTP listens. */
   readonly linkBase: () => string;
   readonly clock: Clock;
@@ -34,6 +36,8 @@ const DRAIN_MS = 5_000;
 const SWEEP_MS = 60_000;
 const SWEPT_AT_ONCE_MAX = 1_000;
 const RESOLVED_AT_ONCE_MAX = 200;
+const FALL_BACK_MS = 2_000;
+const FALLEN_BACK_AT_ONCE_MAX = 500;
 
 /** Everything that follows from rows: ending quiet incidents, sending what is due, showing life,
  * deleting what has expired. */
@@ -87,6 +91,19 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
       await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels: channelNames });
     }),
   );
+  if (options.fallback !== null) {
+    const falling = { ...options.fallback, processorId, limit: FALLEN_BACK_AT_ONCE_MAX };
+    let fromId = "0";
+    stack.use(
+      startLoop({ name: "fall-back", idleMs: FALL_BACK_MS, jitter: 0.2, observe }, async () => {
+        const fallen = await store.fallBack(pool, { ...falling, fromId });
+        ({ fromId } = fallen);
+        if (fallen.written === 0) return;
+        observe({ name: "fallen_back", channel: falling.channel, count: fallen.written });
+        claiming.wake();
+      }),
+    );
+  }
   return {
     wake: claiming.wake,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),

@@ -71,6 +71,7 @@ export type TracerEvent =
       readonly deliverySeconds: number;
       readonly maybeRepeat: boolean;
     }
+  | { readonly name: "fallen_back"; readonly channel: string; readonly count: number }
   | { readonly name: "incidents_resolved"; readonly count: number }
   | { readonly name: "decisions_dropped"; readonly count: number }
   | { readonly name: "series_full"; readonly seriesMax: number }
@@ -159,6 +160,9 @@ function createMetrics(registry: Registry) {
     ]),
     reservations: counter("tracer_reservations_total", "Sightings by outcome.", ["outcome"]),
     deliveries: counter("tracer_deliveries_total", "Attempts by outcome.", ["channel", "outcome"]),
+    fallenBack: counter("tracer_fallen_back_total", "Deliveries for the fall-back channel.", [
+      "channel",
+    ]),
     digests: counter("tracer_digests_total", "Messages about many incidents at once.", [
       "channel",
       "outcome",
@@ -212,6 +216,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       if (fenced > 0) metrics.deliveries.inc({ channel, outcome: "fenced" }, fenced);
       return metrics.deliveries.inc({ channel, outcome }, deliveries);
     }
+    case "fallen_back":
+      return metrics.fallenBack.inc({ channel: event.channel }, event.count);
     case "sighting_dropped":
       return metrics.failures.inc({ loop: "announce" });
     case "decisions_dropped":
@@ -259,6 +265,8 @@ function write(log: Logger, event: TracerEvent): void {
     case "digest_settled":
       if (event.outcome === "sent") return log.info(event, "A digest was sent.");
       return log.warn(event, "A digest could not be sent.");
+    case "fallen_back":
+      return log.warn(event, "What could not be delivered goes to the fall-back channel.");
     case "incidents_resolved":
       return log.info(event, "Incidents ended.");
     case "decisions_dropped":

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "@tracer/core";
 import * as store from "@tracer/store";
 import { ChannelStates } from "./channel-states.ts";
-import { createChannels } from "./channels.ts";
+import { createChannels, routesOf } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { WhyNot } from "./decisions/why-not.ts";
@@ -67,6 +67,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.defer(async () => {
     for (const channel of channels) await channel.close?.();
   });
+  const { announced, fallback } = routesOf(channels, config.fallbackChannel);
   observe({ name: "channels_configured", channels: channels.map(({ name }) => name) });
   const channelStates = new ChannelStates(channels, clock.wallMs);
   const processorId = randomUUID();
@@ -77,6 +78,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     startDispatching({
       ...{ ...shared, processorId, channels, channelStates, linkBase },
       quietSeconds: config.quietSeconds,
+      fallback:
+        fallback === null ? null : { channel: fallback, afterSeconds: config.fallbackSeconds },
     }),
   );
 
@@ -86,7 +89,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     startDetection({
       ...{ ...shared, state },
       ...{ config, receiptMs, onWritten: dispatching.wake },
-      channels: channels.map(({ name }) => name),
+      channels: announced,
     }),
   );
   const { pipeline, directory } = detection;

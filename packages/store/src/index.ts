@@ -38,6 +38,7 @@ export {
   startEmbeddedPostgres,
 } from "./embedded.ts";
 export type { Executor } from "./executor.ts";
+export { type FallBackOptions, type FallenBack, fallBack } from "./fall-back.ts";
 export { type FolderLock, lockFolder } from "./folder-lock.ts";
 export { evidenceOf } from "./incident-json.ts";
 export {

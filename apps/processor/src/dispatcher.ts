@@ -19,8 +19,6 @@ const AMBIGUOUS_MS_MIN = 1_000;
 const RECONNECT_MS = 60_000;
 /** With more due than these, beyond what can go out now, the rest is told by one message. */
 export const DIGEST_DUE_MIN = 20;
-/** A storm that goes on is told of this often; in between the most urgent have messages of their own. */
-export const DIGEST_PAUSE_MS = 10_000;
 /** Pauses while the database is away and an answer waits to be written. */
 const SETTLE_PAUSE_MS_MIN = 250;
 const SETTLE_PAUSE_MS_MAX = 2_000;
@@ -58,8 +56,8 @@ export interface DispatcherOptions {
 interface Lane {
   readonly channel: Channel;
   readonly pace: ChannelPace;
-  /** Monotonic; infinite while one is under way. */
-  nextDigestMs: number;
+  /** A digest is under way: the next one waits for its end. */
+  isTelling: boolean;
 }
 
 /** Lease → attempt row → send → settle. Holds no transaction during a send. */
@@ -76,7 +74,7 @@ export class Dispatcher {
     const laneOf = (channel: Channel): Lane => ({
       channel,
       pace: new ChannelPace(paceLimitsOf(channel.kind), options.monotonicMs),
-      nextDigestMs: Number.NEGATIVE_INFINITY,
+      isTelling: false,
     });
     this.#lanes = new Map(options.channels.map((channel) => [channel.name, laneOf(channel)]));
   }
@@ -95,10 +93,9 @@ export class Dispatcher {
   async #fill(lane: Lane): Promise<void> {
     const free = lane.pace.free();
     if (free === 0 || this.#isHeld()) return;
-    const mayDigest = this.#options.monotonicMs() >= lane.nextDigestMs;
-    const singly = mayDigest ? free - 1 : free;
+    const singly = lane.isTelling ? free : free - 1;
     const isMore = singly === 0 || (await this.#claim(lane, singly)) === singly;
-    if (!mayDigest || this.#isHeld()) return;
+    if (lane.isTelling || this.#isHeld()) return;
     const { name, ownAlone } = lane.channel;
     const due = isMore ? DIGEST_DUE_MIN : null;
     const digest = await this.#options.claimDigest(name, { due, ownAlone });
@@ -125,9 +122,9 @@ export class Dispatcher {
   }
 
   #startDigest(digest: ClaimedDigest, lane: Lane): void {
-    lane.nextDigestMs = Number.POSITIVE_INFINITY;
+    lane.isTelling = true;
     const telling = this.#tell(digest, lane).finally(() => {
-      lane.nextDigestMs = this.#options.monotonicMs() + DIGEST_PAUSE_MS;
+      lane.isTelling = false;
     });
     this.#start(lane, telling);
   }

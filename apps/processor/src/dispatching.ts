@@ -31,6 +31,8 @@ const HEARTBEAT_MS = 1_000;
 const RESOLVE_MS = 1_000;
 const CLAIM_MS = 250;
 const LEASE_SECONDS = 30;
+/** A storm that goes on is told of this often; in between the most urgent have messages of their own. */
+const DIGEST_PAUSE_SECONDS = 10;
 /** Sends in flight may take this long when Tracer stops. */
 const DRAIN_MS = 5_000;
 const SWEEP_MS = 60_000;
@@ -54,7 +56,11 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
     claimDigest: (channel, { due, ownAlone }) =>
-      store.claimDigest(pool, { processorId, channel, leaseSeconds: LEASE_SECONDS, due, ownAlone }),
+      store.claimDigest(pool, {
+        ...{ processorId, channel, due, ownAlone },
+        leaseSeconds: LEASE_SECONDS,
+        pauseSeconds: DIGEST_PAUSE_SECONDS,
+      }),
     recordDigestAttempt: (digest) => store.recordDigestAttempt(pool, digest, { processorId }),
     settleDigest: (settled) => store.settleDigest(pool, settled),
     listLink: () => `${linkBase()}/`,

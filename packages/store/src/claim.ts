@@ -45,13 +45,21 @@ export async function claimDeliveries(
   return claimed;
 }
 
-/** An edit says nothing that a later message of the incident does not say. */
+/**
+ * An edit says nothing that a later message of the incident does not say, and it has no place when only
+ * digests told of the incident.
+ */
 const DROP_EDITS_SQL = `
 update outbox set state = 'dropped' where id in (
-  select edit.id from outbox edit where edit.action = 'edit' and edit.state = 'pending' and exists (
+  select edit.id from outbox edit where edit.action = 'edit' and edit.state = 'pending' and (exists (
     select from outbox newer where newer.fingerprint = edit.fingerprint
       and newer.channel = edit.channel and newer.state in ('pending', 'leased')
       and (newer.epoch, newer.seq) > (edit.epoch, edit.seq))
+    or exists (select from outbox told where told.fingerprint = edit.fingerprint
+      and told.epoch = edit.epoch and told.channel = edit.channel and told.digest is not null)
+    and not exists (select from outbox own where own.fingerprint = edit.fingerprint
+      and own.epoch = edit.epoch and own.channel = edit.channel and own.digest is null
+      and own.action <> 'edit'))
   for update skip locked)`;
 
 /** SQL: a row of outbox `o` may be leased by processor $1, whose word on who is dead takes $4 seconds. */

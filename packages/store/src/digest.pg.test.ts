@@ -21,7 +21,13 @@ const SENT: Verdict = { kind: "sent", receipt: RECEIPT };
 const AMBIGUOUS: Verdict = { kind: "ambiguous", reason: "timeout" };
 const PERMANENT: Verdict = { kind: "permanent", reason: "invalid_blocks" };
 
-const OPTIONS = { leaseSeconds: 120, channel: "slack", due: 20, ownAlone: true } as const;
+const OPTIONS = {
+  leaseSeconds: 120,
+  channel: "slack",
+  due: 20,
+  ownAlone: true,
+  pauseSeconds: 0,
+} as const;
 
 function claim(
   { pool }: Database,
@@ -110,6 +116,15 @@ test("at most `limit`; while it is in flight there is no other", async () => {
   expect(await claim(database)).toBeNull();
   await attempt(database, digest);
   expect((await claimOne(database)).rows).toHaveLength(30);
+});
+
+test("until the pause since the last is over, nobody forms another", async () => {
+  await using database = await createTestDatabase();
+  await open(database, 60);
+  await attempt(database, await claimOne(database, { limit: 30, pauseSeconds: 60 }));
+  expect(await claim(database, { processorId: "p2" })).toBeNull();
+  await database.pool.query("update leases set until = clock_timestamp()");
+  expect((await claimOne(database, { processorId: "p2" })).rows).toHaveLength(30);
 });
 
 test("two processors at once: no delivery is in two digests, and no digest is in two hands", async () => {

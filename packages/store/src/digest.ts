@@ -24,6 +24,8 @@ export interface ClaimDigestOptions {
   readonly processorId: string;
   readonly leaseSeconds: number;
   readonly channel: string;
+  /** How long after a digest was formed for the channel, by any processor, no other is. */
+  readonly pauseSeconds: number;
   /** A new digest is formed when more deliveries than these are due; null: none is formed. */
   readonly due: number | null;
   /** Default DIGEST_MAX. */
@@ -51,13 +53,14 @@ export async function claimDigest(
   db: Executor,
   options: ClaimDigestOptions,
 ): Promise<ClaimedDigest | null> {
-  const { processorId, leaseSeconds, channel, due, limit = DIGEST_MAX, ownAlone } = options;
+  const { processorId, leaseSeconds, channel, due, limit = DIGEST_MAX } = options;
   assert(limit > 0 && limit <= DIGEST_MAX);
   const lease = [processorId, leaseSeconds, channel];
   const formed = [...lease, DEAD_AFTER_SECONDS];
   let rows = await retryOnLock(() => run(db, CLAIM_FORMED_SQL, formed));
   if (rows.length === 0 && due !== null) {
-    rows = await run(db, FORM_SQL, [...lease, limit, due, ownAlone]);
+    const { ownAlone, pauseSeconds } = options;
+    rows = await run(db, FORM_SQL, [...lease, limit, due, ownAlone, pauseSeconds]);
   }
   if (rows.length === 0) return null;
   crashPoints.pass("claim.after");
@@ -94,7 +97,10 @@ with head as materialized (
   update outbox set ${LEASE_SQL} from whole where outbox.id = whole.id returning outbox.*
 ) ${RETURNED_SQL}`;
 
-/** While a digest is in flight no other is formed: of two events about one storm the later must be the last. */
+/**
+ * One at a time: a digest is formed only by who gets the channel's turn, and while none is in flight, so
+ * that of two events about one storm the later is the last.
+ */
 const FORM_SQL = `
 with due as materialized (
   select o.id from outbox o
@@ -104,13 +110,21 @@ with due as materialized (
     and (not $6::boolean or o.action = 'open' or not exists (select from outbox own
       where own.fingerprint = o.fingerprint and own.epoch = o.epoch and own.channel = o.channel
         and own.digest is null and own.attempts > 0))
+    and not exists (select from leases where name = 'digest:' || $3 and until > statement_timestamp())
     and not exists (select from outbox busy where busy.channel = $3 and busy.digest is not null
       and busy.state = 'leased')
   order by o.urgency, o.due_at, o.id limit $4
   for update skip locked
+), turn as (
+  insert into leases (name, holder, until)
+  select 'digest:' || $3, $1, clock_timestamp() + make_interval(secs => $7::float8)
+  where (select count(*) from due) > $5::bigint
+  on conflict (name) do update set holder = excluded.holder, until = excluded.until
+  where leases.until <= clock_timestamp()
+  returning name
 ), claimed as (
   update outbox set digest = (select gen_random_uuid()), ${LEASE_SQL}
-  from due where outbox.id = due.id and (select count(*) from due) > $5::bigint
+  from due where outbox.id = due.id and exists (select from turn)
   returning outbox.*
 ) ${RETURNED_SQL}`;
 

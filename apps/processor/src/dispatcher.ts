@@ -98,9 +98,13 @@ export class Dispatcher {
     if (lane.isTelling || this.#isHeld()) return;
     const { name, ownAlone } = lane.channel;
     const due = isMore ? DIGEST_DUE_MIN : null;
-    const digest = await this.#options.claimDigest(name, { due, ownAlone });
-    if (digest !== null) this.#startDigest(digest, lane);
-    else if (isMore && !this.#isHeld()) await this.#claim(lane, 1);
+    let digest: ClaimedDigest | null = null;
+    try {
+      digest = await this.#options.claimDigest(name, { due, ownAlone });
+    } finally {
+      if (digest !== null) this.#startDigest(digest, lane);
+      else if (isMore && !this.#isHeld()) await this.#claim(lane, 1);
+    }
   }
 
   /** Known answers first: a claim could take the same delivery again, and tell it twice. */

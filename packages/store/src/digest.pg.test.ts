@@ -214,6 +214,18 @@ test("`permanent` sets the deliveries free, to go alone and into no digest again
   expect(claimed.every(({ uncertain }) => !uncertain)).toBe(true);
 });
 
+test("a row that cannot be read is in no digest, and the others are", async () => {
+  await using database = await createTestDatabase();
+  await open(database, 30);
+  await database.pool.query(
+    `update outbox set incident = incident - 'title' where incident ->> 'service' = 's7'`,
+  );
+  const digest = await claimOne(database);
+  expect(digest.rows).toHaveLength(29);
+  expect(await attempt(database, digest)).toBe(29);
+  expect(await states(database)).toEqual({ sent: 29, pending: 1 });
+});
+
 test("a day after the change a digest is given up, each delivery as a dead letter", async () => {
   await using database = await createTestDatabase();
   await open(database, 30);

@@ -8,7 +8,7 @@ import {
   SEVERITIES,
   type Verdict,
 } from "@tracer/core";
-import { CLAIMABLE_SQL, FIRST_SQL, stormOpenSql, undeliveredOf } from "./claim.ts";
+import { CLAIMABLE_SQL, FIRST_SQL, readable, stormOpenSql, undeliveredOf } from "./claim.ts";
 import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
 import { DEAD_AFTER_SECONDS } from "./processors.ts";
@@ -17,8 +17,8 @@ import { booleanOf, numberOf, textOf, wordOf } from "./row.ts";
 import { reasonOf } from "./settle.ts";
 import { jsonbOf } from "./sighting.ts";
 
-/** Deliveries in one digest at the most. */
-export const DIGEST_MAX = 5_000;
+/** Deliveries in one digest at the most: each of its statements ends far within the time they have. */
+export const DIGEST_MAX = 2_000;
 
 export interface ClaimDigestOptions {
   readonly processorId: string;
@@ -64,8 +64,11 @@ export async function claimDigest(
   }
   if (rows.length === 0) return null;
   crashPoints.pass("claim.after");
-  const [state] = await run(db, STATE_SQL, [rows.map((row) => textOf(row, "id")), channel]);
-  return digestOf(channel, rows, state ?? {});
+  const members = await readable(db, rows, memberOf);
+  const [first] = members;
+  if (first === undefined) return null;
+  const [state] = await run(db, STATE_SQL, [members.map(({ deliveryId }) => deliveryId), channel]);
+  return digestOf(channel, members, { first, state: state ?? {} });
 }
 
 const LEASE_SQL = `state = 'leased', lease_token = lease_token + 1, leased_by = $1,
@@ -137,28 +140,10 @@ select ${isoSql("min(o.created_at)")} as since,
     and (a.outcome is null or a.outcome = 'ambiguous')) as uncertain
 from outbox o where o.id = any($1::bigint[])`;
 
-function digestOf(channel: string, rows: readonly Row[], state: Row): ClaimedDigest {
-  const [first] = rows;
-  assert(first !== undefined);
-  return {
-    id: textOf(first, "digest"),
-    channel,
-    entries: rows.map(entryOf),
-    rows: rows.map((row) => ({
-      deliveryId: textOf(row, "id"),
-      leaseToken: numberOf(row, "lease_token"),
-    })),
-    since: textOf(state, "since"),
-    ageMs: numberOf(state, "age_ms"),
-    stillOpen: booleanOf(state, "still_open"),
-    uncertain: booleanOf(state, "uncertain"),
-    attempts: numberOf(first, "attempts"),
-    ...undeliveredOf(first),
-  };
-}
+type Member = ReturnType<typeof memberOf>;
 
-function entryOf(row: Row): DigestEntry {
-  return {
+function memberOf(row: Row) {
+  const entry: DigestEntry = {
     action: wordOf(row, "action", DELIVERY_ACTIONS),
     id: textOf(row, "incident_id"),
     service: textOf(row, "service"),
@@ -167,6 +152,34 @@ function entryOf(row: Row): DigestEntry {
     part: textOf(row, "part"),
     severity: wordOf(row, "severity", SEVERITIES),
     title: textOf(row, "title"),
+  };
+  return {
+    entry,
+    digest: textOf(row, "digest"),
+    deliveryId: textOf(row, "id"),
+    leaseToken: numberOf(row, "lease_token"),
+    attempts: numberOf(row, "attempts"),
+    ...undeliveredOf(row),
+  };
+}
+
+function digestOf(
+  channel: string,
+  members: readonly Member[],
+  { first, state }: { readonly first: Member; readonly state: Row },
+): ClaimedDigest {
+  const { digest, attempts, undelivered } = first;
+  return {
+    id: digest,
+    channel,
+    entries: members.map(({ entry }) => entry),
+    rows: members.map(({ deliveryId, leaseToken }) => ({ deliveryId, leaseToken })),
+    since: textOf(state, "since"),
+    ageMs: numberOf(state, "age_ms"),
+    stillOpen: booleanOf(state, "still_open"),
+    uncertain: booleanOf(state, "uncertain"),
+    attempts,
+    ...(undelivered === undefined ? {} : { undelivered }),
   };
 }
 

@@ -46,7 +46,10 @@ export async function fallBack(
 
 const RECENT = `created_at > statement_timestamp() - interval '${FALL_BACK_DAYS} days'`;
 
-/** Ids rise with time: before the oldest dead letter that is recent enough there is none that matters. */
+/**
+ * Ids rise with time: before the oldest dead letter that is recent enough there is none that matters. About
+ * `|| ''` see FIRST_SQL in claim.ts.
+ */
 const FALL_BACK_SQL = `
 with dead as materialized (
   select o.* from outbox o where o.state = 'dead' and o.id >= $5::bigint and o.${RECENT}
@@ -60,7 +63,7 @@ with dead as materialized (
   ) o
   where o.channel <> $1 and o.action in ('open', 'escalate')
     and not exists (select from outbox f where f.fingerprint = o.fingerprint and f.epoch = o.epoch
-      and f.channel = $1 and (f.seq = o.seq or f.seq > o.seq and f.state <> 'pending'))
+      and f.channel || '' = $1 and (f.seq = o.seq or f.seq > o.seq and f.state <> 'pending'))
   order by o.urgency, o.id limit $4
 ), held as materialized (
   select i.fingerprint, i.epoch, i.state from incidents i
@@ -71,7 +74,7 @@ with dead as materialized (
     ended.seq as end_seq, ended.incident as end_incident
   from lost l join held i on i.fingerprint = l.fingerprint
   left join outbox ended on ended.fingerprint = l.fingerprint and ended.epoch = l.epoch
-    and ended.channel = l.channel and ended.action = 'resolve'
+    and ended.channel || '' = l.channel and ended.action = 'resolve'
   where i.epoch = l.epoch and i.state = 'open' or ended.id is not null
 ), noted as (
   update incidents i set channels = array_append(i.channels, $1::text) from held

@@ -13,12 +13,17 @@ import {
 
 /** Escaped text of all names; with the other lines it stays far under what Slack takes. */
 const NAMES_CHARS_MAX = 8_400;
+/** The same without blocks, where Slack advises 4,000 for everything. */
+const PLAIN_NAMES_CHARS_MAX = 2_000;
 const LINE_CHARS_MAX = 400;
-const REST_CHARS_MAX = 1_200;
+const REST_CHARS_MAX = 700;
 
 /** A digest: its counts, the most urgent by name, and the rest counted. */
 export function renderDigest(task: DigestTask, { maybeRepeat = false } = {}): SlackContent {
-  const { lead, sections, rest, link } = partsOf(task, maybeRepeat);
+  const { lead, sections, rest, link } = partsOf(task, {
+    maybeRepeat,
+    namesCharsMax: NAMES_CHARS_MAX,
+  });
   const blocks: Block[] = [lead, ...sections, ...rest].map((text) => ({
     type: "section",
     text: { type: "mrkdwn", verbatim: true, text },
@@ -36,22 +41,28 @@ export function renderDigest(task: DigestTask, { maybeRepeat = false } = {}): Sl
 
 /** The same without blocks, for when Slack refuses them. */
 export function renderPlainDigest(task: DigestTask, { maybeRepeat = false } = {}): SlackContent {
-  const { sections, rest, link } = partsOf(task, maybeRepeat);
-  const lines = [lockText(task, maybeRepeat), ...sections.slice(0, 1), ...rest];
+  const { sections, rest, link } = partsOf(task, {
+    maybeRepeat,
+    namesCharsMax: PLAIN_NAMES_CHARS_MAX,
+  });
+  const lines = [lockText(task, maybeRepeat), ...sections, ...rest];
   if (link !== null)
     lines.push(`<${escapeMrkdwn(link, SECTION_CHARS_MAX).replaceAll("|", "%7C")}>`);
   lines.push(`\`${task.id}\``);
   return { text: lines.join("\n"), blocks: [] };
 }
 
-function partsOf(task: DigestTask, maybeRepeat: boolean) {
+function partsOf(
+  task: DigestTask,
+  { maybeRepeat, namesCharsMax }: { readonly maybeRepeat: boolean; readonly namesCharsMax: number },
+) {
   const facts = digestFactsOf(task);
   const sections: string[] = [];
   let chars = 0;
   let named = 0;
   for (const name of facts.named) {
     const line = `• ${escapeUnlinked(name, LINE_CHARS_MAX)}`;
-    if (chars + line.length + 1 > NAMES_CHARS_MAX) break;
+    if (chars + line.length + 1 > namesCharsMax) break;
     const last = sections.at(-1);
     if (last !== undefined && last.length + line.length + 1 <= SECTION_CHARS_MAX) {
       sections[sections.length - 1] = `${last}\n${line}`;

@@ -141,7 +141,8 @@ select c.id, c.incident -> 'undelivered' as undelivered,
     where i.fingerprint = c.fingerprint and i.epoch = c.epoch), c.incident)
     else c.incident end as incident,
   r.receipt, case when exists (select from outbox told where told.fingerprint = c.fingerprint
-    and told.epoch = c.epoch and told.channel = c.channel and told.state = 'sent' and told.digest is not null)
+    and told.epoch = c.epoch and told.channel = c.channel and told.state in ('sent', 'dead')
+    and told.digest is not null)
     then ${stormOpenSql("c.channel")} end as storm_open,
   exists (select from delivery_attempts a where a.delivery_id = c.id
     and (a.outcome is null or a.outcome = 'ambiguous')) as uncertain

@@ -10,6 +10,7 @@ import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { Pipeline } from "./pipeline.ts";
 import { createState, type RestoredState } from "./snapshots.ts";
+import { startSpill } from "./spill/spill.ts";
 
 export interface DetectionOptions {
   readonly config: Config;
@@ -24,6 +25,13 @@ export interface DetectionOptions {
   readonly onWritten: () => void;
   /** What was known before; a detector that has seen nothing when it is not given. */
   readonly state?: RestoredState;
+  /** Where it is kept while the database is away, and how many bytes are there; null: nowhere. */
+  readonly spill?: SpillPlace | null;
+}
+
+export interface SpillPlace {
+  readonly path: string;
+  readonly size: number;
 }
 
 export interface Detection extends AsyncDisposable {
@@ -36,6 +44,8 @@ export interface Detection extends AsyncDisposable {
 }
 
 const FLUSH_MS = 500;
+/** Counts of what was answered from a read are written this often. */
+const COUNT_FLUSH_MS = 1_000;
 /** Shorter than a minute, so that each closed one is looked at. */
 const RECORD_MS = 50_000;
 /** An open signal is sighted at least this often. */
@@ -50,6 +60,14 @@ export function startDetection(options: DetectionOptions): Detection {
     pending: [],
   };
   const rings = new ExemplarRings();
+  const readFirst = new store.ReadFirst({
+    db: pool,
+    sightOptions: { holdSeconds, quietSeconds, repeatSeconds, channels },
+    monotonicMs: clock.monotonicMs,
+    onFlushed: (results) => {
+      if (results.some(({ outcome }) => outcome !== "duplicate" && outcome !== "late")) onWritten();
+    },
+  });
   const announcer = new Announcer({
     staleSeconds,
     sightSeconds: Math.min(SIGHT_SECONDS_MAX, quietSeconds / 3),
@@ -58,9 +76,11 @@ export function startDetection(options: DetectionOptions): Detection {
     keyOf: (slot) => directory.key(slot),
     templatesOf: (signal) => templates.templatesOf(signal),
     linesOf: (slot, sinceMs) => rings.take(slot, sinceMs).map(({ text }) => text),
-    sight: (sightings) =>
-      store.sight(pool, sightings, { holdSeconds, quietSeconds, repeatSeconds, channels }),
-    clear: (keys) => store.clear(pool, keys, { clearSeconds }),
+    sight: (sightings) => readFirst.sight(sightings),
+    clear: async (keys) => {
+      await readFirst.flush(); // Written after the end, a sighting would take it back.
+      await store.clear(pool, keys, { clearSeconds });
+    },
     observe,
     onWritten,
   });
@@ -68,7 +88,14 @@ export function startDetection(options: DetectionOptions): Detection {
   announcer.resume([...detector.openSignals(), ...templates.openSignals()]);
   const flush = () => announcer.flush();
   const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, flush);
+  const counting = startLoop({ name: "counts", idleMs: COUNT_FLUSH_MS, observe }, () =>
+    readFirst.flush(),
+  );
   const onSignals = announcing.wake;
+  const { monotonicMs } = clock;
+  const spilling = options.spill
+    ? startSpill({ ...options.spill, announcer, monotonicMs, observe })
+    : null;
   const recorder = new DecisionRecorder({
     ...{ receiptMs, staleSeconds, observe },
     judge: (slot) => judgedOf(detector, templates, slot),
@@ -90,14 +117,17 @@ export function startDetection(options: DetectionOptions): Detection {
     announcer,
     recorder,
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([announcing, recording].map((loop) => loop[Symbol.asyncDispose]()));
+      const loops = [announcing, counting, recording];
+      await Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
       // What was admitted is written before the end, if the database is there.
       try {
         await flush();
+        await readFirst.flush();
         await recorder.round();
       } catch (error) {
         observe({ name: "loop_failed", loop: "announce", error });
       }
+      await spilling?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,5 +1,21 @@
 import type { DeliveryTask, DigestTask, Verdict } from "@tracer/core";
 
+/**
+ * Something about Tracer itself, told directly because the outbox cannot be used. Text of ours: nothing of
+ * a log is in it.
+ */
+export interface Notice {
+  /** Constant for one matter, whoever tells of it: what is told twice under it is told once where that can be. */
+  readonly key: string;
+  readonly state: "begun" | "over";
+  /** One line. */
+  readonly title: string;
+  /** A few sentences. */
+  readonly text: string;
+  /** Of the verdict on `begun`, for `over`; null: it brought none. */
+  readonly receipt: Readonly<Record<string, string>> | null;
+}
+
 /** A configured destination. `send` never throws and never retries by itself: the outbox does. */
 export interface Channel {
   /** Unique among the configured channels; stored with every delivery. */
@@ -15,6 +31,11 @@ export interface Channel {
   sendDigest(task: DigestTask, signal: AbortSignal): Promise<Verdict>;
   /** True: what has a message of its own must be ended there, so a digest may not tell of it. */
   readonly ownAlone: boolean;
+  /**
+   * One attempt to tell of Tracer itself, with the same bounds. `over` is for whoever was told `begun`. A
+   * channel that cannot recognise a repeat shows it again.
+   */
+  sendNotice(notice: Notice, signal: AbortSignal): Promise<Verdict>;
   /** Releases what the channel holds. Sends after it are not allowed. */
   close?(): Promise<void>;
 }

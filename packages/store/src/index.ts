@@ -57,7 +57,8 @@ export {
 } from "./keys.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
-export { heartbeat } from "./processors.ts";
+export { heartbeat, retire } from "./processors.ts";
+export { ReadFirst, type ReadFirstOptions } from "./read-first.ts";
 export {
   acknowledge,
   clear,

@@ -143,7 +143,7 @@ const NAMES = COLUMNS.map(([name]) => name).join(", ");
  * A signal that began before the newest sighting is the one that was seen then, however long nobody could
  * write: its incident has not expired, it was the database that was away.
  */
-const DECISION = `
+export const DECISION = `
   select t.clock, t.seen_at, t.onset_at, case
     when held.state = 'resolved' and (t.seen_at < held.closed_at or
       (held.close_reason in ('manual', 'clear') and t.onset_at < held.closed_at)) then 'late'

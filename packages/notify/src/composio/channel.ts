@@ -1,9 +1,23 @@
-import { type DeliveryTask, type DigestTask, TracerError } from "@tracer/core";
+import { type DeliveryTask, type DigestTask, TracerError, type Verdict } from "@tracer/core";
 import { z } from "zod";
-import { type Channel, DEFAULT_TIMINGS, guarded, pause, type Timings, within } from "../channel.ts";
+import {
+  type Channel,
+  DEFAULT_TIMINGS,
+  guarded,
+  type Notice,
+  pause,
+  type Timings,
+  within,
+} from "../channel.ts";
 import { requireHttpUrl, retryAfter } from "../http.ts";
 import { type SlackAnswer, slackResult } from "../slack/answer.ts";
-import { postDigest, postMessage, type SlackCalls, updateMessage } from "../slack/channel.ts";
+import {
+  postDigest,
+  postMessage,
+  postNotice,
+  type SlackCalls,
+  updateMessage,
+} from "../slack/channel.ts";
 import {
   deliverToSlack,
   type FindOptions,
@@ -12,7 +26,8 @@ import {
 } from "../slack/deliver.ts";
 import { type DigestPort, deliverDigest } from "../slack/digest.ts";
 import { findDigestInHistory, findInHistory, type HistoryReader } from "../slack/history.ts";
-import { renderMarkdown, renderMarkdownDigest } from "./render.ts";
+import { noticePlace, noticeVerdict } from "../slack/notice.ts";
+import { renderMarkdown, renderMarkdownDigest, renderMarkdownNotice } from "./render.ts";
 import { type ComposioSession, composioSession, type SessionStore } from "./session.ts";
 import { innerErrorFailure } from "./verdict.ts";
 
@@ -96,6 +111,7 @@ export function composioSlackChannel(options: ComposioSlackChannelOptions): Chan
       (task, signal) => deliverDigest(task, { port: digests, settle }, signal),
       timings,
     ),
+    sendNotice: guarded(ways.notice, timings),
   };
 }
 
@@ -106,7 +122,10 @@ interface Speaker {
   readonly slugs: ComposioSlugs;
 }
 
-type Ways = Pick<SlackPort, "post" | "update"> & { readonly postDigest: DigestPort["post"] };
+interface Ways extends Pick<SlackPort, "post" | "update"> {
+  readonly postDigest: DigestPort["post"];
+  notice(notice: Notice, signal: AbortSignal): Promise<Verdict>;
+}
 
 function slugsOf(toolkit: string, given: Partial<ComposioSlugs> = {}): ComposioSlugs {
   const prefix = toolkit.toUpperCase();
@@ -128,6 +147,7 @@ function proxyWays(speaker: Speaker, channel: string): Ways {
     post: (task, post, signal) => postMessage(task, post, { api, channel, signal }),
     update: (task, at, signal) => updateMessage(task, at, { api, signal }),
     postDigest: (task, post, signal) => postDigest(task, post, { api, channel, signal }),
+    notice: (notice, signal) => postNotice(notice, { api, channel, signal }),
   };
 }
 
@@ -157,6 +177,11 @@ function toolWays(speaker: Speaker, channel: string): Ways {
       const text = renderMarkdownDigest(task, post);
       const args = { channel, markdown_text: text, unfurl_links: false, unfurl_media: false };
       return run(slugs.post, args, signal);
+    },
+    async notice(notice, signal) {
+      const message = { channel, markdown_text: renderMarkdownNotice(notice) };
+      const args = { ...message, unfurl_links: false, unfurl_media: false, ...noticePlace(notice) };
+      return noticeVerdict(await run(slugs.post, args, signal));
     },
   };
 }

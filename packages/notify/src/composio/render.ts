@@ -1,4 +1,5 @@
 import { type DeliveryTask, type DigestTask, flatten } from "@tracer/core";
+import type { Notice } from "../channel.ts";
 import { digestFactsOf } from "../digest-facts.ts";
 import { type Facts, factsOf, isoText, severityWord } from "../facts.ts";
 import { clipPieces, unlink } from "../slack/escape.ts";
@@ -64,6 +65,12 @@ function linkLines(task: Pick<DeliveryTask, "link">, label: string): string[] {
   const link = linkOf(task);
   if (link === null) return [];
   return [`[${label}](${link.replace(/[()<>\s]/gu, encodeURIComponent)})`];
+}
+
+/** What is told of Tracer itself. */
+export function renderMarkdownNotice({ state, title, text }: Notice): string {
+  const lead = state === "over" ? "✅ **RESOLVED" : "🚨 **CRITICAL";
+  return `${lead} ${escapeMarkdown(title)}**\n\n${escapeMarkdown(text)}`;
 }
 
 function numberLines(task: DeliveryTask, facts: Facts, resolved: boolean): string[] {

@@ -1,6 +1,6 @@
 import type { Verdict } from "@tracer/core";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING } from "../channel.ts";
-import { renderConsole, renderConsoleDigest } from "./render.ts";
+import { renderConsole, renderConsoleDigest, renderConsoleNotice } from "./render.ts";
 
 export interface ConsoleChannelOptions {
   readonly name?: string;
@@ -37,6 +37,11 @@ export function consoleChannel(options: ConsoleChannelOptions): Channel {
     sendDigest: guarded(
       (task, signal) =>
         print(renderConsoleDigest(task, { color }), { printed: "true", digest: task.id }, signal),
+      DEFAULT_TIMINGS,
+    ),
+    sendNotice: guarded(
+      (notice, signal) =>
+        print(renderConsoleNotice(notice, { color }), { printed: "true" }, signal),
       DEFAULT_TIMINGS,
     ),
   };

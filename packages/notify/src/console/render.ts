@@ -1,4 +1,5 @@
 import { clip, type DeliveryTask, type DigestTask, flatten, type Severity } from "@tracer/core";
+import type { Notice } from "../channel.ts";
 import { digestFactsOf } from "../digest-facts.ts";
 import { type Facts, factsOf, isoText, worstText } from "../facts.ts";
 
@@ -47,6 +48,19 @@ export function renderConsoleDigest(task: DigestTask, { color = false } = {}): s
   const bar = paint("┃", tone);
   const card = [paint(`${facts.emoji} ${facts.lockLine}`, tone), ...lines];
   return `\n${card.map((line) => (line === "" ? bar : `${bar} ${line}`)).join("\n")}\n\n`;
+}
+
+/** What is told of Tracer itself, as a card of the same shape. */
+export function renderConsoleNotice(
+  { state, title, text }: Notice,
+  { color = false } = {},
+): string {
+  const paint: Paint = color ? (part, code) => `\u001b[${code}m${part}\u001b[0m` : (part) => part;
+  const tone = state === "over" ? CODES.green : CODES.severity.critical;
+  const bar = paint("┃", tone);
+  const lead = state === "over" ? "✅ RESOLVED" : "🚨 CRITICAL";
+  const lines = [paint(`${lead}  ${flatten(title)}`, tone), ...wrap(flatten(text))];
+  return `\n${lines.map((line) => `${bar} ${line}`).join("\n")}\n\n`;
 }
 
 function heading(task: DeliveryTask, facts: Facts, resolved: boolean): string {

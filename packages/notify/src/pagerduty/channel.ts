@@ -1,7 +1,7 @@
 import type { Verdict } from "@tracer/core";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } from "../channel.ts";
 import { type HttpReply, request, requireHttpUrl } from "../http.ts";
-import { dedupKeyOf, eventsOf, renderStorm, stormKeyOf } from "./render.ts";
+import { eventsOf, renderPagerdutyNotice, renderStorm } from "./render.ts";
 
 export interface PagerdutyChannelOptions {
   readonly name?: string;
@@ -24,10 +24,18 @@ export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
     options.eventsUrl ?? "https://events.pagerduty.com/v2/enqueue",
   );
   const timings = { ...DEFAULT_TIMINGS, ...options.timings };
-  const enqueue = async (event: Readonly<Record<string, unknown>>, signal: AbortSignal) => {
-    const headers = { "content-type": "application/json" };
-    const body = JSON.stringify({ routing_key: routingKey, ...event });
-    return request({ url, method: "POST", headers, body, timeoutMs: timings.requestMs }, signal);
+  const send = async (event: { readonly dedup_key: string }, signal: AbortSignal) => {
+    const reply = await request(
+      {
+        url,
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ routing_key: routingKey, ...event }),
+        timeoutMs: timings.requestMs,
+      },
+      signal,
+    );
+    return pagerdutyVerdict(reply, event.dedup_key);
   };
   return {
     name,
@@ -37,17 +45,17 @@ export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
       if (task.action === "edit") return SENT_NOTHING;
       let verdict: Verdict = SENT_NOTHING;
       for (const event of eventsOf(task, name)) {
-        verdict = pagerdutyVerdict(await enqueue(event, signal), dedupKeyOf(task));
+        verdict = await send(event, signal);
         if (verdict.kind !== "sent") return verdict; // All of them again: a repeat is harmless.
       }
       return verdict;
     }, timings),
     sendDigest: guarded(async (task, signal): Promise<Verdict> => {
-      const reply = await enqueue(renderStorm(task, name), signal);
-      const verdict = pagerdutyVerdict(reply, stormKeyOf(name));
+      const verdict = await send(renderStorm(task, name), signal);
       if (verdict.kind !== "sent") return verdict;
-      return { kind: "sent", receipt: { dedup_key: stormKeyOf(name), digest: task.id } };
+      return { kind: "sent", receipt: { ...verdict.receipt, digest: task.id } };
     }, timings),
+    sendNotice: guarded((notice, signal) => send(renderPagerdutyNotice(notice), signal), timings),
   };
 }
 

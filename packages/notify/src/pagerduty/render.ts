@@ -1,4 +1,5 @@
 import { clip, type DeliveryTask, type DigestTask, flatten, severityRank } from "@tracer/core";
+import type { Notice } from "../channel.ts";
 import { digestFactsOf } from "../digest-facts.ts";
 import { type FactNumbers, factsOf, isoText, severityWord } from "../facts.ts";
 import { isResolved, linkOf } from "../slack/render.ts";
@@ -113,6 +114,24 @@ export function renderPagerduty(task: DeliveryTask) {
         ...(facts.undelivered === null ? {} : { undelivered: facts.undelivered }),
         incident_id: incident.id,
       },
+    },
+  } as const;
+}
+
+/** The event that tells of Tracer itself. Whoever tells of the same matter uses the same key. */
+export function renderPagerdutyNotice({ key, state, title, text }: Notice) {
+  if (state === "over") return { event_action: "resolve", dedup_key: key } as const;
+  return {
+    event_action: "trigger",
+    dedup_key: key,
+    client: "Tracer",
+    payload: {
+      summary: clip(flatten(title), SUMMARY_CHARS_MAX),
+      source: "tracer",
+      severity: "critical",
+      component: "tracer",
+      class: key,
+      custom_details: { what: flatten(text) },
     },
   } as const;
 }

@@ -3,6 +3,7 @@ import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } fr
 import { type HttpReply, request, requireHttpUrl } from "../http.ts";
 import { blocksRefused, httpVerdict, type NotSent, slackErrorVerdict } from "./answer.ts";
 import { renderDigest, renderPlainDigest } from "./digest.ts";
+import { noticeText } from "./notice.ts";
 import { renderCard, renderPlain, renderReply, type SlackContent } from "./render.ts";
 
 export interface SlackWebhookChannelOptions {
@@ -20,7 +21,7 @@ export function slackWebhookChannel(options: SlackWebhookChannelOptions): Channe
   const { name = "slack-webhook" } = options;
   const url = requireHttpUrl("SLACK_WEBHOOK_URL", options.url);
   const timings = { ...DEFAULT_TIMINGS, ...options.timings };
-  const post = async (content: SlackContent, signal: AbortSignal) => {
+  const post = async (content: Partial<SlackContent>, signal: AbortSignal) => {
     const body = JSON.stringify({ ...content, unfurl_links: false, unfurl_media: false });
     const headers = { "content-type": "application/json; charset=utf-8" };
     const timeoutMs = timings.requestMs;
@@ -47,6 +48,10 @@ export function slackWebhookChannel(options: SlackWebhookChannelOptions): Channe
       }
       if (answer.kind === "failed") return answer.verdict;
       return { ...sent(maybeRepeat), receipt: { ...POSTED, digest: task.id } };
+    }, timings),
+    sendNotice: guarded(async (notice, signal): Promise<Verdict> => {
+      const answer = await post({ text: noticeText(notice) }, signal);
+      return answer.kind === "failed" ? answer.verdict : sent(false);
     }, timings),
   };
 }

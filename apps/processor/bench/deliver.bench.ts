@@ -127,6 +127,7 @@ try {
       ...{ pool, channels, observe, clock: systemClock, processorId: "bench" },
       channelStates: new ChannelStates(channels, systemClock.wallMs),
       quietSeconds: SIGHT_OPTIONS.quietSeconds,
+      fallback: null,
       linkBase: () => "http://127.0.0.1:4318",
     }),
   );

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Kind } from "@tracer/core";
+import type { Kind, Verdict } from "@tracer/core";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
@@ -58,6 +58,20 @@ export type TracerEvent =
       readonly deliverySeconds: number;
       readonly maybeRepeat: boolean;
     }
+  | {
+      readonly name: "digest_settled";
+      readonly channel: string;
+      readonly outcome: Verdict["kind"];
+      readonly reason: string | null;
+      readonly digest: string;
+      /** Changes that it told of, or tried to; those that another processor had taken over. */
+      readonly deliveries: number;
+      readonly fenced: number;
+      /** Of the oldest of the changes. */
+      readonly deliverySeconds: number;
+      readonly maybeRepeat: boolean;
+    }
+  | { readonly name: "fallen_back"; readonly channel: string; readonly count: number }
   | { readonly name: "incidents_resolved"; readonly count: number }
   | { readonly name: "decisions_dropped"; readonly count: number }
   | { readonly name: "foreign_counted"; readonly records: number; readonly late: number }
@@ -181,6 +195,13 @@ function createMetrics(registry: Registry) {
     ]),
     reservations: counter("tracer_reservations_total", "Sightings by outcome.", ["outcome"]),
     deliveries: counter("tracer_deliveries_total", "Attempts by outcome.", ["channel", "outcome"]),
+    fallenBack: counter("tracer_fallen_back_total", "Deliveries for the fall-back channel.", [
+      "channel",
+    ]),
+    digests: counter("tracer_digests_total", "Messages about many incidents at once.", [
+      "channel",
+      "outcome",
+    ]),
     repeats: counter("tracer_deliveries_maybe_repeated_total", "Sent after an unknown end.", [
       "channel",
     ]),
@@ -227,6 +248,18 @@ function count(metrics: Metrics, event: TracerEvent): void {
       }
       if (event.maybeRepeat) metrics.repeats.inc({ channel: event.channel });
       return metrics.deliveries.inc({ channel: event.channel, outcome: event.outcome });
+    case "digest_settled": {
+      const { channel, outcome, deliveries, fenced } = event;
+      if (outcome === "sent") {
+        metrics.alertLatency.observe({ stage: "deliver" }, event.deliverySeconds);
+      }
+      if (event.maybeRepeat) metrics.repeats.inc({ channel });
+      metrics.digests.inc({ channel, outcome });
+      if (fenced > 0) metrics.deliveries.inc({ channel, outcome: "fenced" }, fenced);
+      return metrics.deliveries.inc({ channel, outcome }, deliveries);
+    }
+    case "fallen_back":
+      return metrics.fallenBack.inc({ channel: event.channel }, event.count);
     case "sighting_dropped":
       return metrics.failures.inc({ loop: "announce" });
     case "foreign_counted":
@@ -279,6 +312,11 @@ function write(log: Logger, event: TracerEvent): void {
     case "delivery_settled":
       if (event.outcome === "sent") return log.info(event, "A delivery was sent.");
       return log.warn(event, "A delivery could not be sent.");
+    case "digest_settled":
+      if (event.outcome === "sent") return log.info(event, "A digest was sent.");
+      return log.warn(event, "A digest could not be sent.");
+    case "fallen_back":
+      return log.warn(event, "What could not be delivered goes to the fall-back channel.");
     case "incidents_resolved":
       return log.info(event, "Incidents ended.");
     case "foreign_counted":

@@ -16,6 +16,7 @@ import {
   type Severity,
   sparklineText,
   TEMPLATES_MAX,
+  type Undelivered,
 } from "@tracer/core";
 
 /** Example lines in one message. */
@@ -24,6 +25,7 @@ export const EXEMPLARS_MAX = 3;
 const NAME_CHARS_MAX = 80;
 const TITLE_CHARS_MAX = 200;
 const SENTENCE_CHARS_MAX = 400;
+const REASON_CHARS_MAX = 200;
 const TEMPLATE_CHARS_MAX = 160;
 /** e^9.2 is about 9,900: beyond it a change is only "very large". */
 const LOG_CHANGE_MAX = 9.2;
@@ -59,6 +61,8 @@ export interface Facts {
   /** How long it has been, or was, open. */
   readonly openFor: string;
   readonly closeReason: string;
+  /** On the fall-back channel: why it came here. */
+  readonly undelivered: string | null;
 }
 
 /** "14.3 of 11 nats" and "412 records". */
@@ -131,7 +135,16 @@ export function factsOf(task: DeliveryTask): Facts {
     occurrences: formatNumber(incident.occurrences),
     openFor,
     closeReason: closeWords(incident),
+    undelivered: undeliveredText(task.undelivered),
   };
+}
+
+/** Why the fall-back channel gets something; null where it is not about that. */
+export function undeliveredText(undelivered: Undelivered | undefined): string | null {
+  if (undelivered === undefined) return null;
+  const channel = clip(flatten(undelivered.channel), NAME_CHARS_MAX);
+  const reason = clip(flatten(redact(undelivered.reason)), REASON_CHARS_MAX);
+  return `could not be delivered to ${channel}: ${reason}`;
 }
 
 const SPARKLINE_MAX = 30;

@@ -25,11 +25,20 @@ export {
   listDeliveries,
 } from "./deliveries.ts";
 export {
+  type ClaimDigestOptions,
+  type ClaimedDigest,
+  claimDigest,
+  recordDigestAttempt,
+  type SettleDigestOptions,
+  settleDigest,
+} from "./digest.ts";
+export {
   type EmbeddedOptions,
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from "./embedded.ts";
 export type { Executor } from "./executor.ts";
+export { type FallBackOptions, type FallenBack, fallBack } from "./fall-back.ts";
 export { type FolderLock, lockFolder } from "./folder-lock.ts";
 export { evidenceOf } from "./incident-json.ts";
 export {

@@ -133,6 +133,26 @@ test("in order for each fingerprint and channel, one in flight; the others are n
   expect(rows).toEqual([]);
 });
 
+test("a row that cannot be read is put off alone, and in the end a dead letter", async () => {
+  await using database = await createTestDatabase();
+  for (const service of ["a", "poison", "b"]) await open(database, service);
+  await database.pool.query(
+    `update outbox set incident = incident || '{"kind": "of another version"}'
+     where incident ->> 'service' = 'poison'`,
+  );
+  const claimed = await claim(database);
+  expect(claimed.map(({ incident }) => incident.service)).toEqual(["a", "b"]);
+  const states = "select state, last_error from outbox where last_error is not null";
+  const putOff = await database.pool.query(states);
+  expect(putOff.rows).toEqual([{ state: "pending", last_error: "unreadable" }]);
+  expect(await claim(database)).toEqual([]);
+  await passTime(database.pool, 86_400);
+  await claim(database, "p3");
+  expect((await database.pool.query(states)).rows).toEqual([
+    { state: "dead", last_error: "unreadable" },
+  ]);
+});
+
 test("a poison row holds up its own key only, and becomes a dead letter", async () => {
   await using database = await createTestDatabase();
   await open(database, "poison");

@@ -56,10 +56,9 @@ export async function settle(db: Executor, options: SettleOptions): Promise<"set
   const { deliveryId, leaseToken, attemptId, verdict, retryAfterMs } = options;
   assert(retryAfterMs >= 0);
   const sent = verdict.kind === "sent";
-  const reason = sent ? null : verdict.reason.replaceAll("\0", "").slice(0, REASON_CHARACTERS_MAX);
   const receipt = sent && verdict.receipt !== null ? jsonbOf(verdict.receipt) : null;
   const ids = [deliveryId, leaseToken, attemptId];
-  const values = [...ids, verdict.kind, reason?.toWellFormed(), receipt, retryAfterMs];
+  const values = [...ids, verdict.kind, reasonOf(verdict), receipt, retryAfterMs];
   const rows = await retryOnLock(() => run(db, SETTLE_SQL, values)).catch((error: unknown) => {
     // A newer edit was written between the look for one and the update. It is seen now.
     if (sqlStateOf(error) === UNIQUE_VIOLATION) return run(db, SETTLE_SQL, values);
@@ -67,6 +66,12 @@ export async function settle(db: Executor, options: SettleOptions): Promise<"set
   });
   crashPoints.pass("settle.after");
   return rows.length === 1 ? "settled" : "fenced";
+}
+
+/** A verdict's reason as it can be stored; null for what was sent. */
+export function reasonOf(verdict: Verdict): string | null {
+  if (verdict.kind === "sent") return null;
+  return verdict.reason.replaceAll("\0", "").slice(0, REASON_CHARACTERS_MAX).toWellFormed();
 }
 
 const UNIQUE_VIOLATION = "23505";
@@ -91,7 +96,7 @@ update outbox set
 where id = $1 and state = 'leased' and lease_token = $2
 returning id`;
 
-/** Puts a dead letter back, to be tried for another day. False: it is not one. */
+/** Puts a dead letter back, to be tried for another day with a message of its own. False: it is not one. */
 export async function retryDeadLetter(db: Executor, deliveryId: string): Promise<boolean> {
   if (!/^[0-9]{1,15}$/.test(deliveryId)) return false;
   const rows = await run(db, RETRY_SQL, [deliveryId]);
@@ -99,7 +104,7 @@ export async function retryDeadLetter(db: Executor, deliveryId: string): Promise
 }
 
 const RETRY_SQL = `
-update outbox set state = 'pending', due_at = clock_timestamp(),
+update outbox set state = 'pending', digest = null, due_at = clock_timestamp(),
   give_up_at = clock_timestamp() + interval '24 h'
 where id = $1 and state = 'dead' returning id`;
 

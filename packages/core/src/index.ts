@@ -9,6 +9,7 @@ export {
   DELIVERY_ACTIONS,
   type DeliveryAction,
   type DeliveryTask,
+  type DeployMark,
   type Incident,
   type IncidentState,
   type Verdict,

@@ -24,6 +24,7 @@ export {
   type ListDeliveriesOptions,
   listDeliveries,
 } from "./deliveries.ts";
+export { type Deploy, type ListDeploysOptions, listDeploys, markDeploy } from "./deploys.ts";
 export {
   type EmbeddedOptions,
   type EmbeddedPostgres,
@@ -67,4 +68,16 @@ export {
 } from "./settle.ts";
 export { type Outcome, type SightOptions, type SightResult, sight } from "./sight.ts";
 export type { Sighting } from "./sighting.ts";
+export {
+  type CreateSilenceOptions,
+  createSilence,
+  expireSilence,
+  type ListSilencesOptions,
+  listSilences,
+  REASON_CHARS_MAX,
+  SILENCE_STATES,
+  type Silence,
+  type SilenceMatchers,
+  silencedIncidents,
+} from "./silences.ts";
 export { type SweepOptions, sweep } from "./sweep.ts";

@@ -137,28 +137,28 @@ test("the newest deploy in the hour before the onset is shown, of this environme
     version: string,
     more: { environment?: string; project?: string; service?: string },
   ) => markDeploy(pool, { project: "default", service: "checkout", version, by: "test", ...more });
-  const deployOf = async (environment: string, onsetAgeMs = 1_000) => {
+  const deployOf = async (environment: string, onsetAgeMs = 30_000) => {
     const result = await see(pool, { key: { ...key, environment }, onsetAgeMs });
     const found = await getIncident(pool, result?.incidentId ?? "");
     return found?.incident.deploy?.version ?? null;
   };
   await mark("too old", {});
-  await passTime(pool, 3_598);
+  await passTime(pool, 3_540);
   await mark("everywhere", {});
   await mark("staging's", { environment: "staging" });
   await mark("another service's", { service: "Checkout" });
   await mark("another project's", { project: "other" });
-  await passTime(pool, 2);
+  await passTime(pool, 60);
   await mark("after the onset", {});
   expect(await deployOf("")).toBe("everywhere");
   expect(await deployOf("prod")).toBe("everywhere");
   expect(await deployOf("staging")).toBe("staging's");
-  expect(await deployOf("qa", 2_500)).toBe("too old");
+  expect(await deployOf("qa", 90_000)).toBe("too old");
   await passTime(pool, 3_700);
   expect(await deployOf("late")).toBeNull();
   // A new epoch has its own.
   const again = await mark("new", {});
-  await passTime(pool, 2);
+  await passTime(pool, 60);
   expect(await deployOf("")).toBe("new");
   const { incidents } = await listIncidents(pool, { state: "open", limit: 9 });
   expect(incidents.map(({ deploy }) => deploy?.version ?? null)).toContain("new");

@@ -1,6 +1,6 @@
 import { deployBeforeSql } from "./deploys.ts";
 import { incidentSql } from "./incident-json.ts";
-import { silencedBySql } from "./silence-match.ts";
+import { SILENCES_CTE, silencedBySql } from "./silence-match.ts";
 
 /** Edits of one incident are at least this far apart. */
 const EDIT_SECONDS = 30;
@@ -266,7 +266,7 @@ with input as (
     fingerprint text, project text, environment text, service text, kind text, part text,
     severity smallint, onset_age_ms float8, age_ms float8, occurrences bigint, peak float8,
     title text, evidence jsonb, exemplars jsonb, new_text boolean)
-), reserved as (${RESERVATION}
+), ${SILENCES_CTE}, reserved as (${RESERVATION}
 ), history as (
   insert into incident_history
     (id, fingerprint, epoch, project, service, opened_at, closed_at, incident)

@@ -4,7 +4,7 @@ import { type Executor, type Row, run } from "./executor.ts";
 import { incidentOf, incidentSql, isoSql } from "./incident-json.ts";
 import { retryOnLock } from "./retry-on-lock.ts";
 import { numberOf, textOf, textOrNull, wordOf } from "./row.ts";
-import { matchesSql } from "./silence-match.ts";
+import { matchesSql, silencePatternsSql } from "./silence-match.ts";
 
 /** Longest reason, in UTF-16 units. */
 export const REASON_CHARS_MAX = 500;
@@ -167,8 +167,8 @@ export async function silencedIncidents(
 
 const PREVIEW_SQL = `
 select ${incidentSql("i")} as incident
-from incidents i, (select $1::text as project, $2::text as service, $3::text as kind,
-  $4::text as severity, $5::text as template) silence
+from incidents i, (select ${silencePatternsSql("given")} from (select $1::text as project,
+  $2::text as service, $3::text as kind, $4::text as severity, $5::text as template) given) silence
 where i.state = 'open' and ${matchesSql({
   ...{ silence: "silence", row: "i", severity: "i.severity", evidence: "i.evidence" },
 })}

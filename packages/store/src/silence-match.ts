@@ -31,13 +31,17 @@ export function matchesSql({ silence, row, severity, evidence }: SilenceMatch): 
 
 /** SQL of the columns that `matchesSql` reads, from those of `silences`: LIKE patterns are made once, not for each row. */
 export function silencePatternsSql(silence: string): string {
+  const service = likeSql(`${silence}.service`);
+  const template = likeSql(`${silence}.template`);
   return `${silence}.project, ${silence}.kind, ${silence}.severity,
-    ${likeSql(`${silence}.service`)} as service_like, ${likeSql(`${silence}.template`)} as template_like`;
+    ${service} as service_like, ${template} as template_like`;
 }
+
+const PATTERNS = silencePatternsSql("silences");
 
 /** A part of WITH for statements that use `silencedBySql`: the silences that may be in force while it runs. */
 export const SILENCES_CTE = `current_silences as materialized (
-  select id, starts_at, ends_at, ${silencePatternsSql("silences")}
+  select id, starts_at, ends_at, ${PATTERNS}
   from silences where ends_at > statement_timestamp()
 )`;
 

@@ -12,6 +12,14 @@ export type IncidentState = "open" | "resolved";
 /** Why an incident ended: nobody sighted it, every detector is satisfied, a person, or a newer epoch. */
 export type CloseReason = "quiet" | "clear" | "manual" | "superseded";
 
+/** A version of the service that went live shortly before the onset. */
+export interface DeployMark {
+  /** As somebody wrote it: any text, at most 200 UTF-16 units. */
+  readonly version: string;
+  /** ISO 8601 in UTC, by the database's clock. */
+  readonly at: string;
+}
+
 /**
  * An incident as channels and pages see it; also the JSON stored with a delivery. Times are ISO 8601 in
  * UTC by the database's clock. Exemplars are redacted and clipped already, but not escaped.
@@ -30,6 +38,13 @@ export interface Incident extends SignalKey {
   readonly title: string;
   readonly evidence: Evidence;
   readonly exemplars: readonly string[];
+  /** It opened three times within an hour: it stays open until it has been calm for 15 minutes. */
+  readonly flapping: boolean;
+  /** The newest deploy of the service in the hour before the onset; null when none was marked. */
+  readonly deploy: DeployMark | null;
+  /** When and by whom it was first taken on; null when it is not. */
+  readonly ackedAt: string | null;
+  readonly ackedBy: string | null;
 }
 
 /** One change of an incident on its way to one channel, as handed to that channel. */

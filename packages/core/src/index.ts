@@ -9,6 +9,7 @@ export {
   DELIVERY_ACTIONS,
   type DeliveryAction,
   type DeliveryTask,
+  type DeployMark,
   type DigestEntry,
   type DigestTask,
   type Incident,

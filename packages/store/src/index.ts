@@ -24,6 +24,7 @@ export {
   type ListDeliveriesOptions,
   listDeliveries,
 } from "./deliveries.ts";
+export { type Deploy, type ListDeploysOptions, listDeploys, markDeploy } from "./deploys.ts";
 export {
   type ClaimDigestOptions,
   type ClaimedDigest,
@@ -78,6 +79,18 @@ export {
 } from "./settle.ts";
 export { type Outcome, type SightOptions, type SightResult, sight } from "./sight.ts";
 export type { Sighting } from "./sighting.ts";
+export {
+  type CreateSilenceOptions,
+  createSilence,
+  expireSilence,
+  type ListSilencesOptions,
+  listSilences,
+  REASON_CHARS_MAX,
+  SILENCE_STATES,
+  type Silence,
+  type SilenceMatchers,
+  silencedIncidents,
+} from "./silences.ts";
 export {
   flushStepCounts,
   type Peer,

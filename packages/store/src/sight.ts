@@ -12,8 +12,19 @@ import {
   sightingRowOf,
 } from "./sighting.ts";
 
-/** What a sighting can come to, in the order in which the rules are asked. */
-export const OUTCOMES = ["late", "created", "escalated", "repeat", "update", "duplicate"] as const;
+/**
+ * What a sighting can come to, in the order in which the rules are asked. While a silence matches, nothing is
+ * sent of any of them. `unmuted`: the opening, which a silence kept from being told, is told now.
+ */
+export const OUTCOMES = [
+  "late",
+  "created",
+  "unmuted",
+  "escalated",
+  "repeat",
+  "update",
+  "duplicate",
+] as const;
 
 export type Outcome = (typeof OUTCOMES)[number];
 

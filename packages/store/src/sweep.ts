@@ -72,6 +72,15 @@ const STATEMENTS = [
       and not exists (select from outbox o where o.fingerprint = i.fingerprint)
     limit $1 for update skip locked)
   returning fingerprint`,
+  ...[
+    ["silences", "ends_at"],
+    ["deploys", "at"],
+  ].map(
+    ([table, ended = ""]) => `delete from ${table} where id in (
+    select id from ${table} where ${expired(ended, INCIDENTS_KEPT_DAYS)}
+    order by ${ended} limit $1 for update skip locked)
+  returning id`,
+  ),
   `delete from processors where id in (
     select id from processors where ${expired("heartbeat_at", PROCESSORS_KEPT_DAYS)}
     limit $1 for update skip locked)

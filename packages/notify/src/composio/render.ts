@@ -28,6 +28,7 @@ export function renderMarkdown(
     lines.push(escapeMarkdown(lead));
   }
   if (!resolved) lines.push(escapeMarkdown(facts.sentence));
+  lines.push(...facts.notes.map(escapeMarkdown));
   if (facts.sparkline !== "") lines.push(`\`${facts.sparkline}\` ${facts.sparklineSpan}`);
   lines.push(...numberLines(task, facts, resolved));
   if (!reply) {

@@ -85,7 +85,7 @@ function body(task: DeliveryTask, facts: Facts, resolved: boolean, paint: Paint)
   if (resolved) {
     lines.push(`after ${facts.openFor}, ${facts.closeReason}${worstText(facts.numbers)}`);
   } else {
-    lines.push(...wrap(facts.sentence));
+    lines.push(...wrap(facts.sentence), ...facts.notes.flatMap((note) => wrap(note)));
   }
   if (facts.sparkline !== "") lines.push(`${facts.sparkline}  ${dim(facts.sparklineSpan)}`);
   lines.push("");

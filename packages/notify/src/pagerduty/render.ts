@@ -99,6 +99,7 @@ export function renderPagerduty(task: DeliveryTask) {
       class: facts.kind,
       custom_details: {
         what: facts.sentence,
+        ...(facts.notes.length === 0 ? {} : { notes: facts.notes }),
         severity: severityWord(incident.severity),
         ...numberDetails(facts.numbers),
         ...(facts.proof === null

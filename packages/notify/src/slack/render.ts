@@ -112,6 +112,7 @@ export function renderPlain(task: DeliveryTask, { maybeRepeat = false } = {}): S
   const facts = factsOf(task);
   const lines = [lockText(facts, maybeRepeat)];
   if (!isResolved(task)) lines.push(escapeUnlinked(facts.sentence, SENTENCE_CHARS_MAX));
+  lines.push(...facts.notes.map((note) => escapeUnlinked(note, FIELD_CHARS_MAX)));
   lines.push(...numbersText(facts), `since ${isoText(task.incident.openedAt)}`);
   lines.push(...templateLines(facts));
   lines.push(...facts.exemplars.map((line) => codeSpan(line, EXEMPLAR_ESCAPED_CHARS_MAX)));
@@ -170,6 +171,7 @@ function leadText(task: DeliveryTask, facts: Facts, resolved: boolean): string {
     const sentence = escapeMrkdwn(facts.sentence, SENTENCE_CHARS_MAX);
     if (measured === null) lines.push(`*${sentence}*`, since);
     else lines.push(`${measured}${since}`, sentence);
+    lines.push(...facts.notes.map((note) => escapeMrkdwn(note, FIELD_CHARS_MAX)));
   }
   if (facts.sparkline !== "") lines.push(`\`${facts.sparkline}\`  ${facts.sparklineSpan}`);
   return lines.join("\n");

@@ -75,6 +75,7 @@ export function aDeliveryTask(
       occurrences: 12,
       title: `${service}: error rate spike`,
       exemplars: ["payment gateway timeout after 3000 ms for order 8813"],
+      ...{ flapping: false, deploy: null, ackedAt: null, ackedBy: null },
       ...incident,
       evidence: { ...EVIDENCE, ...evidence },
     },

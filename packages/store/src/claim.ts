@@ -1,5 +1,6 @@
 import { AssertionError } from "node:assert/strict";
 import { crashPoints, DELIVERY_ACTIONS, type DeliveryTask, type Undelivered } from "@tracer/core";
+import { notPausedSql } from "./channel-pause.ts";
 import { type Executor, type Row, run } from "./executor.ts";
 import { incidentOf, incidentSql } from "./incident-json.ts";
 import { aliveSql, DEAD_AFTER_SECONDS, watchfulSql } from "./processors.ts";
@@ -124,7 +125,7 @@ const CLAIM_SQL = `
 with due as materialized (
   select o.id from outbox o
   where o.channel = $5 and o.digest is null and ${CLAIMABLE_SQL}
-    and ${FIRST_SQL}
+    and ${FIRST_SQL} and ${notPausedSql("$5")}
   order by o.urgency, o.due_at, o.id limit $3
   for update skip locked
 ), claimed as (

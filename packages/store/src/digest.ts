@@ -8,6 +8,7 @@ import {
   SEVERITIES,
   type Verdict,
 } from "@tracer/core";
+import { notPausedSql, pauseMsOf, pauseSql } from "./channel-pause.ts";
 import { CLAIMABLE_SQL, FIRST_SQL, readable, stormOpenSql, undeliveredOf } from "./claim.ts";
 import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
@@ -89,7 +90,7 @@ from claimed order by urgency, (incident ->> 'severity' = 'error') desc, claimed
 const CLAIM_FORMED_SQL = `
 with head as materialized (
   select o.id, o.digest from outbox o
-  where o.channel = $3 and o.digest is not null and ${CLAIMABLE_SQL}
+  where o.channel = $3 and o.digest is not null and ${CLAIMABLE_SQL} and ${notPausedSql("$3")}
     and not exists (select from outbox e where e.digest = o.digest and e.id < o.id
       and e.state in ('pending', 'leased'))
   order by o.due_at, o.id limit 1 for update skip locked
@@ -109,6 +110,7 @@ with due as materialized (
   select o.id from outbox o
   where o.channel = $3 and o.digest is null and o.action <> 'edit'
     and o.state = 'pending' and o.due_at <= statement_timestamp() and o.attempts = 0
+    and ${notPausedSql("$3")}
     and ${FIRST_SQL}
     and (not $6::boolean or o.action = 'open' or not exists (select from outbox own
       where own.fingerprint = o.fingerprint and own.epoch = o.epoch and own.channel = o.channel
@@ -234,7 +236,7 @@ export async function settleDigest(
   assert(retryAfterMs >= 0);
   const receipt =
     verdict.kind === "sent" && verdict.receipt !== null ? jsonbOf(verdict.receipt) : null;
-  const answer = [verdict.kind, reasonOf(verdict), receipt, retryAfterMs];
+  const answer = [verdict.kind, reasonOf(verdict), receipt, retryAfterMs, pauseMsOf(verdict)];
   const values = [...idsAndTokens(digest), ...answer];
   const [row] = await retryOnLock(() => run(db, SETTLE_SQL, values));
   crashPoints.pass("settle.after");
@@ -245,6 +247,7 @@ const SETTLE_SQL = `${HELD_SQL}
 , attempt as (
   update delivery_attempts a set ended_at = clock_timestamp(), outcome = $3, reason = $4
   from input where a.delivery_id = input.id and a.lease_token = input.token
+), paused as (${pauseSql({ id: "(select min(id) from input)", ms: "$7::float8" })}
 ), settled as (
   update outbox set
     state = case when $3 = 'sent' then 'sent' when c.clock >= give_up_at then 'dead' else 'pending' end,

@@ -344,6 +344,38 @@ test("what people have not heard of goes first, critical before all; then remind
   expect(seen).toEqual(["critical open", "opened open", "reminded repeat", "edited edit"]);
 });
 
+test("a channel that asked to be left alone is left alone by all, and only it", async () => {
+  await using database = await createTestDatabase();
+  const later: Verdict = { ...RETRY, afterMs: 30_000 };
+  await open(database);
+  await attempt(database, await claimOne(database), later, 30_000);
+  await sight(database.pool, [aSighting({ service: "payments" })], {
+    ...SIGHT_OPTIONS,
+    channels: ["slack", "pagerduty"],
+  });
+  expect(await claim(database, "p2")).toEqual([]);
+  expect(await claim(database, "p2", 100, "pagerduty")).toHaveLength(1);
+  await passTime(database.pool, 29);
+  expect(await claim(database, "p2")).toEqual([]);
+  await passTime(database.pool, 2);
+  const both = await claim(database, "p2");
+  expect(both).toHaveLength(2);
+  // Once more, and shorter: the longer pause stays. A failure without a word about when pauses nothing.
+  const [one, other] = both;
+  if (one === undefined || other === undefined) throw new Error("There are two.");
+  await attempt(database, one, later, 30_000);
+  await attempt(database, other, { ...RETRY, afterMs: 1_000 }, 1_000);
+  await open(database, "search");
+  await passTime(database.pool, 20);
+  expect(await claim(database, "p3")).toEqual([]);
+  await passTime(database.pool, 11);
+  const all = await claim(database, "p3");
+  expect(all).toHaveLength(3);
+  await attempt(database, all[0] ?? one, RETRY, 1_000);
+  await open(database, "basket");
+  expect(await claim(database, "p3")).toHaveLength(1);
+});
+
 test("the receipt of the first message comes with the later ones, and edits take the newest state", async () => {
   await using database = await createTestDatabase();
   await open(database);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { crashPoints, type Verdict } from "@tracer/core";
+import { pauseMsOf, pauseSql } from "./channel-pause.ts";
 import { type Executor, run, sqlStateOf } from "./executor.ts";
 import { retryOnLock } from "./retry-on-lock.ts";
 import { numberOf, textOf } from "./row.ts";
@@ -50,7 +51,8 @@ export interface SettleOptions {
  * Ends an attempt with what its answer means, if the caller still holds the lease ("fenced": another has
  * taken over and will settle it; the attempt's end is noted all the same). `retry`, `ambiguous` and
  * `reconnect` come again after `retryAfterMs`, until a day has passed since the change; `permanent` at
- * once, and the others then, become a dead letter: kept and shown.
+ * once, and the others then, become a dead letter: kept and shown. A provider that said when to come again
+ * is left alone until then, by all processors.
  */
 export async function settle(db: Executor, options: SettleOptions): Promise<"settled" | "fenced"> {
   const { deliveryId, leaseToken, attemptId, verdict, retryAfterMs } = options;
@@ -58,7 +60,8 @@ export async function settle(db: Executor, options: SettleOptions): Promise<"set
   const sent = verdict.kind === "sent";
   const receipt = sent && verdict.receipt !== null ? jsonbOf(verdict.receipt) : null;
   const ids = [deliveryId, leaseToken, attemptId];
-  const values = [...ids, verdict.kind, reasonOf(verdict), receipt, retryAfterMs];
+  const answer = [verdict.kind, reasonOf(verdict), receipt, retryAfterMs, pauseMsOf(verdict)];
+  const values = [...ids, ...answer];
   const rows = await retryOnLock(() => run(db, SETTLE_SQL, values)).catch((error: unknown) => {
     // A newer edit was written between the look for one and the update. It is seen now.
     if (sqlStateOf(error) === UNIQUE_VIOLATION) return run(db, SETTLE_SQL, values);
@@ -81,6 +84,7 @@ const SETTLE_SQL = `
 with attempt as (
   update delivery_attempts set ended_at = clock_timestamp(), outcome = $4, reason = $5
   where id = $3 and delivery_id = $1
+), paused as (${pauseSql({ id: "$1", ms: "$8::float8" })}
 )
 update outbox set
   state = case when $4 = 'sent' then 'sent'

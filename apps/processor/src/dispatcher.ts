@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { DeliveryTask, Verdict } from "@tracer/core";
 import type { Channel } from "@tracer/notify";
 import type { ClaimedDelivery, SettleOptions } from "@tracer/store";
-import { ChannelPace, paceLimitsOf } from "./channel-pace.ts";
+import { ChannelPace, type PaceLimits, paceLimitsOf } from "./channel-pace.ts";
 import { isUnavailable } from "./database.ts";
 import type { Observe } from "./observe.ts";
 
@@ -19,6 +19,8 @@ const SETTLE_PAUSE_MS_MAX = 2_000;
 
 export interface DispatcherOptions {
   readonly channels: readonly Channel[];
+  /** Default: what the providers let. */
+  readonly paceOf?: (kind: string) => PaceLimits;
   /** At most `limit` deliveries of one channel. */
   readonly claim: (channel: string, limit: number) => Promise<readonly ClaimedDelivery[]>;
   /** Writes the attempt row; null when the lease is no longer ours, or too old to begin a send. */
@@ -52,9 +54,10 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    const { paceOf = paceLimitsOf } = options;
     const laneOf = (channel: Channel): Lane => ({
       channel,
-      pace: new ChannelPace(paceLimitsOf(channel.kind), options.monotonicMs),
+      pace: new ChannelPace(paceOf(channel.kind), options.monotonicMs),
     });
     this.#lanes = new Map(options.channels.map((channel) => [channel.name, laneOf(channel)]));
   }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "@tracer/core";
 import type { Channel } from "@tracer/notify";
 import * as store from "@tracer/store";
+import type { PaceLimits } from "./channel-pace.ts";
 import type { ChannelStates } from "./channel-states.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { startLoop } from "./loop.ts";
@@ -14,6 +15,10 @@ export interface DispatchingOptions {
   readonly channelStates: ChannelStates;
   /** An incident that nobody has sighted for this long is over. */
   readonly quietSeconds: number;
+  /** How long the right to send lasts, default 30; longer than twice the longest send. */
+  readonly leaseSeconds?: number;
+  /** How fast a kind of channel may be used. Default: what its provider lets. */
+  readonly paceOf?: (kind: string) => PaceLimits;
   /** Alerts link to pages below this URL; known once HTTP listens. */
   readonly linkBase: () => string;
   readonly clock: Clock;
@@ -39,14 +44,15 @@ const RESOLVED_AT_ONCE_MAX = 200;
  * deleting what has expired. */
 export function startDispatching(options: DispatchingOptions): Dispatching {
   const { pool, processorId, channels, channelStates, linkBase, clock, observe } = options;
-  const { quietSeconds } = options;
+  const { quietSeconds, leaseSeconds = LEASE_SECONDS } = options;
   const channelNames = channels.map(({ name }) => name);
   const stack = new AsyncDisposableStack();
   let wake = () => {};
   const dispatcher = new Dispatcher({
     channels,
+    ...(options.paceOf === undefined ? {} : { paceOf: options.paceOf }),
     claim: (channel, limit) =>
-      store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds: LEASE_SECONDS }),
+      store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds }),
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
     linkOf: (incidentId) => `${linkBase()}/i/${incidentId}`,

@@ -12,6 +12,14 @@ const QUERY_TIMEOUT_MS = 2_000;
 /** For a new connection, and for one of the pool to be free. */
 const CONNECT_TIMEOUT_MS = 1_000;
 
+const TIMEOUTS = {
+  lock_timeout: LOCK_TIMEOUT_MS,
+  statement_timeout: STATEMENT_TIMEOUT_MS,
+  query_timeout: QUERY_TIMEOUT_MS,
+  idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+};
+
 export type Pool = pg.Pool;
 
 export interface PoolOptions {
@@ -20,6 +28,8 @@ export interface PoolOptions {
   readonly applicationName?: string;
   /** Default 10. */
   readonly connectionsMax?: number;
+  /** True: no time-outs, for tools that may wait and for those that look after tests. Default false. */
+  readonly patient?: boolean;
   /** Told when an idle connection breaks. The pool replaces it by itself. */
   readonly onError?: (error: Error) => void;
 }
@@ -34,11 +44,7 @@ export function openPool(options: PoolOptions): pg.Pool {
     connectionString: options.connectionString,
     application_name: options.applicationName ?? "tracer",
     max: options.connectionsMax ?? 10,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    ...(options.patient === true ? {} : TIMEOUTS),
     keepAlive: true,
   });
   // Without a listener, an idle connection that Postgres closes takes the process down.

@@ -41,7 +41,7 @@ export async function passTime(pool: Pool, seconds: number): Promise<void> {
        select format('update %I set %s', table_name, string_agg(
          format('%1$I = %1$I - make_interval(secs => %2$s)', column_name, $1::float8), ', ')) as statement
        from information_schema.columns
-       where table_schema = 'public' and data_type = 'timestamp with time zone' group by table_name) s`,
+       where table_schema = current_schema() and data_type = 'timestamp with time zone' group by table_name) s`,
     [seconds],
   );
   await pool.query(rows[0]?.statement ?? "");
@@ -98,7 +98,7 @@ function withDatabase(server: string, name: string): string {
 
 /** One statement on a connection of its own: databases are made and dropped outside transactions. */
 async function onServer(server: string, statement: string): Promise<void> {
-  const pool = openPool({ connectionString: server, connectionsMax: 1 });
+  const pool = openPool({ connectionString: server, connectionsMax: 1, patient: true });
   try {
     await pool.query(statement);
   } finally {

@@ -48,7 +48,7 @@ export interface RowContext {
   readonly progress: (done: number) => void;
   /** Starts a worker on this row's database and sink; it is stopped after the comparison. */
   readonly spawn: (changes?: Partial<WorkerSetup>) => Promise<WorkerProcess>;
-  /** Waits until it holds, which is looked at a few times a second; false when it did not in `ms`. */
+  /** Waits until it holds, which is looked at many times a second; false when it did not in `ms`. */
   readonly until: (holds: () => boolean | Promise<boolean>, ms: number) => Promise<boolean>;
   /** Waits until nothing is left to be sent; false when it takes longer than `ms`, default two leases and a minute. */
   readonly drained: (ms?: number) => Promise<boolean>;

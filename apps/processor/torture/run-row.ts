@@ -32,7 +32,7 @@ export interface RowResult {
   readonly ok: boolean;
 }
 
-const LOOK_MS = 100;
+const LOOK_MS = 25;
 const DRIVER_CONNECTIONS_MAX = 20;
 const CONNECTIONS_PER_WORKER_MAX = 6;
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { compareBooks, type Findings, isClean } from "./books.ts";
-import type { StoredDelivery, StoredIncident } from "./database-book.ts";
+import type { StoredAttempt, StoredDelivery, StoredIncident } from "./database-book.ts";
 import { Ledger } from "./ledger.ts";
 import type { Effect } from "./sink.ts";
 
@@ -19,14 +19,19 @@ interface Made {
 function effect(changes: Partial<Effect>): Effect {
   return {
     ...{ channel: "slack-1", action: "post", incidentId: INCIDENT_ID, deliveryId: "1" },
-    ...{ revision: 1, state: "open", marked: false, text: "", ...changes },
+    ...{ revision: 1, state: "open", marked: false, atMs: 0, text: "", ...changes },
   };
+}
+
+/** Begun at 0, a second after each other. */
+function attemptsOf(...outcomes: (string | null)[]): StoredAttempt[] {
+  return outcomes.map((outcome, index) => ({ outcome, startedMs: index * 1_000 }));
 }
 
 function delivery(changes: Partial<StoredDelivery>): StoredDelivery {
   return {
     ...{ id: "1", fingerprint: FINGERPRINT, epoch: 1, seq: 1, channel: "slack-1" },
-    ...{ action: "open", state: "sent", digest: null, attempts: ["sent"], ...changes },
+    ...{ action: "open", state: "sent", digest: null, attempts: attemptsOf("sent"), ...changes },
   };
 }
 
@@ -42,7 +47,12 @@ function agreeing(): Made {
     deliveries: [
       delivery({}),
       delivery({ id: "2", channel: "pagerduty-1" }),
-      delivery({ id: "3", seq: 2, action: "escalate", attempts: [null, "ambiguous", "sent"] }),
+      delivery({
+        id: "3",
+        seq: 2,
+        action: "escalate",
+        attempts: attemptsOf(null, "ambiguous", "sent"),
+      }),
       delivery({ id: "4", seq: 3, action: "resolve" }),
       delivery({ id: "5", seq: 3, action: "resolve", channel: "pagerduty-1" }),
     ],
@@ -56,9 +66,13 @@ function agreeing(): Made {
   };
 }
 
-function findingsOf({ ledger, effects, incidents, deliveries }: Made, epochs = 1): Findings {
+function findingsOf(
+  { ledger, effects, incidents, deliveries }: Made,
+  epochs = 1,
+  settleMs = 100,
+): Findings {
   const books = { ledger, effects, database: { incidents, deliveries } };
-  return compareBooks(books, { epochsOf: () => epochs });
+  return compareBooks(books, { epochsOf: () => epochs, settleMs });
 }
 
 /** What is not 0 of what must be. */
@@ -127,6 +141,19 @@ test("repeats: a second first message, a second reply of one delivery; marked as
   expect(isClean(findingsOf(marked))).toBe(true);
 });
 
+test("overtaken: what was not there yet when it was looked for; what was there is a repeat", () => {
+  const made = (firstMs: number) => {
+    const late = agreeing();
+    late.deliveries[0] = delivery({ attempts: attemptsOf(null, "sent") });
+    late.effects.splice(0, 1, effect({ atMs: firstMs }), effect({ atMs: 1_300 }));
+    return late;
+  };
+  expect(findingsOf(made(1_101))).toMatchObject({ repeats: 0, overtaken: 1 });
+  expect(isClean(findingsOf(made(1_101)))).toBe(true);
+  expect(wrongIn(made(1_100))).toEqual({ repeats: 1 });
+  expect(findingsOf(made(1_101), 1, Number.POSITIVE_INFINITY)).toMatchObject({ repeats: 1 });
+});
+
 test("reordered: a firing after the end, an end before the beginning", () => {
   const late = agreeing();
   late.effects.push(effect({ channel: "pagerduty-1", action: "trigger", deliveryId: "" }));
@@ -144,7 +171,7 @@ test("falsely settled: counted as sent without a message, or without an attempt 
   expect(wrongIn(reply)).toEqual({ falselySettled: 1 });
 
   const attempt = agreeing();
-  attempt.deliveries[0] = delivery({ attempts: [null] });
+  attempt.deliveries[0] = delivery({ attempts: attemptsOf(null) });
   expect(wrongIn(attempt)).toEqual({ falselySettled: 1 });
 
   const end = agreeing();
@@ -161,15 +188,19 @@ test("disagreeing: told as open, and it is over", () => {
 
 test("undone and dead deliveries are not well", () => {
   const made = agreeing();
-  made.deliveries.push(delivery({ id: "6", action: "edit", state: "leased", attempts: [null] }));
-  made.deliveries.push(delivery({ id: "7", action: "edit", state: "dead", attempts: ["permanent"] }));
+  made.deliveries.push(
+    delivery({ id: "6", action: "edit", state: "leased", attempts: attemptsOf(null) }),
+  );
+  made.deliveries.push(
+    delivery({ id: "7", action: "edit", state: "dead", attempts: attemptsOf("permanent") }),
+  );
   expect(wrongIn(made)).toEqual({ undone: 1, dead: 1 });
 });
 
 test("what a digest tells is told when there is one that names it", () => {
   const digest = "7a1d6f1e-0000-4000-8000-000000000001";
   const made = agreeing();
-  made.deliveries = [delivery({ digest, attempts: [] })];
+  made.deliveries = [delivery({ digest, attempts: attemptsOf() })];
   made.effects = [effect({ incidentId: "", deliveryId: "", text: `{"digest":"${digest}"}` })];
   made.incidents = [{ fingerprint: FINGERPRINT, epoch: 1, state: "open" }];
   expect(isClean(findingsOf(made))).toBe(true);

@@ -28,6 +28,8 @@ export interface Row {
   readonly sink?: SinkOptions;
   /** Differs from what all rows have. */
   readonly times?: Partial<Times>;
+  /** True: it moves the instants in the database, so that they cannot be compared with the sink's. */
+  readonly movesTime?: boolean;
   readonly run: (context: RowContext) => Promise<RowOutcome>;
 }
 

@@ -30,6 +30,7 @@ export const clocks: Row = {
   fullSize: 1_000,
   sliceSize: 10,
   unit: "keys of each clock",
+  movesTime: true,
   run: async (context) => {
     const workers = await Promise.all(NAMES.map((name) => spawnWith(context, name)));
     const problems: string[] = [];

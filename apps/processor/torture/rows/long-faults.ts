@@ -22,6 +22,7 @@ export const steadyFault: Row = {
   fullSize: 5,
   sliceSize: 2,
   unit: "faults",
+  movesTime: true,
   run: async (context) => {
     const worker = await context.spawn();
     const services = servicesOf("steady", 0, Math.ceil(context.size));
@@ -60,6 +61,7 @@ export const flapping: Row = {
   sliceSize: 2,
   unit: "faults",
   times: { clearSeconds: CLEAR_SECONDS, holdSeconds: 8 },
+  movesTime: true,
   run: async (context) => {
     const worker = await context.spawn();
     const services = servicesOf("flap", 0, Math.ceil(context.size));

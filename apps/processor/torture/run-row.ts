@@ -16,8 +16,8 @@ export interface RunRowOptions {
   readonly seed: number;
   readonly size: number;
   readonly isSlice: boolean;
-  /** By the machine's monotonic clock, in ms; null: as long as it takes. */
-  readonly deadlineMs: number | null;
+  /** From when its workers are ready; a round that has begun is finished. Null: as long as it takes. */
+  readonly forMs: number | null;
   readonly stop: AbortSignal;
   readonly onProgress: (done: number) => void;
 }
@@ -89,10 +89,11 @@ interface Parts extends RunRowOptions {
 }
 
 function contextOf(row: Row, parts: Parts): RowContext {
-  const { scratch, pool, sink, ledger, workers, size, isSlice, deadlineMs, stop } = parts;
+  const { scratch, pool, sink, ledger, workers, size, isSlice, forMs, stop } = parts;
   const times = { ...parts.times, ...row.times };
   const { connectionString } = scratch;
   let spawned = 0;
+  let deadlineMs: number | null = null;
   const until: RowContext["until"] = async (holds, ms) => {
     const endMs = performance.now() + ms;
     while (!(await holds())) {
@@ -104,8 +105,12 @@ function contextOf(row: Row, parts: Parts): RowContext {
   return {
     ...{ connectionString, pool, sink, ledger, times, size, isSlice, until },
     random: seeded(parts.seed),
-    goOn: (done) =>
-      done < size && !stop.aborted && (deadlineMs === null || performance.now() < deadlineMs),
+    goOn: (done) => {
+      if (done >= size || stop.aborted) return false;
+      if (forMs === null) return true;
+      deadlineMs ??= performance.now() + forMs;
+      return performance.now() < deadlineMs;
+    },
     progress: parts.onProgress,
     spawn: async (changes) => {
       spawned += 1;

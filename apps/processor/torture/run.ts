@@ -63,7 +63,7 @@ async function runOne(
   const result = await runRow(row, {
     ...{ ...options, size, isSlice: false },
     seed: options.seed + (before?.done ?? 0), // What is left is not what was done.
-    deadlineMs: shareMs === null ? null : startedMs + shareMs,
+    forMs: shareMs,
     onProgress: (done) => onProgress({ row, done, seconds: seconds(), result: null }),
   }).catch((error: unknown) => brokenResult(row, error));
   onProgress({ row, done: result.done, seconds: seconds(), result });

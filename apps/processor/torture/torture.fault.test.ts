@@ -16,7 +16,7 @@ test("each row of the fault matrix, in small: the three books agree", async ({ s
       const result = await runRow(row, {
         place: { create: createTestDatabase },
         ...{ times: SLICE_TIMES, seed: SEED, size: row.sliceSize, isSlice: true },
-        ...{ deadlineMs: null, stop: signal, onProgress: () => {} },
+        ...{ forMs: null, stop: signal, onProgress: () => {} },
       });
       expect.soft(result.done, row.name).toBeGreaterThanOrEqual(row.sliceSize);
       results.push(result);

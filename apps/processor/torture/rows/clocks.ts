@@ -28,7 +28,7 @@ export const clocks: Row = {
   name: "clocks",
   text: `process clocks ${NAMES.slice(1).join(", ")}; same decisions as with the right one`,
   fullSize: 1_000,
-  sliceSize: 10,
+  sliceSize: 4,
   unit: "keys of each clock",
   movesTime: true,
   run: async (context) => {

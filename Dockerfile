@@ -7,7 +7,7 @@ ENV CI=true
 WORKDIR /app
 # Exactly the version of `packageManager` in package.json.
 RUN npm install --global --no-audit --no-fund pnpm@12.21.0
-# The manifests alone, so that a change of source leaves this layer as it is. The testkit is left out.
+# The manifests alone, so that a change of source leaves this layer as it is.
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY apps/processor/package.json apps/processor/
 COPY packages/core/package.json packages/core/
@@ -15,6 +15,7 @@ COPY packages/detect/package.json packages/detect/
 COPY packages/ingest/package.json packages/ingest/
 COPY packages/notify/package.json packages/notify/
 COPY packages/store/package.json packages/store/
+COPY packages/testkit/package.json packages/testkit/
 # Optional are only Node itself, which the image has, and the embedded Postgres.
 RUN pnpm install --prod --frozen-lockfile --no-optional
 

@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{apps,packages}/**/{src,bench}/**/*.test.ts", "*.test.ts"],
+          include: ["{apps,packages}/**/{src,bench,torture}/**/*.test.ts", "*.test.ts"],
           exclude: [...ignored, "**/*.{pg,fault,e2e,prop}.test.ts"],
         },
       },

@@ -6,7 +6,7 @@ import type {
   SettleDigestOptions,
   SettleOptions,
 } from "@tracer/store";
-import { ChannelPace, paceLimitsOf } from "./channel-pace.ts";
+import { ChannelPace, type PaceLimits, paceLimitsOf } from "./channel-pace.ts";
 import { isUnavailable } from "./database.ts";
 import type { Observe } from "./observe.ts";
 
@@ -25,6 +25,8 @@ const SETTLE_PAUSE_MS_MAX = 2_000;
 
 export interface DispatcherOptions {
   readonly channels: readonly Channel[];
+  /** Default: what the providers let. */
+  readonly paceOf?: (kind: string) => PaceLimits;
   /** At most `limit` deliveries of one channel. */
   readonly claim: (channel: string, limit: number) => Promise<readonly ClaimedDelivery[]>;
   /** Writes the attempt row; null when the lease is no longer ours, or too old to begin a send. */
@@ -38,6 +40,8 @@ export interface DispatcherOptions {
   /** False when the lease is no longer ours, or too old to begin a send. */
   readonly recordDigestAttempt: (digest: ClaimedDigest) => Promise<boolean>;
   /** Returns how many of its deliveries were still ours. */
+  /** More than so many that are due beyond what may be sent now go out as one digest. Default DIGEST_DUE_MIN. */
+  readonly digestDueMin?: number;
   readonly settleDigest: (options: SettleDigestOptions) => Promise<number>;
   readonly linkOf: (incidentId: string) => string;
   /** Of the list of incidents. */
@@ -71,9 +75,10 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    const { paceOf = paceLimitsOf } = options;
     const laneOf = (channel: Channel): Lane => ({
       channel,
-      pace: new ChannelPace(paceLimitsOf(channel.kind), options.monotonicMs),
+      pace: new ChannelPace(paceOf(channel.kind), options.monotonicMs),
       isTelling: false,
     });
     this.#lanes = new Map(options.channels.map((channel) => [channel.name, laneOf(channel)]));
@@ -97,7 +102,7 @@ export class Dispatcher {
     const isMore = singly === 0 || (await this.#claim(lane, singly)) === singly;
     if (lane.isTelling || this.#isHeld()) return;
     const { name, ownAlone } = lane.channel;
-    const due = isMore ? DIGEST_DUE_MIN : null;
+    const due = isMore ? (this.#options.digestDueMin ?? DIGEST_DUE_MIN) : null;
     let digest: ClaimedDigest | null = null;
     try {
       digest = await this.#options.claimDigest(name, { due, ownAlone });

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "@tracer/core";
 import type { Channel } from "@tracer/notify";
 import * as store from "@tracer/store";
+import type { PaceLimits } from "./channel-pace.ts";
 import type { ChannelStates } from "./channel-states.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -17,6 +18,12 @@ export interface DispatchingOptions {
   readonly quietSeconds: number;
   /** The channel for what no other could deliver, and how long that is waited for. */
   readonly fallback: { readonly channel: string; readonly afterSeconds: number } | null;
+  /** How long the right to send lasts, default 30; longer than twice the longest send. */
+  readonly leaseSeconds?: number;
+  /** See DispatcherOptions. */
+  readonly digestDueMin?: number;
+  /** How fast a kind of channel may be used. Default: what its provider lets. */
+  readonly paceOf?: (kind: string) => PaceLimits;
   /** Alerts link to pages below this URL; known once HTTP listens. */
   readonly linkBase: () => string;
   readonly clock: Clock;
@@ -48,20 +55,22 @@ const FALLEN_BACK_AT_ONCE_MAX = 500;
  * deleting what has expired. */
 export function startDispatching(options: DispatchingOptions): Dispatching {
   const { pool, processorId, channels, channelStates, linkBase, clock, observe } = options;
-  const { quietSeconds } = options;
+  const { quietSeconds, leaseSeconds = LEASE_SECONDS } = options;
   const channelNames = channels.map(({ name }) => name);
   const stack = new AsyncDisposableStack();
   let wake = () => {};
   const dispatcher = new Dispatcher({
     channels,
+    ...(options.paceOf === undefined ? {} : { paceOf: options.paceOf }),
+    ...(options.digestDueMin === undefined ? {} : { digestDueMin: options.digestDueMin }),
     claim: (channel, limit) =>
-      store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds: LEASE_SECONDS }),
+      store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds }),
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
     claimDigest: (channel, { due, ownAlone }) =>
       store.claimDigest(pool, {
         ...{ processorId, channel, due, ownAlone },
-        leaseSeconds: LEASE_SECONDS,
+        leaseSeconds,
         pauseSeconds: DIGEST_PAUSE_SECONDS,
       }),
     recordDigestAttempt: (digest) => store.recordDigestAttempt(pool, digest, { processorId }),

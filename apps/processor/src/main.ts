@@ -73,6 +73,22 @@ function program(run: RunLoaded) {
     .command("migrate")
     .description("bring the database's schema up to date")
     .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));
+  tracer
+    .command("torture")
+    .description("crash, stop and race real processes on a real database, and compare the books")
+    .option(
+      "--database-url <url>",
+      "your own Postgres: a scratch database or schema, dropped again",
+    )
+    .option("--for <time>", "shared out over the rows, such as 2m; without it, the full sizes")
+    .option("--row <name...>", "only these rows of the fault matrix")
+    .option("--parallel <rows>", "rows at once; as many as there are processors unless given")
+    .option("--seed <number>", "repeats a run's random choices")
+    .option("--resume", "go on with what an interrupted run has left")
+    .option("--state <file>", "where that is written down; .tracer-torture.json unless given")
+    .option("--json", "the result as JSON on stdout")
+    .option("--report <file>", "the result as Markdown, too")
+    .action((args) => run(async () => (await import("./commands/torture.ts")).torture, args));
   return tracer;
 }
 

@@ -15,6 +15,14 @@ const CONNECT_TIMEOUT_MS = 1_000;
 /** For the question whether the database is back. */
 const PROBE_TIMEOUT_MS = 1_000;
 
+const TIMEOUTS = {
+  lock_timeout: LOCK_TIMEOUT_MS,
+  statement_timeout: STATEMENT_TIMEOUT_MS,
+  query_timeout: QUERY_TIMEOUT_MS,
+  idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+};
+
 export type Pool = pg.Pool;
 
 export interface PoolOptions {
@@ -23,6 +31,8 @@ export interface PoolOptions {
   readonly applicationName?: string;
   /** Default 10. */
   readonly connectionsMax?: number;
+  /** True: no time-outs, for tools that may wait and for those that look after tests. Default false. */
+  readonly patient?: boolean;
   /** Told when an idle connection breaks. The pool replaces it by itself. */
   readonly onError?: (error: Error) => void;
 }
@@ -38,11 +48,7 @@ export function openPool(options: PoolOptions): pg.Pool {
     connectionString: options.connectionString,
     application_name: options.applicationName ?? "tracer",
     max: options.connectionsMax ?? 10,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    ...(options.patient === true ? {} : TIMEOUTS),
     keepAlive: true,
   });
   // Without a listener, an idle connection that Postgres closes takes the process down.

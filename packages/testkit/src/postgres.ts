@@ -44,7 +44,7 @@ export async function passTime(pool: Pool, seconds: number): Promise<void> {
              then '%1$I = array(select each - make_interval(secs => %2$s) from unnest(%1$I) with ordinality as u (each, n) order by n)'
              else '%1$I = %1$I - make_interval(secs => %2$s)' end, column_name, $1::float8), ', ')) as statement
        from information_schema.columns
-       where table_schema = 'public' and udt_name in ('timestamptz', '_timestamptz') group by table_name) s`,
+       where table_schema = current_schema() and udt_name in ('timestamptz', '_timestamptz') group by table_name) s`,
     [seconds],
   );
   await pool.query(rows[0]?.statement ?? "");

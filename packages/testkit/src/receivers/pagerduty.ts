@@ -19,6 +19,13 @@ export interface FakePagerduty extends Receiver {
   readonly alerts: ReadonlyMap<string, PagerdutyAlert>;
 }
 
+export interface FakePagerdutyOptions {
+  readonly routingKey?: string;
+  readonly port?: number;
+  /** Told of every event that was taken, in their order. */
+  readonly onEvent?: (event: unknown) => void;
+}
+
 const SUMMARY_CHARS_MAX = 1_024;
 const DEDUP_KEY_CHARS_MAX = 255;
 const SEVERITIES = ["critical", "error", "warning", "info"];
@@ -26,7 +33,8 @@ const SEVERITIES = ["critical", "error", "warning", "info"];
 export async function startFakePagerduty({
   routingKey = "0123456789abcdef0123456789abcdef",
   port = 0,
-} = {}): Promise<FakePagerduty> {
+  onEvent,
+}: FakePagerdutyOptions = {}): Promise<FakePagerduty> {
   const alerts = new Map<string, PagerdutyAlert>();
   const receiver = await startReceiver({
     port,
@@ -35,6 +43,7 @@ export async function startFakePagerduty({
       if (request.route !== "enqueue") return { status: 404, body: "" };
       const problem = problemOf(request.body, routingKey);
       if (problem !== null) return invalid(problem);
+      onEvent?.(request.body);
       return accept(request.body, alerts);
     },
   });

@@ -15,6 +15,8 @@ export interface FakeSlackOptions extends SlackWorkspaceOptions {
   /** The bot token that is accepted. Default `xoxb-test`. */
   readonly token?: string;
   readonly port?: number;
+  /** Told of every call of the Web API that had its effect, in their order. */
+  readonly onCall?: (method: string, args: unknown) => void;
 }
 
 /** Slack on loopback: Web API and incoming webhook over one workspace. Routes are the methods' names, and `webhook`. */
@@ -36,14 +38,18 @@ export async function startFakeSlack(options: FakeSlackOptions = {}): Promise<Fa
     handle: (request) =>
       request.route === "webhook"
         ? webhookAnswer(request, workspace)
-        : { status: 200, body: apiAnswer(request, workspace, token) },
+        : { status: 200, body: apiAnswer(request, workspace, { ...options, token }) },
   });
   const { url } = receiver;
   const addresses = { token, apiUrl: `${url}/api`, webhookUrl: `${url}${WEBHOOK_PATH}` };
   return { ...workspace, ...receiver, ...addresses };
 }
 
-function apiAnswer(request: RecordedRequest, workspace: SlackWorkspace, token: string): unknown {
+function apiAnswer(
+  request: RecordedRequest,
+  workspace: SlackWorkspace,
+  { token, onCall }: FakeSlackOptions,
+): unknown {
   const given = request.headers["authorization"] ?? "";
   if (given === "") return { ok: false, error: "not_authed" };
   if (given !== `Bearer ${token}`) return { ok: false, error: "invalid_auth" };
@@ -51,7 +57,10 @@ function apiAnswer(request: RecordedRequest, workspace: SlackWorkspace, token: s
   const isForm = request.headers["content-type"]?.startsWith("application/x-www-form-urlencoded");
   const reads = request.route.startsWith("conversations.");
   const body = reads && isForm !== true ? {} : (request.body ?? {});
-  return workspace.call(request.route, { ...request.query, ...body });
+  const args = { ...request.query, ...body };
+  const answer = workspace.call(request.route, args);
+  if (answer["ok"] === true) onCall?.(request.route, args);
+  return answer;
 }
 
 function webhookAnswer(request: RecordedRequest, workspace: SlackWorkspace): Answer {

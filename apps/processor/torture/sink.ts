@@ -1,0 +1,127 @@
+import {
+  type FakePagerduty,
+  type FakeSlack,
+  startFakePagerduty,
+  startFakeSlack,
+} from "@tracer/testkit";
+import type { ChannelSetup } from "./protocol.ts";
+
+/** Something that a provider did because it was asked to. */
+export interface Effect {
+  /** The name of the channel. */
+  readonly channel: string;
+  readonly action: "post" | "reply" | "edit" | "trigger" | "resolve";
+  /** Of the incident; empty when the message names none. */
+  readonly incidentId: string;
+  /** Slack only; else empty. */
+  readonly deliveryId: string;
+  /** Slack only: which change of the incident it shows. */
+  readonly revision: number;
+  readonly state: "open" | "resolved";
+  /** Says of itself that it may be a second copy. */
+  readonly marked: boolean;
+  /** When it happened, in ms by this machine's clock. */
+  readonly atMs: number;
+  /** All of a message that names no incident; else empty. */
+  readonly text: string;
+}
+
+export interface SinkOptions {
+  /** Slack channels, default 1. */
+  readonly slackChannels?: number;
+  /** Default 1. */
+  readonly pagerdutyServices?: number;
+}
+
+/** The second book, and the providers that write it: Slack and PagerDuty on loopback. */
+export interface Sink extends AsyncDisposable {
+  readonly slack: FakeSlack;
+  readonly pagerduty: FakePagerduty;
+  readonly channels: readonly ChannelSetup[];
+  /** What happened, in order. */
+  readonly effects: readonly Effect[];
+}
+
+const ROUTING_KEY = "0123456789abcdef0123456789abcdef";
+
+export async function startSink(options: SinkOptions = {}): Promise<Sink> {
+  const { slackChannels = 1, pagerdutyServices = 1 } = options;
+  await using stack = new AsyncDisposableStack();
+  const effects: Effect[] = [];
+  const names = new Map<string, string>(); // Slack's id → the channel's name.
+  const onCall = (method: string, args: unknown) => {
+    const effect = slackEffect(method, args, names);
+    if (effect !== null) effects.push(effect);
+  };
+  const slack = stack.use(await startFakeSlack({ onCall }));
+  const channels: ChannelSetup[] = [];
+  for (let index = 1; index <= slackChannels; index += 1) {
+    const [name, target] = [`slack-${index}`, `C0SINK${index}`];
+    names.set(target, name);
+    channels.push({ kind: "slack", name, url: slack.apiUrl, target });
+  }
+  // A service of PagerDuty is a place of its own: the same key in two of them is two alerts.
+  const services: FakePagerduty[] = [];
+  for (let index = 1; index <= pagerdutyServices; index += 1) {
+    const name = `pagerduty-${index}`;
+    const onEvent = (event: unknown) => effects.push(pagerdutyEffect(event, name));
+    const service = await startFakePagerduty({ routingKey: ROUTING_KEY, onEvent });
+    services.push(stack.use(service));
+    channels.push({ kind: "pagerduty", name, url: service.eventsUrl, target: ROUTING_KEY });
+  }
+  const [pagerduty] = services;
+  if (pagerduty === undefined) throw new Error("A sink has at least one PagerDuty service.");
+  const owned = stack.move();
+  return {
+    ...{ slack, pagerduty, channels, effects },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function slackEffect(
+  method: string,
+  args: unknown,
+  names: ReadonlyMap<string, string>,
+): Effect | null {
+  if (method !== "chat.postMessage" && method !== "chat.update") return null;
+  const payload = fieldOf(fieldOf(args, "metadata"), "event_payload");
+  const isReply = textOf(args, "thread_ts") !== "";
+  const incidentId = textOf(payload, "incident_id");
+  return {
+    channel: names.get(textOf(args, "channel")) ?? "",
+    action: method === "chat.update" ? "edit" : isReply ? "reply" : "post",
+    incidentId,
+    deliveryId: textOf(payload, "delivery_id"),
+    revision: Number(fieldOf(payload, "revision") ?? 0),
+    state: textOf(payload, "status") === "resolved" ? "resolved" : "open",
+    marked: textOf(args, "text").includes("may be a repeat"),
+    atMs: Date.now(),
+    text: incidentId === "" ? JSON.stringify(args) : "",
+  };
+}
+
+function pagerdutyEffect(event: unknown, channel: string): Effect {
+  const resolves = textOf(event, "event_action") === "resolve";
+  const key = /^tracer:([0-9a-f]{32}):(\d+)$/.exec(textOf(event, "dedup_key"));
+  return {
+    channel,
+    action: resolves ? "resolve" : "trigger",
+    incidentId: key === null ? "" : `inc_${key[1]}-${key[2]}`,
+    deliveryId: "",
+    revision: 0,
+    state: resolves ? "resolved" : "open",
+    marked: false,
+    atMs: Date.now(),
+    text: key === null ? JSON.stringify(event) : "",
+  };
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  return Object.entries(value).find(([key]) => key === name)?.[1];
+}
+
+function textOf(value: unknown, name: string): string {
+  const found = fieldOf(value, name);
+  return typeof found === "string" ? found : "";
+}

@@ -26,6 +26,8 @@ export interface DispatcherOptions {
   /** Writes the attempt row; null when the lease is no longer ours, or too old to begin a send. */
   readonly recordAttempt: (delivery: ClaimedDelivery) => Promise<string | null>;
   readonly settle: (options: SettleOptions) => Promise<"settled" | "fenced">;
+  /** Aborts when others may soon take over what is being sent. Default: never. */
+  readonly aliveSignal?: () => AbortSignal;
   readonly linkOf: (incidentId: string) => string;
   readonly monotonicMs: () => number;
   /** Waits, at most until the signal aborts. Does not reject. */
@@ -98,13 +100,18 @@ export class Dispatcher {
     this.#inFlight.add(sending);
   }
 
+  #sendSignal(): AbortSignal {
+    const alive = this.#options.aliveSignal?.();
+    return alive === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, alive]);
+  }
+
   async #deliver(delivery: ClaimedDelivery, { channel, pace }: Lane): Promise<void> {
     const { observe, onSettled, monotonicMs, linkOf } = this.#options;
     const startedMs = monotonicMs();
     const attemptId = await this.#options.recordAttempt(delivery);
     if (attemptId === null) return;
     const task: DeliveryTask = { ...delivery, link: linkOf(delivery.incident.id) };
-    const verdict = await channel.send(task, this.#stop.signal);
+    const verdict = await channel.send(task, this.#sendSignal());
     if (verdict.kind === "retry" && verdict.afterMs !== null) pace.pause(verdict.afterMs);
     const settled = await this.#settle({
       deliveryId: delivery.deliveryId,

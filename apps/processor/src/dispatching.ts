@@ -7,6 +7,7 @@ import type { ChannelStates } from "./channel-states.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
+import { Pulse } from "./pulse.ts";
 
 export interface DispatchingOptions {
   readonly pool: store.Pool;
@@ -47,12 +48,17 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   const { quietSeconds, leaseSeconds = LEASE_SECONDS } = options;
   const channelNames = channels.map(({ name }) => name);
   const stack = new AsyncDisposableStack();
+  const pulse = stack.use(new Pulse(clock.monotonicMs));
   let wake = () => {};
   const dispatcher = new Dispatcher({
     channels,
     ...(options.paceOf === undefined ? {} : { paceOf: options.paceOf }),
-    claim: (channel, limit) =>
-      store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds }),
+    // Who looks dead leaves it to the others.
+    claim: async (channel, limit) =>
+      pulse.signal.aborted
+        ? []
+        : store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds }),
+    aliveSignal: () => pulse.signal,
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
     linkOf: (incidentId) => `${linkBase()}/i/${incidentId}`,
@@ -64,9 +70,11 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     onFree: () => wake(),
   });
   stack.use(
-    startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, () =>
-      store.heartbeat(pool, processorId),
-    ),
+    startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, async () => {
+      const begunMs = clock.monotonicMs();
+      await store.heartbeat(pool, processorId);
+      pulse.beaten(begunMs);
+    }),
   );
   const claiming = startLoop({ name: "dispatch", idleMs: CLAIM_MS, jitter: 0.2, observe }, () =>
     dispatcher.round(),

@@ -40,9 +40,11 @@ export interface DispatcherOptions {
   /** False when the lease is no longer ours, or too old to begin a send. */
   readonly recordDigestAttempt: (digest: ClaimedDigest) => Promise<boolean>;
   /** Returns how many of its deliveries were still ours. */
+  readonly settleDigest: (options: SettleDigestOptions) => Promise<number>;
   /** More than so many that are due beyond what may be sent now go out as one digest. Default DIGEST_DUE_MIN. */
   readonly digestDueMin?: number;
-  readonly settleDigest: (options: SettleDigestOptions) => Promise<number>;
+  /** Aborts when others may soon take over what is being sent. Default: never. */
+  readonly aliveSignal?: () => AbortSignal;
   readonly linkOf: (incidentId: string) => string;
   /** Of the list of incidents. */
   readonly listLink: () => string;
@@ -153,13 +155,18 @@ export class Dispatcher {
     this.#inFlight.add(sending);
   }
 
+  #sendSignal(): AbortSignal {
+    const alive = this.#options.aliveSignal?.();
+    return alive === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, alive]);
+  }
+
   async #deliver(delivery: ClaimedDelivery, { channel, pace }: Lane): Promise<void> {
     const { observe, onSettled, monotonicMs, linkOf } = this.#options;
     const startedMs = monotonicMs();
     const attemptId = await this.#options.recordAttempt(delivery);
     if (attemptId === null) return;
     const task: DeliveryTask = { ...delivery, link: linkOf(delivery.incident.id) };
-    const verdict = await channel.send(task, this.#stop.signal);
+    const verdict = await channel.send(task, this.#sendSignal());
     if (verdict.kind === "retry" && verdict.afterMs !== null) pace.pause(verdict.afterMs);
     const retryAfterMs = this.#retryAfterMs(verdict, delivery.attempts);
     const { deliveryId, leaseToken } = delivery;
@@ -184,7 +191,7 @@ export class Dispatcher {
     const startedMs = monotonicMs();
     if (!(await this.#options.recordDigestAttempt(digest))) return;
     const task: DigestTask = { ...digest, link: listLink() };
-    const verdict = await channel.sendDigest(task, this.#stop.signal);
+    const verdict = await channel.sendDigest(task, this.#sendSignal());
     if (verdict.kind === "retry" && verdict.afterMs !== null) pace.pause(verdict.afterMs);
     const retryAfterMs = this.#retryAfterMs(verdict, digest.attempts);
     const settled = await this.#settle(() =>

@@ -8,6 +8,7 @@ import type { DatabaseWatch } from "./database-watch.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
+import { Pulse } from "./pulse.ts";
 
 export interface DispatchingOptions {
   readonly pool: store.Pool;
@@ -58,21 +59,28 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   const { quietSeconds, leaseSeconds = LEASE_SECONDS } = options;
   const channelNames = channels.map(({ name }) => name);
   const stack = new AsyncDisposableStack();
+  const pulse = stack.use(new Pulse(clock.monotonicMs));
   let wake = () => {};
   const dispatcher = new Dispatcher({
     channels,
     ...(options.paceOf === undefined ? {} : { paceOf: options.paceOf }),
     ...(options.digestDueMin === undefined ? {} : { digestDueMin: options.digestDueMin }),
-    claim: (channel, limit) =>
-      store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds }),
+    // Who looks dead leaves it to the others.
+    claim: async (channel, limit) =>
+      pulse.signal.aborted
+        ? []
+        : store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds }),
+    aliveSignal: () => pulse.signal,
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
-    claimDigest: (channel, { due, ownAlone }) =>
-      store.claimDigest(pool, {
-        ...{ processorId, channel, due, ownAlone },
-        leaseSeconds,
-        pauseSeconds: DIGEST_PAUSE_SECONDS,
-      }),
+    claimDigest: async (channel, { due, ownAlone }) =>
+      pulse.signal.aborted
+        ? null
+        : store.claimDigest(pool, {
+            ...{ processorId, channel, due, ownAlone },
+            leaseSeconds,
+            pauseSeconds: DIGEST_PAUSE_SECONDS,
+          }),
     recordDigestAttempt: (digest) => store.recordDigestAttempt(pool, digest, { processorId }),
     settleDigest: (settled) => store.settleDigest(pool, settled),
     listLink: () => `${linkBase()}/`,
@@ -92,9 +100,11 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     });
   });
   stack.use(
-    startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, () =>
-      options.watch === undefined ? heartbeat() : options.watch.attempt(heartbeat),
-    ),
+    startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, async () => {
+      const begunMs = clock.monotonicMs();
+      await (options.watch === undefined ? heartbeat() : options.watch.attempt(heartbeat));
+      pulse.beaten(begunMs);
+    }),
   );
   const claiming = startLoop({ name: "dispatch", idleMs: CLAIM_MS, jitter: 0.2, observe }, () =>
     dispatcher.round(),

@@ -16,6 +16,8 @@ type Run = (context: CommandContext, args: Record<string, unknown>) => Promise<E
 interface RunOptions {
   /** A service goes on when nobody reads what it prints; everything else ends then. */
   readonly outlivesOutput?: boolean;
+  /** It has to undo what it made, and may take its time; a second signal still ends it at once. */
+  readonly cleansUp?: boolean;
 }
 
 type RunLoaded = (
@@ -73,6 +75,12 @@ function program(run: RunLoaded) {
     .command("migrate")
     .description("bring the database's schema up to date")
     .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));
+  tortureCommand(tracer, run);
+  return tracer;
+}
+
+/** Harm on purpose. */
+function tortureCommand(tracer: Command, run: RunLoaded): void {
   tracer
     .command("torture")
     .description("crash, stop and race real processes on a real database, and compare the books")
@@ -88,8 +96,9 @@ function program(run: RunLoaded) {
     .option("--state <file>", "where that is written down; .tracer-torture.json unless given")
     .option("--json", "the result as JSON on stdout")
     .option("--report <file>", "the result as Markdown, too")
-    .action((args) => run(async () => (await import("./commands/torture.ts")).torture, args));
-  return tracer;
+    .action((args) =>
+      run(async () => (await import("./commands/torture.ts")).torture, args, { cleansUp: true }),
+    );
 }
 
 const JSON_HELP = "the answer as JSON on stdout";
@@ -207,13 +216,13 @@ function context(stop: AbortSignal): CommandContext {
 }
 
 /** The first signal asks the command to stop, the second ends the process at once, and so does a deadline. */
-function stopOnSignals(): AbortSignal {
+function stopOnSignals({ cleansUp = false }: RunOptions): AbortSignal {
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) {
     process.on(name, () => {
       if (stop.signal.aborted) process.exit(Exit.failed);
       stop.abort(name);
-      setTimeout(() => process.exit(Exit.failed), STOP_DEADLINE_MS).unref();
+      if (!cleansUp) setTimeout(() => process.exit(Exit.failed), STOP_DEADLINE_MS).unref();
     });
   }
   return stop.signal;
@@ -245,8 +254,9 @@ async function main(): Promise<void> {
   const { exitOf } = await import("./exit.ts");
   const { TracerError } = await import("@tracer/core");
   try {
-    const commands = program(async (load, args, { outlivesOutput = false } = {}) => {
-      const signals = stopOnSignals();
+    const commands = program(async (load, args, options = {}) => {
+      const { outlivesOutput = false } = options;
+      const signals = stopOnSignals(options);
       const closed = stopOnClosedOutput();
       const stop = outlivesOutput ? signals : AbortSignal.any([signals, closed]);
       process.exitCode = await (await load())(context(stop), args);

@@ -213,9 +213,19 @@ class Comparison {
       for (const [index, copy] of copies.slice(1).entries()) {
         if (copy.marked) this.#count.marked += 1;
         else if (this.#isOvertaken(copies[index], copy)) this.#count.overtaken += 1;
-        else this.#wrong("repeats", `${name}: ${copy.action} ${copy.deliveryId} came again`);
+        else this.#wrong("repeats", this.#storyOf(name, copies[index], copy));
       }
     }
+  }
+
+  /** What is needed to understand a repeat: when each happened, in ms after the first attempt. */
+  #storyOf(name: string, before: Effect | undefined, copy: Effect): string {
+    const attempts = this.#attempts.get(copy.deliveryId) ?? [];
+    const sinceMs = (ms: number) => Math.round(ms - (attempts[0]?.startedMs ?? 0));
+    const tried = attempts.map(({ outcome, startedMs }) => `${sinceMs(startedMs)} ${outcome}`);
+    const times = `${sinceMs(before?.atMs ?? 0)} and ${sinceMs(copy.atMs)}`;
+    const text = `${copy.action} ${copy.deliveryId} came at ${times} ms`;
+    return `${name}: ${text}; attempts: ${tried.join(", ")}`;
   }
 
   /** The message before the copy came too late to be found by whoever sent the copy. */

@@ -37,6 +37,7 @@ export async function startWorker(options: WorkerProcessOptions): Promise<Worker
   const { processorId } = setup;
   const child = spawn(process.execPath, [WORKER, JSON.stringify(setup)], {
     stdio: ["pipe", "pipe", "inherit"],
+    detached: true, // Ctrl-C is for the driver, which then stops them.
     env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
   });
   child.stdin.on("error", () => {}); // It was killed while we spoke.

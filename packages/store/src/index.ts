@@ -59,7 +59,7 @@ export {
 export { holdLease, LEASE_SECONDS, releaseLease } from "./leases.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
-export { heartbeat, retire } from "./processors.ts";
+export { DEAD_AFTER_SECONDS, heartbeat, retire } from "./processors.ts";
 export { ReadFirst, type ReadFirstOptions } from "./read-first.ts";
 export {
   acknowledge,

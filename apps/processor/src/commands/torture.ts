@@ -43,6 +43,9 @@ export async function torture(context: CommandContext, args: TortureArgs): Promi
   await using place: Place =
     args.databaseUrl === undefined ? await embeddedPlace() : await givenPlace(args.databaseUrl);
   stderr.write(`${rows.length} rows on ${place.what}, seed ${seed}\n`);
+  const sayStop = () =>
+    stderr.write("Stopping; what is under way is finished and compared first.\n");
+  stop.addEventListener("abort", sayStop, { once: true });
   const results = await runTorture({
     ...{ rows, place, times: FULL_TIMES, seed, stateFile, stop },
     forSeconds: args.for === undefined ? null : secondsOf(args.for),

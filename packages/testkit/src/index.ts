@@ -1,4 +1,10 @@
 export {
+  type FaultProxy,
+  type FaultProxyMode,
+  type FaultProxyOptions,
+  startFaultProxy,
+} from "./fault-proxy.ts";
+export {
   createEmptyDatabase,
   createTestDatabase,
   passTime,

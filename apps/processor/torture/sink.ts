@@ -22,6 +22,8 @@ export interface Effect {
   readonly marked: boolean;
   /** All of a message that names no incident; else empty. */
   readonly text: string;
+  /** When it came in, by the machine's monotonic clock, in ms. */
+  readonly atMs: number;
 }
 
 export interface SinkOptions {
@@ -94,6 +96,7 @@ function slackEffect(
     state: textOf(payload, "status") === "resolved" ? "resolved" : "open",
     marked: textOf(args, "text").includes("may be a repeat"),
     text: incidentId === "" ? JSON.stringify(args) : "",
+    atMs: performance.now(),
   };
 }
 
@@ -109,6 +112,7 @@ function pagerdutyEffect(event: unknown, channel: string): Effect {
     state: resolves ? "resolved" : "open",
     marked: false,
     text: key === null ? JSON.stringify(event) : "",
+    atMs: performance.now(),
   };
 }
 

@@ -1,9 +1,18 @@
 import type { Row } from "../row.ts";
+import { clocks } from "./clocks.ts";
 import { crashPointsRow } from "./crash-points.ts";
 import { kills } from "./kills.ts";
+import { oppositeBatches, poolExhausted, rowLock } from "./locks.ts";
+import { flapping, steadyFault } from "./long-faults.ts";
 import { postgresRow } from "./postgres.ts";
 import { provider } from "./provider.ts";
+import { resolveRace } from "./resolve-race.ts";
 import { sameKey } from "./same-key.ts";
+import { stopped } from "./stopped.ts";
 
 /** Every row of the fault matrix, in the order of the report. */
-export const ROWS: readonly Row[] = [sameKey, kills, crashPointsRow, postgresRow, provider];
+export const ROWS: readonly Row[] = [
+  ...[sameKey, kills, crashPointsRow, stopped, clocks, postgresRow],
+  ...[poolExhausted, rowLock, oppositeBatches, provider],
+  ...[steadyFault, flapping, resolveRace],
+];

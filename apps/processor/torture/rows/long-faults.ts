@@ -1,0 +1,112 @@
+import { passTime } from "@tracer/testkit";
+import { fingerprintOfService } from "../keys.ts";
+import type { Row, RowContext } from "../row.ts";
+import { clearAndWait, servicesOf, sightAndWait, signalOf } from "../signals.ts";
+import type { WorkerProcess } from "../worker-process.ts";
+
+/** Less than the quiet period, so that the fault is never thought over. */
+const STEADY_STEP_SECONDS = 240;
+const STEADY_HOURS = 24;
+const STEADY_HOURS_OF_SLICE = 9;
+const FLAP_SECONDS = 10;
+const FLAPS = 360;
+const FLAPS_OF_SLICE = 40;
+const MESSAGES_OF_FLAPPING_MAX = 6;
+/** As in the product: a flap is shorter than what ends an incident. */
+const CLEAR_SECONDS = 30;
+
+/** A fault that goes on for a day. All keys live through the same day. */
+export const steadyFault: Row = {
+  name: "steady-fault",
+  text: "a steady fault for 24 h, time moved; one message and a reminder each repeat interval",
+  fullSize: 5,
+  sliceSize: 2,
+  unit: "faults",
+  run: async (context) => {
+    const worker = await context.spawn();
+    const services = servicesOf("steady", 0, context.size);
+    const hours = context.isSlice ? STEADY_HOURS_OF_SLICE : STEADY_HOURS;
+    const steps = (hours * 3_600) / STEADY_STEP_SECONDS;
+    const problems: string[] = [];
+    for (let step = 0; step < steps; step += 1) {
+      const onsetAgeMs = (step * STEADY_STEP_SECONDS + 40) * 1e3;
+      const signals = services.map((service) => signalOf(service, { onsetAgeMs }));
+      if (!(await sightAndWait(context, worker, signals))) problems.push(`${step}: no answer`);
+      await context.drained();
+      await passTime(context.pool, STEADY_STEP_SECONDS);
+      context.progress((services.length * (step + 1)) / steps);
+    }
+    const due = Math.floor((hours * 3_600) / context.times.repeatSeconds);
+    const messages = services.map((service) => messagesOf(context, service));
+    for (const [index, { post, reply, trigger }] of messages.entries()) {
+      // The last is due at the very end, or not any more.
+      const told = `${post} and ${reply} reminders on Slack, ${trigger} on PagerDuty`;
+      const isRight =
+        post === 1 && (reply === due || reply === due - 1) && trigger === post + reply;
+      if (!isRight) problems.push(`${services[index]}: ${told}; ${due} reminders were due`);
+    }
+    const figures = { reminders: messages.reduce((sum, { reply }) => sum + reply, 0) };
+    return { done: services.length, figures, problems, epochsOf: () => 1 };
+  },
+};
+
+/** A fault that comes and goes each ten seconds for an hour. */
+export const flapping: Row = {
+  name: "flapping",
+  text: "a fault that comes and goes each 10 s for 1 h, time moved; at most 6 messages, never silent while it is on",
+  fullSize: 5,
+  sliceSize: 2,
+  unit: "faults",
+  times: { clearSeconds: CLEAR_SECONDS, holdSeconds: 8 },
+  run: async (context) => {
+    const worker = await context.spawn();
+    const services = servicesOf("flap", 0, context.size);
+    const flaps = context.isSlice ? FLAPS_OF_SLICE : FLAPS;
+    const problems: string[] = [];
+    for (let flap = 0; flap < flaps; flap += 1) {
+      problems.push(...(await flapOnce(context, worker, services)));
+      context.progress((services.length * (flap + 1)) / flaps);
+    }
+    let most = 0;
+    for (const service of services) {
+      const { post, reply, trigger, resolve } = messagesOf(context, service);
+      const told = Math.max(post + reply + resolve, trigger + resolve);
+      most = Math.max(most, told);
+      if (told > MESSAGES_OF_FLAPPING_MAX) problems.push(`${service}: ${told} messages`);
+    }
+    return { done: services.length, figures: { "most messages": most }, problems };
+  },
+};
+
+async function flapOnce(
+  context: RowContext,
+  worker: WorkerProcess,
+  services: readonly string[],
+): Promise<string[]> {
+  const { pool, drained } = context;
+  const signals = services.map((service) => signalOf(service, { onsetAgeMs: 0 }));
+  const problems = (await sightAndWait(context, worker, signals)) ? [] : ["no answer"];
+  await drained();
+  const { rows } = await pool.query<{ open: number }>(
+    "select count(*)::int as open from incidents where state = 'open'",
+  );
+  if (rows[0]?.open !== services.length) problems.push(`${rows[0]?.open} are open while it is on`);
+  await passTime(pool, FLAP_SECONDS / 2);
+  await clearAndWait(context, worker, services);
+  await passTime(pool, FLAP_SECONDS / 2);
+  return problems;
+}
+
+/** Messages about a fingerprint, by what they are; edits that only keep a message up to date are none. */
+function messagesOf({ sink }: RowContext, service: string) {
+  const about = sink.effects.filter(({ incidentId }) =>
+    incidentId.startsWith(`inc_${fingerprintOfService(service)}-`),
+  );
+  const count = (action: string) => about.filter((effect) => effect.action === action).length;
+  return {
+    post: count("post"),
+    reply: count("reply"),
+    trigger: count("trigger"),
+    resolve: count("resolve"),
+  };
+}

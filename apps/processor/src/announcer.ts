@@ -10,7 +10,8 @@ import type { Transition } from "@tracer/detect";
 import type { Sighting, SightResult } from "@tracer/store";
 import { isUnavailable } from "./database.ts";
 import type { Observe } from "./observe.ts";
-import { PENDING_SAVED_MAX, type PendingState } from "./pending-state.ts";
+import { type Batch, type Pending, PendingSignals } from "./pending-signals.ts";
+import type { PendingState } from "./pending-state.ts";
 import { signalWithTemplates } from "./templates.ts";
 import { titleOf } from "./title.ts";
 
@@ -50,40 +51,37 @@ interface OpenSignal {
   templates: readonly TemplateCount[];
 }
 
-/** What is to be written for one fingerprint; times are monotonic, so that ages are right whenever it is. */
-interface Pending {
-  readonly key: SignalKey;
-  sighting: {
-    readonly signal: Pick<Signal, "severity" | "peak" | "evidence">;
-    readonly seenAtMs: number;
-    readonly onsetAtMs: number;
-  } | null;
-  exemplars: readonly string[];
-  hasNewText: boolean;
-  occurrences: number;
-  clear: boolean;
-}
-
-type Batch = readonly (readonly [fingerprint: string, pending: Pending])[];
-
 /**
  * From the detector's open signals to the reservation: every open signal is sighted at each step, `clear` is
  * sent when the detector ends it. Newest state per fingerprint only, so a database that is away costs one
- * entry per open signal, whatever time it takes; ages are computed when the statement is sent.
+ * entry per signal, whatever time it takes; ages are computed when the statement is sent.
  */
 export class Announcer {
   readonly #options: AnnouncerOptions;
   readonly #open = new Map<string, OpenSignal>(); // By slot, kind and part.
-  readonly #pending = new Map<string, Pending>(); // By fingerprint.
-  #writing: Batch = []; // Not in `#pending` meanwhile.
+  readonly pending: PendingSignals;
+  /** Since when the database was asked to take something and has not; null: it has. Monotonic. */
+  #askedAtMs: number | null = null;
+  #drains = 0;
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
+    this.pending = new PendingSignals(options);
   }
 
   /** Fingerprints that wait for the database. */
   get pendingCount(): number {
-    return this.#pending.size;
+    return this.pending.size;
+  }
+
+  /** For how long the database has been asked to take something and has taken nothing, in ms. */
+  get blockedMs(): number {
+    return this.#askedAtMs === null ? 0 : this.#options.monotonicMs() - this.#askedAtMs;
+  }
+
+  /** How many times everything that waited was written. */
+  get drains(): number {
+    return this.#drains;
   }
 
   /** Takes what the detector decided. Pure bookkeeping; nothing is written yet. */
@@ -112,17 +110,20 @@ export class Announcer {
    * database refuses for another reason is a mistake of ours: dropped and said, so that it holds up nothing else.
    */
   async flush(): Promise<void> {
-    while (this.#pending.size > 0) {
-      const batch = this.#take();
+    while (this.pending.size > 0) {
+      const batch = this.pending.take(SIGHTINGS_PER_BATCH_MAX);
+      this.#askedAtMs ??= this.#options.monotonicMs();
       try {
         await this.#write(batch);
       } catch (error) {
         if (isUnavailable(error)) throw this.#putBack(batch, error);
         await this.#writeOneByOne(batch);
       } finally {
-        this.#writing = [];
+        this.pending.settle();
       }
+      this.#askedAtMs = null;
     }
+    this.#drains += 1;
   }
 
   /**
@@ -130,37 +131,12 @@ export class Announcer {
    * was away, and then nobody else knows of it. At most PENDING_SAVED_MAX, signals that have ended first.
    */
   pendingState(): readonly PendingState[] {
-    const byFingerprint = new Map(this.#writing);
-    for (const [fingerprint, pending] of this.#pending) {
-      const older = byFingerprint.get(fingerprint);
-      byFingerprint.set(fingerprint, older === undefined ? pending : mergePending(older, pending));
-    }
-    const nowMs = this.#options.monotonicMs();
-    const receiptMs = this.#options.receiptMs();
-    return [...byFingerprint.values()]
-      .toSorted((one, other) => Number(other.clear) - Number(one.clear))
-      .slice(0, PENDING_SAVED_MAX)
-      .map((pending) => pendingStateOf(pending, receiptMs - nowMs));
+    return this.pending.states();
   }
 
   /** Goes on with what another process has left. Call it before `resume`: what is open now is newer. */
   restorePending(states: readonly PendingState[]): void {
-    const nowMs = this.#options.monotonicMs();
-    const receiptMs = this.#options.receiptMs();
-    // Never in the future, whatever the clocks say: an age is not negative.
-    const monotonicOf = (ms: number) => nowMs - Math.max(0, receiptMs - ms);
-    for (const { sighting, ...state } of states) {
-      const restored: Pending = { ...state, sighting: null };
-      if (sighting !== null) {
-        const { seenMs, onsetMs, ...signal } = sighting;
-        restored.sighting = {
-          signal,
-          seenAtMs: monotonicOf(seenMs),
-          onsetAtMs: monotonicOf(onsetMs),
-        };
-      }
-      this.#putBack([[fingerprintOf(state.key), restored]], null);
-    }
+    this.pending.restore(states);
   }
 
   /** Keeps account of a signal from now on; null when its series is gone. */
@@ -211,7 +187,7 @@ export class Announcer {
     if (signal.evidence.ending !== undefined) {
       this.#queueSighting(open, signal, this.#options.monotonicMs());
     }
-    this.#queue(open).clear = true;
+    this.pending.queue(open.fingerprint, { ...NOTHING_NEW, key: open.key, clear: true });
   }
 
   #sight(signal: Signal): void {
@@ -233,39 +209,24 @@ export class Announcer {
     return this.#options.keyOf(signal.slot);
   }
 
-  #queue(open: OpenSignal): Pending {
-    const { fingerprint, key } = open;
-    const found = this.#pending.get(fingerprint);
-    if (found !== undefined) return found;
-    const fresh: Pending = {
-      key,
-      sighting: null,
-      exemplars: [],
-      hasNewText: false,
-      occurrences: 0,
-      clear: false,
-    };
-    this.#pending.set(fingerprint, fresh);
-    return fresh;
-  }
-
   #queueSighting(open: OpenSignal, signal: Signal, nowMs: number): void {
     open.announced = true;
     open.lastStepMs = signal.lastStepMs;
     open.sightedAtMs = nowMs;
-    const pending = this.#queue(open);
     const onsetAgeMs = Math.max(0, this.#options.receiptMs() - signal.onsetMs);
     const told = signalWithTemplates(signal, this.#templatesOf(open, signal));
-    pending.sighting = { signal: told, seenAtMs: nowMs, onsetAtMs: nowMs - onsetAgeMs };
-    pending.clear = false;
-    pending.occurrences += 1;
     const lines = this.#options.linesOf(signal.slot, signal.onsetMs);
     const exemplars = [...new Set(lines.map(exemplarText))].slice(0, EXEMPLARS_MAX);
-    if (exemplars.length > 0) {
-      pending.exemplars = exemplars;
-      pending.hasNewText ||= !open.hadLines;
-      open.hadLines = true;
-    }
+    const hasNewText = exemplars.length > 0 && !open.hadLines;
+    open.hadLines ||= hasNewText;
+    this.pending.queue(open.fingerprint, {
+      key: open.key,
+      sighting: { signal: told, seenAtMs: nowMs, onsetAtMs: nowMs - onsetAgeMs },
+      exemplars,
+      hasNewText,
+      occurrences: 1,
+      clear: false,
+    });
   }
 
   #templatesOf(open: OpenSignal, signal: Signal): readonly TemplateCount[] {
@@ -277,19 +238,9 @@ export class Announcer {
     return open.templates;
   }
 
-  #take(): Batch {
-    this.#writing = [...this.#pending.entries()].slice(0, SIGHTINGS_PER_BATCH_MAX);
-    for (const [fingerprint] of this.#writing) this.#pending.delete(fingerprint);
-    return this.#writing;
-  }
-
-  /** A newer state of the same fingerprint may have come meanwhile; it wins. Returns `error` to be thrown. */
+  /** Returns `error` to be thrown. */
   #putBack(batch: Batch, error: unknown): unknown {
-    for (const [fingerprint, pending] of batch) {
-      const newer = this.#pending.get(fingerprint);
-      const both = newer === undefined ? pending : mergePending(pending, newer);
-      this.#pending.set(fingerprint, both);
-    }
+    this.pending.putBack(batch);
     return error;
   }
 
@@ -340,25 +291,8 @@ export class Announcer {
   }
 }
 
+const NOTHING_NEW = { sighting: null, exemplars: [], hasNewText: false, occurrences: 0 } as const;
+
 function idOf(signal: Signal): string {
   return `${signal.slot}/${signal.kind}/${signal.part}`;
-}
-
-function mergePending(older: Pending, newer: Pending): Pending {
-  return {
-    ...newer,
-    sighting: newer.sighting ?? older.sighting,
-    occurrences: newer.occurrences + older.occurrences,
-    hasNewText: newer.hasNewText || older.hasNewText,
-    exemplars: newer.exemplars.length === 0 ? older.exemplars : newer.exemplars,
-  };
-}
-
-function pendingStateOf(pending: Pending, receiptOffsetMs: number): PendingState {
-  const { sighting, ...state } = pending;
-  if (sighting === null) return { ...state, sighting };
-  const { severity, peak, evidence } = sighting.signal;
-  const seenMs = sighting.seenAtMs + receiptOffsetMs;
-  const onsetMs = sighting.onsetAtMs + receiptOffsetMs;
-  return { ...state, sighting: { severity, peak, evidence, seenMs, onsetMs } };
 }

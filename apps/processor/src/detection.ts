@@ -10,6 +10,7 @@ import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { Pipeline } from "./pipeline.ts";
 import { createState, type RestoredState } from "./snapshots.ts";
+import { startSpill } from "./spill/spill.ts";
 
 export interface DetectionOptions {
   readonly config: Config;
@@ -24,6 +25,13 @@ export interface DetectionOptions {
   readonly onWritten: () => void;
   /** What was known before; a detector that has seen nothing when it is not given. */
   readonly state?: RestoredState;
+  /** Where it is kept while the database is away, and how many bytes are there; null: nowhere. */
+  readonly spill?: SpillPlace | null;
+}
+
+export interface SpillPlace {
+  readonly path: string;
+  readonly size: number;
 }
 
 export interface Detection extends AsyncDisposable {
@@ -69,6 +77,10 @@ export function startDetection(options: DetectionOptions): Detection {
   const flush = () => announcer.flush();
   const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, flush);
   const onSignals = announcing.wake;
+  const { monotonicMs } = clock;
+  const spilling = options.spill
+    ? startSpill({ ...options.spill, announcer, monotonicMs, observe })
+    : null;
   const recorder = new DecisionRecorder({
     ...{ receiptMs, staleSeconds, observe },
     judge: (slot) => judgedOf(detector, templates, slot),
@@ -98,6 +110,7 @@ export function startDetection(options: DetectionOptions): Detection {
       } catch (error) {
         observe({ name: "loop_failed", loop: "announce", error });
       }
+      await spilling?.[Symbol.asyncDispose]();
     },
   };
 }

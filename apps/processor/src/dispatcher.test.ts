@@ -43,6 +43,7 @@ function world({ sends, recordAttempt, random = 0.5 }: WorldOptions = {}) {
         links.push(task.link);
         return answer();
       },
+      sendNotice: async () => SENT,
     })),
     claim: async (channel, limit) => {
       const taken = waiting.filter((delivery) => delivery.channel === channel).slice(0, limit);

@@ -165,6 +165,8 @@ export class Dispatcher {
 
   /** Full jitter, so that many rows that failed together do not come back together. */
   #retryAfterMs(verdict: Verdict, attempts: number): number {
+    // Cut off because we stop: another processor may go on at once.
+    if (this.#stop.signal.aborted) return 0;
     switch (verdict.kind) {
       case "sent":
       case "permanent":

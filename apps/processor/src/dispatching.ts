@@ -4,6 +4,7 @@ import type { Channel } from "@tracer/notify";
 import * as store from "@tracer/store";
 import type { PaceLimits } from "./channel-pace.ts";
 import type { ChannelStates } from "./channel-states.ts";
+import type { DatabaseWatch } from "./database-watch.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
@@ -23,6 +24,8 @@ export interface DispatchingOptions {
   readonly linkBase: () => string;
   readonly clock: Clock;
   readonly observe: Observe;
+  /** Learns from the heartbeat whether the database is there. */
+  readonly watch?: DatabaseWatch;
 }
 
 export interface Dispatching extends AsyncDisposable {
@@ -63,9 +66,16 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     onSettled: (channel, verdict) => channelStates.settled(channel, verdict),
     onFree: () => wake(),
   });
+  const heartbeat = () => store.heartbeat(pool, processorId);
+  stack.defer(() =>
+    // Without it others wait until the heartbeat is missed.
+    store.retire(pool, processorId).catch((error: unknown) => {
+      observe({ name: "loop_failed", loop: "retire", error });
+    }),
+  );
   stack.use(
     startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, () =>
-      store.heartbeat(pool, processorId),
+      options.watch === undefined ? heartbeat() : options.watch.attempt(heartbeat),
     ),
   );
   const claiming = startLoop({ name: "dispatch", idleMs: CLAIM_MS, jitter: 0.2, observe }, () =>

@@ -1,3 +1,4 @@
+import { isUnavailable } from "./database.ts";
 import type { Observe } from "./observe.ts";
 
 /**
@@ -19,18 +20,22 @@ export interface LoopOptions {
 
 /** A failing loop waits this long at the most. */
 const FAILED_PAUSE_MS_MAX = 2_000;
+/** Shorter, so that a database that is back is noticed at once; asking in vain costs nothing (its breaker). */
+const AWAY_PAUSE_MS = 250;
 
 /** Starts the loop. Disposing it waits for the round in hand. */
 export function startLoop(options: LoopOptions, round: () => Promise<void> | void): Loop {
   const { name, idleMs, jitter = 0, observe } = options;
   let stopped = false;
   let failures = 0;
+  let away = false;
   let wake: () => void = () => {};
   let woken = false;
 
   const pause = async () => {
     const spread = 1 + jitter * (Math.random() * 2 - 1);
-    const failedMs = Math.min(FAILED_PAUSE_MS_MAX, Math.max(idleMs, 100 * 2 ** failures));
+    const backoffMs = Math.min(FAILED_PAUSE_MS_MAX, Math.max(idleMs, 100 * 2 ** failures));
+    const failedMs = away ? Math.min(AWAY_PAUSE_MS, backoffMs) : backoffMs;
     if (stopped || (woken && failures === 0)) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, failures > 0 ? failedMs : idleMs * spread);
@@ -50,6 +55,7 @@ export function startLoop(options: LoopOptions, round: () => Promise<void> | voi
         failures = 0;
       } catch (error) {
         failures += 1;
+        away = isUnavailable(error);
         if (failures === 1) observe({ name: "loop_failed", loop: name, error });
       }
       await pause();

@@ -78,6 +78,32 @@ export type TracerEvent =
   | { readonly name: "snapshot_written"; readonly bytes: number; readonly seconds: number }
   | { readonly name: "snapshot_failed"; readonly path: string; readonly error: unknown }
   | { readonly name: "snapshot_recovered"; readonly failures: number }
+  | { readonly name: "spill_begun" | "spill_emptied"; readonly path: string }
+  | {
+      readonly name: "spill_replayed";
+      readonly path: string;
+      readonly signals: number;
+      readonly records: number;
+      readonly damaged: number;
+    }
+  | { readonly name: "spill_refused"; readonly path: string; readonly keptAs: string | null }
+  | { readonly name: "spill_failed"; readonly path: string; readonly error: unknown }
+  | { readonly name: "spill_recovered"; readonly failures: number }
+  | {
+      readonly name: "spill_dropped";
+      readonly reason: "memory" | "full" | "disk";
+      readonly count: number;
+      /** Since the database went away: one line is enough. */
+      readonly isFirst: boolean;
+    }
+  | {
+      /** Something about Tracer itself was told, or could not be. */
+      readonly name: "notice_settled";
+      readonly channel: string;
+      readonly state: "begun" | "over";
+      readonly outcome: string;
+      readonly reason: string | null;
+    }
   | { readonly name: "loop_failed"; readonly loop: string; readonly error: unknown }
   | { readonly name: "loop_recovered"; readonly loop: string; readonly failures: number }
   | { readonly name: "database_lost"; readonly error: unknown }
@@ -150,6 +176,12 @@ function createMetrics(registry: Registry) {
       "channel",
     ]),
     decisionsDropped: counter("tracer_decisions_dropped_total", "Decisions not recorded.", []),
+    spillDropped: counter(
+      "tracer_spill_dropped_total",
+      "Signals that waited for the database and were not kept: in memory, or on disk.",
+      ["reason"],
+    ),
+    spillDamaged: counter("tracer_spill_damaged_total", "Damaged records of a spill file.", []),
     failures: counter("tracer_loop_failures_total", "Failed rounds of a worker loop.", ["loop"]),
     alertLatency: new Histogram({
       name: "tracer_alert_latency_seconds",
@@ -193,6 +225,12 @@ function count(metrics: Metrics, event: TracerEvent): void {
       return metrics.failures.inc({ loop: event.loop });
     case "snapshot_failed":
       return metrics.failures.inc({ loop: "snapshot" });
+    case "spill_failed":
+      return metrics.failures.inc({ loop: "spill" });
+    case "spill_dropped":
+      return metrics.spillDropped.inc({ reason: event.reason }, event.count);
+    case "spill_replayed":
+      return metrics.spillDamaged.inc(event.damaged);
     default:
       return undefined; // The others are log lines only.
   }
@@ -252,6 +290,28 @@ function write(log: Logger, event: TracerEvent): void {
       );
     case "snapshot_recovered":
       return log.info(event, "Snapshots are written again.");
+    case "notice_settled":
+      if (event.outcome === "sent") return log.info(event, "People were told of the database.");
+      return log.error(event, "People could not be told of the database yet.");
+    case "spill_begun":
+      return log.warn(event, "The database is away: what waits for it is kept on disk, too.");
+    case "spill_emptied":
+      return log.info(event, "What waited for the database is written.");
+    case "spill_replayed":
+      if (event.damaged === 0) return log.info(event, "What waited for the database goes on.");
+      return log.error(event, "Parts of what waited for the database are damaged, and lost.");
+    case "spill_refused":
+      return log.error(event, "What waited for the database was written by a newer Tracer.");
+    case "spill_failed":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "What waits for the database cannot be kept on disk: a crash now would cost it.",
+      );
+    case "spill_recovered":
+      return log.info(event, "What waits for the database is kept on disk again.");
+    case "spill_dropped":
+      if (event.isFirst) log.error(event, DROPPED[event.reason]);
+      return;
     case "loop_failed":
       return log.error(
         { ...event, error: pino.stdSerializers.err(toError(event.error)) },
@@ -273,6 +333,12 @@ function write(log: Logger, event: TracerEvent): void {
       return event satisfies never;
   }
 }
+
+const DROPPED = {
+  memory: "Too many signals wait for the database: some are not told.",
+  full: "The spill file is full: some signals wait in memory only.",
+  disk: "The disk takes no more: some signals wait in memory only.",
+} as const;
 
 function toError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));

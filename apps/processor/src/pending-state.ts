@@ -29,7 +29,7 @@ export function pendingToBytes(pending: readonly PendingState[]): Uint8Array {
 export function pendingOfBytes(bytes: Uint8Array): readonly PendingState[] {
   try {
     return z
-      .array(schema())
+      .array(pendingStateSchema())
       .max(PENDING_SAVED_MAX)
       .parse(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (cause) {
@@ -42,7 +42,7 @@ export function pendingOfBytes(bytes: Uint8Array): readonly PendingState[] {
 }
 
 /** Made when it is needed: a start without a snapshot does not pay for it. */
-function schema() {
+export function pendingStateSchema() {
   const number = z.number(); // Neither NaN nor infinite.
   return z.object({
     key: z.object({

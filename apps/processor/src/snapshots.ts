@@ -42,6 +42,8 @@ export function createState(config: Config): DetectorState {
 export interface SnapshotPlace extends Disposable {
   /** Null: nowhere, and that was said. */
   readonly path: string | null;
+  /** Where it keeps what waits for the database; null with `path`. */
+  readonly spillPath: string | null;
 }
 
 /**
@@ -52,12 +54,12 @@ export interface SnapshotPlace extends Disposable {
 export async function openSnapshotPlace(config: Config, observe: Observe): Promise<SnapshotPlace> {
   const dataDir = resolve(config.dataDir);
   const nothing = { [Symbol.dispose]: () => {} };
-  if (config.databaseUrl === null) return { path: pathIn(dataDir), ...nothing };
+  if (config.databaseUrl === null) return { ...pathsIn(dataDir), ...nothing };
   let reason = `all ${SLOT_FOLDERS_MAX} folders in ${dataDir} are in use`;
   for (let slot = 0; slot < SLOT_FOLDERS_MAX; slot += 1) {
     try {
       const lock = await store.lockFolder(join(dataDir, `slot-${slot}`));
-      return { path: pathIn(lock.folder), [Symbol.dispose]: () => lock[Symbol.dispose]() };
+      return { ...pathsIn(lock.folder), [Symbol.dispose]: () => lock[Symbol.dispose]() };
     } catch (error) {
       if (!(error instanceof TracerError)) throw error;
       if (error.code === "DATA_DIR_LOCKED") continue;
@@ -66,11 +68,11 @@ export async function openSnapshotPlace(config: Config, observe: Observe): Promi
     }
   }
   observe({ name: "snapshots_off", reason });
-  return { path: null, ...nothing };
+  return { path: null, spillPath: null, ...nothing };
 }
 
-function pathIn(folder: string): string {
-  return join(folder, "detector.snapshot");
+function pathsIn(folder: string) {
+  return { path: join(folder, "detector.snapshot"), spillPath: join(folder, "spill.log") };
 }
 
 export interface RestoreOptions {

@@ -5,6 +5,7 @@ import { ChannelStates } from "./channel-states.ts";
 import { createChannels } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { DatabaseWatch, startDatabaseWatch } from "./database-watch.ts";
 import { WhyNot } from "./decisions/why-not.ts";
 import { startDetection } from "./detection.ts";
 import { startDispatching } from "./dispatching.ts";
@@ -17,6 +18,8 @@ import type { Observe } from "./observe.ts";
 import { ReceiptClock } from "./receipt-clock.ts";
 import { ServicesView } from "./services-view.ts";
 import { openSnapshotPlace, restoreState, startSnapshots } from "./snapshots.ts";
+import { newestStates } from "./spill/codec.ts";
+import { replaySpill } from "./spill/replay.ts";
 
 export interface TracerOptions {
   readonly config: Config;
@@ -52,6 +55,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.defer(() => observe.close());
   const database = stack.use(await openDatabase(config, observe));
   const { pool } = database;
+  let stopListening = async () => {};
+  stack.defer(() => stopListening()); // Late: until then whoever balances the load is told to go elsewhere.
   const keysStored = await makeKeys(options, database);
   const receipt = new ReceiptClock(clock);
   const readDatabaseMs = () => store.serverTimeMs(pool);
@@ -73,25 +78,40 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   let pageUrl = config.publicUrl ?? "";
   const linkBase = () => pageUrl;
   const shared = { pool, clock, observe };
+  let pendingCount = () => 0;
+  const watch = new DatabaseWatch({
+    ...{ channels, receiptMs, observe, monotonicMs: clock.monotonicMs },
+    fallbackChannel: config.fallbackChannel,
+    pendingCount: () => pendingCount(),
+  });
+  stack.use(startDatabaseWatch(watch, observe));
   const dispatching = stack.use(
     startDispatching({
-      ...{ ...shared, processorId, channels, channelStates, linkBase },
+      ...{ ...shared, processorId, channels, channelStates, linkBase, watch },
       quietSeconds: config.quietSeconds,
     }),
   );
 
-  const { path } = stack.use(await openSnapshotPlace(config, observe));
-  const state = await restoreState({ config, path, receiptMs: receiptMs(), observe });
+  const { path, spillPath } = stack.use(await openSnapshotPlace(config, observe));
+  const snapshot = await restoreState({ config, path, receiptMs: receiptMs(), observe });
+  const spilled = spillPath === null ? null : await replaySpill({ path: spillPath, observe });
+  const waiting = newestStates([...snapshot.pending, ...(spilled?.states ?? [])]);
+  const state = { ...snapshot, pending: waiting };
   const detection = stack.use(
     startDetection({
-      ...{ ...shared, state },
+      ...{
+        ...shared,
+        state,
+        spill: spillPath === null ? null : { path: spillPath, size: spilled?.size ?? 0 },
+      },
       ...{ config, receiptMs, onWritten: dispatching.wake },
       channels: channels.map(({ name }) => name),
     }),
   );
-  const { pipeline, directory } = detection;
+  const { pipeline, directory, announcer } = detection;
+  pendingCount = () => announcer.pendingCount;
   const { snapshotSeconds } = config;
-  const pending = () => detection.announcer.pendingState();
+  const pending = () => announcer.pendingState();
   stack.use(startSnapshots({ path, state, pending, snapshotSeconds, clock, observe }));
   stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
 
@@ -104,12 +124,13 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.use(startLive({ ...shared, events }));
   const inFlight = new InFlight();
   observe.watch({ series: () => directory.size, inFlightBytes: () => inFlight.bytes });
-  const http = stack.use(
-    await startHttp({
-      ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
-      ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },
-    }),
-  );
+  const http = await startHttp({
+    ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
+    ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },
+    waiting: () => ({ outage: watch.outage, signals: pendingCount() }),
+  });
+  stopListening = async () => http[Symbol.asyncDispose]();
+  stack.defer(() => http.refuse());
   pageUrl = config.publicUrl ?? http.url;
 
   const owned = stack.move();

@@ -1,5 +1,21 @@
 import type { DeliveryTask, Verdict } from "@tracer/core";
 
+/**
+ * Something about Tracer itself, told directly because the outbox cannot be used. Text of ours: nothing of
+ * a log is in it.
+ */
+export interface Notice {
+  /** Constant for one matter, whoever tells of it: what is told twice under it is told once where that can be. */
+  readonly key: string;
+  readonly state: "begun" | "over";
+  /** One line. */
+  readonly title: string;
+  /** A few sentences. */
+  readonly text: string;
+  /** Of the verdict on `begun`, for `over`; null: it brought none. */
+  readonly receipt: Readonly<Record<string, string>> | null;
+}
+
 /** A configured destination. `send` never throws and never retries by itself: the outbox does. */
 export interface Channel {
   /** Unique among the configured channels; stored with every delivery. */
@@ -11,6 +27,11 @@ export interface Channel {
    * `retry`, later `ambiguous`. Each request has a deadline of 10 seconds, the whole of it one of 15.
    */
   send(task: DeliveryTask, signal: AbortSignal): Promise<Verdict>;
+  /**
+   * One attempt to tell of Tracer itself, with the same bounds. `over` is for whoever was told `begun`. A
+   * channel that cannot recognise a repeat shows it again.
+   */
+  sendNotice(notice: Notice, signal: AbortSignal): Promise<Verdict>;
   /** Releases what the channel holds. Sends after it are not allowed. */
   close?(): Promise<void>;
 }
@@ -46,7 +67,10 @@ export function within(ms: number, signal: AbortSignal): AbortSignal {
  * Makes every end of a send a verdict. What is thrown is a defect of ours and would be one again: a dead
  * letter that is shown helps more than a day of retries.
  */
-export function guarded(send: Channel["send"], { sendMs }: Timings): Channel["send"] {
+export function guarded<Task>(
+  send: (task: Task, signal: AbortSignal) => Promise<Verdict>,
+  { sendMs }: Timings,
+): (task: Task, signal: AbortSignal) => Promise<Verdict> {
   return async (task, signal) => {
     try {
       return await send(task, within(sendMs, signal));

@@ -1,4 +1,4 @@
-export type { Channel, Timings } from "./channel.ts";
+export type { Channel, Notice, Timings } from "./channel.ts";
 export {
   type ComposioSlackChannelOptions,
   type ComposioSlugs,

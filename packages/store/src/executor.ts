@@ -1,5 +1,6 @@
 import { TracerError } from "@tracer/core";
 import type pg from "pg";
+import { Breaker } from "./breaker.ts";
 
 /** A pool, or one client of it: the caller owns the boundary of a transaction. */
 export type Executor = Pick<pg.Pool, "query"> | Pick<pg.ClientBase, "query">;
@@ -9,18 +10,22 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /**
  * Runs one statement. A pool throws the connection away after any error, so that one which timed out on
- * our side is never used again.
+ * our side is never used again. A pool with a breaker is not asked while the database is away.
  *
  * @throws TracerError DATABASE_UNAVAILABLE when the database could not be asked or did not answer in
  *   time; the driver's error otherwise (a mistake of ours).
  */
 export async function run(db: Executor, text: string, values: unknown[] = []): Promise<Row[]> {
-  try {
-    const result = await db.query<Record<string, unknown>>(text, values);
-    return result.rows;
-  } catch (error) {
-    throw translated(error);
-  }
+  const ask = async () => {
+    try {
+      const result = await db.query<Record<string, unknown>>(text, values);
+      return result.rows;
+    } catch (error) {
+      throw translated(error);
+    }
+  };
+  const breaker = "breaker" in db && db.breaker instanceof Breaker ? db.breaker : null;
+  return breaker === null ? ask() : breaker.call(ask);
 }
 
 /**
@@ -28,6 +33,19 @@ export async function run(db: Executor, text: string, values: unknown[] = []): P
  * a standby is), login, no such database, resources, operator, system.
  */
 const UNAVAILABLE_CLASSES = ["08", "25", "28", "3D", "53", "57", "58"];
+
+/** Within those classes: the database is there, and refused or gave up what it was asked. */
+const ANSWERED_STATES = ["25", "58"];
+const STATEMENT_TIMEOUT = "57014";
+
+/** The error says that the database could not be asked, rather than what it thinks of a statement. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof TracerError)) return false;
+  const code = sqlStateOf(error.cause);
+  if (code === null) return true;
+  const unavailable = UNAVAILABLE_CLASSES.includes(code.slice(0, 2));
+  return unavailable && code !== STATEMENT_TIMEOUT && !ANSWERED_STATES.includes(code.slice(0, 2));
+}
 
 /** Makes a TracerError of an error that says that the database is away; others stay as they are. */
 export function translated(error: unknown): unknown {

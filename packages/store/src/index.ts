@@ -48,7 +48,7 @@ export {
 } from "./keys.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
-export { heartbeat } from "./processors.ts";
+export { heartbeat, retire } from "./processors.ts";
 export {
   acknowledge,
   clear,

@@ -1,6 +1,7 @@
 import { TracerError } from "@tracer/core";
 import pg from "pg";
-import { type Executor, run } from "./executor.ts";
+import { Breaker } from "./breaker.ts";
+import { type Executor, isDatabaseAway, run, translated } from "./executor.ts";
 import { numberOf } from "./row.ts";
 
 /** `server_version_num` of Postgres 14. */
@@ -11,6 +12,8 @@ const STATEMENT_TIMEOUT_MS = 1_800;
 const QUERY_TIMEOUT_MS = 2_000;
 /** For a new connection, and for one of the pool to be free. */
 const CONNECT_TIMEOUT_MS = 1_000;
+/** For the question whether the database is back. */
+const PROBE_TIMEOUT_MS = 1_000;
 
 const TIMEOUTS = {
   lock_timeout: LOCK_TIMEOUT_MS,
@@ -36,8 +39,9 @@ export interface PoolOptions {
 
 /**
  * A pool whose calls end within 3 s, whatever the database does: 1 s for a connection, 1 s for a lock,
- * 1.8 s for a statement, 2 s until we stop waiting and throw the connection away. Connects at the first
- * use. The caller ends it.
+ * 1.8 s for a statement, 2 s until we stop waiting and throw the connection away. After some failures in
+ * a row the database is not asked for half a second at a time (breaker.ts). Connects at the first use. The
+ * caller ends it.
  */
 export function openPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
@@ -51,7 +55,15 @@ export function openPool(options: PoolOptions): pg.Pool {
   pool.on("error", (error) => {
     if (!pool.ending) options.onError?.(error); // Closed by us, or by a server that is closed with us.
   });
-  return pool;
+  const probe = async () => {
+    const question = { text: "select 1", query_timeout: PROBE_TIMEOUT_MS };
+    await pool.query(question).catch((error: unknown) => {
+      throw translated(error);
+    });
+  };
+  const monotonicMs = () => performance.now();
+  const breaker = new Breaker({ monotonicMs, probe, isFailure: isDatabaseAway });
+  return Object.assign(pool, { breaker });
 }
 
 /**

@@ -22,6 +22,23 @@ on conflict (id) do update set heartbeat_at = clock_timestamp(),
     when processors.heartbeat_at < clock_timestamp() - make_interval(secs => ${GAP_SECONDS_MAX})
       then clock_timestamp() else processors.alive_since end`;
 
+/**
+ * This processor stops in order: what it still has leased may be taken over at once, and it looks dead from
+ * now on. What may have been sent is looked up by whoever takes it. No `heartbeat` may follow.
+ */
+export async function retire(db: Executor, processorId: string): Promise<void> {
+  await run(db, RETIRE_SQL, [processorId, DEAD_AFTER_SECONDS]);
+}
+
+/** The row stays: it says when somebody was running. */
+const RETIRE_SQL = `
+with handed_back as (
+  update outbox set due_at = clock_timestamp() where state = 'leased' and leased_by = $1
+)
+update processors
+set heartbeat_at = clock_timestamp() - make_interval(secs => $2::float8) - interval '1 ms'
+where id = $1`;
+
 /** SQL: the processor shows life. */
 export function aliveSql(id: string, deadAfterSeconds: string): string {
   return `exists (select from processors p where p.id = ${id}

@@ -1,9 +1,11 @@
 import { createServer as createProbe } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { type Clock, TracerError } from "@tracer/core";
 import * as store from "@tracer/store";
 import type { FastifyInstance } from "fastify";
 import type { ChannelStates } from "../channel-states.ts";
 import type { Config } from "../config.ts";
+import type { Outage } from "../database-watch.ts";
 import type { WhyNot } from "../decisions/why-not.ts";
 import type { LiveEvents } from "../live-events.ts";
 import type { Observe } from "../observe.ts";
@@ -37,14 +39,24 @@ export interface HttpOptions {
   readonly observe: Observe;
   readonly clock: Clock;
   readonly wakeDispatch: () => void;
+  /** Since when the database takes nothing, null when it does; and how many signals wait for it. */
+  readonly waiting?: () => { readonly outage: Outage | null; readonly signals: number };
 }
 
 export interface Http extends AsyncDisposable {
   readonly url: string;
+  /**
+   * Takes nothing more in, and waits for what is on its way, for 2 s at most. It still listens: `/readyz`
+   * says that Tracer is stopping, so that whoever balances the load hears it, until it is disposed.
+   */
+  readonly refuse: () => Promise<void>;
 }
 
 /** Requests may take this long to end when Tracer stops. */
 const CLOSE_MS = 2_000;
+/** And those that came after, to ask whether it is ready, this long. */
+const LAST_CLOSE_MS = 250;
+const REFUSE_LOOK_MS = 10;
 const READY_PROBE_MS = 1_000;
 
 /** Registers every route and listens. Throws PORT_IN_USE that names a free port. */
@@ -69,10 +81,18 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
   await listen(app, config);
   return {
     url: urlOf(app, config.host),
+    refuse: async () => {
+      inFlight.close();
+      const deadlineMs = options.clock.monotonicMs() + CLOSE_MS;
+      while (inFlight.bytes > 0 && options.clock.monotonicMs() < deadlineMs) {
+        await pause(REFUSE_LOOK_MS);
+      }
+      // What is still on its way in after this was never acknowledged.
+      if (inFlight.bytes > 0) app.server.closeAllConnections();
+    },
     [Symbol.asyncDispose]: async () => {
       inFlight.close();
-      // What is still on its way in after this was never acknowledged.
-      const cutOff = setTimeout(() => app.server.closeAllConnections(), CLOSE_MS);
+      const cutOff = setTimeout(() => app.server.closeAllConnections(), LAST_CLOSE_MS);
       await app.close();
       clearTimeout(cutOff);
     },
@@ -84,7 +104,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   const ingest = pipeline.ingest.bind(pipeline);
   await app.register(ingestRoutes, { ingest, inFlight, observe });
   await app.register(healthRoutes, {
-    missing: () => missingOf(pool, inFlight),
+    missing: () => missingOf(options),
     version,
     showDetails: !keysExist,
     observe,
@@ -116,17 +136,21 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   await app.register(pageRoutes, { version });
 }
 
-async function missingOf(pool: store.Pool, inFlight: InFlight): Promise<string[]> {
+async function missingOf({ pool, inFlight, waiting }: HttpOptions): Promise<string[]> {
   const missing: string[] = [];
   if (inFlight.closed) missing.push("stopping");
   const timeout = new Promise<never>((_, reject) => {
     setTimeout(() => reject(new Error("time-out")), READY_PROBE_MS).unref();
   });
-  try {
-    await Promise.race([store.serverTimeMs(pool), timeout]);
-  } catch {
-    missing.push("database: it does not answer; detection goes on, alerts wait for it");
-  }
+  const answers = await Promise.race([store.serverTimeMs(pool), timeout]).then(
+    () => true,
+    () => false,
+  );
+  const { outage = null, signals = 0 } = waiting?.() ?? {};
+  if (answers && outage === null) return missing;
+  const since = outage === null ? "" : ` since ${new Date(outage.sinceMs).toISOString()}`;
+  const waits = signals === 1 ? "1 signal waits" : `${signals} signals wait`;
+  missing.push(`database: it does not answer${since}; detection goes on, ${waits} for it`);
   return missing;
 }
 

@@ -300,3 +300,19 @@ test("an empty key is named at once, not looked for elsewhere", () => {
   const options = { apiKey: "", channel: "C1", userId: "u" };
   expect(() => composioSlackChannel(options)).toThrow("COMPOSIO_API_KEY is empty");
 });
+
+test.each(WAYS)("by %s: tells of Tracer itself, and under that that it is over", async (via) => {
+  await using world = await startWorld(via);
+  const notice = { key: "k", title: "No database", text: "since 14:02" } as const;
+  const begun = await world.channel.sendNotice(
+    { ...notice, state: "begun", receipt: null },
+    signal,
+  );
+  const receipt = receiptOf(begun);
+  expect(receipt).toEqual({ channel: "C0ALERTS", ts: world.slack.messages[0]?.ts });
+  await world.channel.sendNotice({ ...notice, state: "over", receipt }, signal);
+  const [first, second] = world.slack.messages;
+  expect(first?.text).toContain("CRITICAL");
+  expect(second).toMatchObject({ threadTs: receipt?.["ts"], broadcast: true });
+  expect(second?.text).toMatch(/RESOLVED.*No database.*since 14:02/su);
+});

@@ -1,9 +1,17 @@
-import { type DeliveryTask, TracerError } from "@tracer/core";
+import { type DeliveryTask, TracerError, type Verdict } from "@tracer/core";
 import { z } from "zod";
-import { type Channel, DEFAULT_TIMINGS, guarded, pause, type Timings, within } from "../channel.ts";
+import {
+  type Channel,
+  DEFAULT_TIMINGS,
+  guarded,
+  type Notice,
+  pause,
+  type Timings,
+  within,
+} from "../channel.ts";
 import { requireHttpUrl, retryAfter } from "../http.ts";
 import { type SlackAnswer, slackResult } from "../slack/answer.ts";
-import { postMessage, type SlackCalls, updateMessage } from "../slack/channel.ts";
+import { postMessage, postNotice, type SlackCalls, updateMessage } from "../slack/channel.ts";
 import {
   deliverToSlack,
   type FindOptions,
@@ -11,7 +19,8 @@ import {
   type SlackPort,
 } from "../slack/deliver.ts";
 import { findInHistory, type HistoryReader } from "../slack/history.ts";
-import { renderMarkdown } from "./render.ts";
+import { noticePlace, noticeVerdict } from "../slack/notice.ts";
+import { renderMarkdown, renderMarkdownNotice } from "./render.ts";
 import { type ComposioSession, composioSession, type SessionStore } from "./session.ts";
 import { innerErrorFailure } from "./verdict.ts";
 
@@ -82,6 +91,7 @@ export function composioSlackChannel(options: ComposioSlackChannelOptions): Chan
     name,
     kind: "composio-slack",
     send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
+    sendNotice: guarded(ways.notice, timings),
   };
 }
 
@@ -92,7 +102,9 @@ interface Speaker {
   readonly slugs: ComposioSlugs;
 }
 
-type Ways = Pick<SlackPort, "post" | "update">;
+interface Ways extends Pick<SlackPort, "post" | "update"> {
+  notice(notice: Notice, signal: AbortSignal): Promise<Verdict>;
+}
 
 function slugsOf(toolkit: string, given: Partial<ComposioSlugs> = {}): ComposioSlugs {
   const prefix = toolkit.toUpperCase();
@@ -113,6 +125,7 @@ function proxyWays(speaker: Speaker, channel: string): Ways {
   return {
     post: (task, post, signal) => postMessage(task, post, { api, channel, signal }),
     update: (task, at, signal) => updateMessage(task, at, { api, signal }),
+    notice: (notice, signal) => postNotice(notice, { api, channel, signal }),
   };
 }
 
@@ -137,6 +150,11 @@ function toolWays(speaker: Speaker, channel: string): Ways {
     update(task, at, signal) {
       const args = { channel: at.channel, ts: at.ts, markdown_text: renderMarkdown(task) };
       return run(slugs.update, args, signal);
+    },
+    async notice(notice, signal) {
+      const message = { channel, markdown_text: renderMarkdownNotice(notice) };
+      const args = { ...message, unfurl_links: false, unfurl_media: false, ...noticePlace(notice) };
+      return noticeVerdict(await run(slugs.post, args, signal));
     },
   };
 }

@@ -1,4 +1,5 @@
 import { type DeliveryTask, flatten } from "@tracer/core";
+import type { Notice } from "../channel.ts";
 import { type Facts, factsOf, isoText, severityWord } from "../facts.ts";
 import { clipPieces, unlink } from "../slack/escape.ts";
 import { markerLine } from "../slack/marker.ts";
@@ -37,6 +38,12 @@ export function renderMarkdown(
     lines.push(`[Open incident](${link.replace(/[()<>\s]/gu, encodeURIComponent)})`);
   // A blank line before it: Markdown would else join the two lines into one paragraph.
   return [...lines, markerLine(task)].join("\n\n");
+}
+
+/** What is told of Tracer itself. */
+export function renderMarkdownNotice({ state, title, text }: Notice): string {
+  const lead = state === "over" ? "✅ **RESOLVED" : "🚨 **CRITICAL";
+  return `${lead} ${escapeMarkdown(title)}**\n\n${escapeMarkdown(text)}`;
 }
 
 function numberLines(task: DeliveryTask, facts: Facts, resolved: boolean): string[] {

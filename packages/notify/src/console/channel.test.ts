@@ -52,6 +52,31 @@ test("a terminal that cannot be written is not the end of the alert", async () =
   });
 });
 
+test("tells of Tracer itself, and that it is over", async () => {
+  const printed: string[] = [];
+  const channel = consoleChannel({ write: (text) => printed.push(text) });
+  const text = `It does not answer. ${"word ".repeat(30)}`;
+  const notice = { key: "k", title: "The database is away", text, receipt: null } as const;
+  const sent = { kind: "sent", receipt: { printed: "true" } };
+  expect(await channel.sendNotice({ ...notice, state: "begun" }, signal)).toEqual(sent);
+  expect(await channel.sendNotice({ ...notice, state: "over" }, signal)).toEqual(sent);
+  expect(printed[0]).toContain("┃ 🚨 CRITICAL  The database is away\n┃ It does not answer.");
+  expect(printed[1]).toContain("┃ ✅ RESOLVED  The database is away\n");
+  expect(
+    Math.max(
+      ...printed
+        .join("")
+        .split("\n")
+        .map((line) => line.length),
+    ),
+  ).toBeLessThan(83);
+  expect(await channel.sendNotice({ ...notice, state: "begun" }, AbortSignal.abort())).toEqual({
+    kind: "retry",
+    reason: "aborted",
+    afterMs: null,
+  });
+});
+
 test("a defect of ours is a verdict, too", async () => {
   const channel = consoleChannel({ write: () => undefined });
   const verdict = await channel.send(JSON.parse('{"action":"open"}'), signal);

@@ -1,5 +1,6 @@
+import type { Verdict } from "@tracer/core";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING } from "../channel.ts";
-import { renderConsole } from "./render.ts";
+import { renderConsole, renderConsoleNotice } from "./render.ts";
 
 export interface ConsoleChannelOptions {
   readonly name?: string;
@@ -12,19 +13,25 @@ export interface ConsoleChannelOptions {
 /** Prints alerts as cards. What is printed cannot be edited, so edits are skipped. */
 export function consoleChannel(options: ConsoleChannelOptions): Channel {
   const { name = "console", write, color = false } = options;
+  const print = async (card: string, signal: AbortSignal): Promise<Verdict> => {
+    if (signal.aborted) return { kind: "retry", reason: "aborted", afterMs: null };
+    try {
+      await write(card);
+    } catch {
+      return { kind: "retry", reason: "terminal_unwritable", afterMs: null };
+    }
+    return { kind: "sent", receipt: { printed: "true" } };
+  };
   return {
     name,
     kind: "console",
     send: guarded(async (task, signal) => {
       if (task.action === "edit") return SENT_NOTHING;
-      if (signal.aborted) return { kind: "retry", reason: "aborted", afterMs: null };
-      const card = renderConsole(task, { color });
-      try {
-        await write(card);
-      } catch {
-        return { kind: "retry", reason: "terminal_unwritable", afterMs: null };
-      }
-      return { kind: "sent", receipt: { printed: "true" } };
+      return print(renderConsole(task, { color }), signal);
     }, DEFAULT_TIMINGS),
+    sendNotice: guarded(
+      (notice, signal) => print(renderConsoleNotice(notice, { color }), signal),
+      DEFAULT_TIMINGS,
+    ),
   };
 }

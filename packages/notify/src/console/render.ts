@@ -1,4 +1,5 @@
 import { clip, type DeliveryTask, flatten, type Severity } from "@tracer/core";
+import type { Notice } from "../channel.ts";
 import { type Facts, factsOf, isoText, worstText } from "../facts.ts";
 
 const COLUMNS_MAX = 78;
@@ -27,6 +28,19 @@ export function renderConsole(task: DeliveryTask, { color = false } = {}): strin
   const [first = "", ...rest] = lines;
   const card = [paint(first, resolved ? CODES.green : `1;${tone.replace("1;", "")}`), ...rest];
   return `\n${card.map((line) => (line === "" ? bar : `${bar} ${line}`)).join("\n")}\n\n`;
+}
+
+/** What is told of Tracer itself, as a card of the same shape. */
+export function renderConsoleNotice(
+  { state, title, text }: Notice,
+  { color = false } = {},
+): string {
+  const paint: Paint = color ? (part, code) => `\u001b[${code}m${part}\u001b[0m` : (part) => part;
+  const tone = state === "over" ? CODES.green : CODES.severity.critical;
+  const bar = paint("┃", tone);
+  const lead = state === "over" ? "✅ RESOLVED" : "🚨 CRITICAL";
+  const lines = [paint(`${lead}  ${flatten(title)}`, tone), ...wrap(flatten(text))];
+  return `\n${lines.map((line) => `${bar} ${line}`).join("\n")}\n\n`;
 }
 
 function heading(task: DeliveryTask, facts: Facts, resolved: boolean): string {

@@ -48,3 +48,31 @@ test("429 is waited for, a wrong key is not tried again", async () => {
   const refused = await wrong.send(aDeliveryTask(), signal);
   expect(refused).toEqual({ kind: "permanent", reason: "http_400" });
 });
+
+test("what three processors tell of Tracer itself is one alert, and is resolved by its key", async () => {
+  await using world = await startWorld();
+  const text = "It does not answer.";
+  const notice = { key: "tracer-db-down", title: "No database", text, receipt: null } as const;
+  for (let processor = 0; processor < 3; processor += 1) {
+    const verdict = await world.channel.sendNotice({ ...notice, state: "begun" }, signal);
+    expect(verdict).toEqual({ kind: "sent", receipt: { dedup_key: "tracer-db-down" } });
+  }
+  const alert = { dedupKey: "tracer-db-down", opened: 1, triggers: 3, severity: "critical" };
+  expect(world.alerts()).toMatchObject([{ ...alert, state: "triggered", summary: "No database" }]);
+  await world.channel.sendNotice({ ...notice, state: "over" }, signal);
+  expect(world.alerts()).toMatchObject([{ ...alert, state: "resolved" }]);
+});
+
+test("a notice that PagerDuty does not take says why", async () => {
+  await using world = await startWorld();
+  const notice = { key: "k", state: "begun", title: "t", text: "x", receipt: null } as const;
+  const headers = { "retry-after": "7" };
+  world.pagerduty.fail({ route: "enqueue", when: "before", status: 429, headers });
+  expect(await world.channel.sendNotice(notice, signal)).toEqual({
+    kind: "retry",
+    reason: "http_429",
+    afterMs: 7_000,
+  });
+  world.pagerduty.fail({ route: "enqueue", when: "after", drop: true });
+  expect(await world.channel.sendNotice(notice, signal)).toMatchObject({ kind: "ambiguous" });
+});

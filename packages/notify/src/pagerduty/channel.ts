@@ -1,7 +1,7 @@
 import type { Verdict } from "@tracer/core";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } from "../channel.ts";
 import { type HttpReply, request, requireHttpUrl } from "../http.ts";
-import { dedupKeyOf, renderPagerduty } from "./render.ts";
+import { renderPagerduty, renderPagerdutyNotice } from "./render.ts";
 
 export interface PagerdutyChannelOptions {
   readonly name?: string;
@@ -23,24 +23,27 @@ export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
     options.eventsUrl ?? "https://events.pagerduty.com/v2/enqueue",
   );
   const timings = { ...DEFAULT_TIMINGS, ...options.timings };
+  const send = async (event: { readonly dedup_key: string }, signal: AbortSignal) => {
+    const reply = await request(
+      {
+        url,
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ routing_key: routingKey, ...event }),
+        timeoutMs: timings.requestMs,
+      },
+      signal,
+    );
+    return pagerdutyVerdict(reply, event.dedup_key);
+  };
   return {
     name,
     kind: "pagerduty",
     send: guarded(async (task, signal): Promise<Verdict> => {
       if (task.action === "edit") return SENT_NOTHING;
-      const body = JSON.stringify({ routing_key: routingKey, ...renderPagerduty(task) });
-      const reply = await request(
-        {
-          url,
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body,
-          timeoutMs: timings.requestMs,
-        },
-        signal,
-      );
-      return pagerdutyVerdict(reply, dedupKeyOf(task));
+      return send(renderPagerduty(task), signal);
     }, timings),
+    sendNotice: guarded((notice, signal) => send(renderPagerdutyNotice(notice), signal), timings),
   };
 }
 

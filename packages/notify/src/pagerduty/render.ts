@@ -1,4 +1,5 @@
 import { clip, type DeliveryTask, flatten } from "@tracer/core";
+import type { Notice } from "../channel.ts";
 import { type FactNumbers, factsOf, isoText, severityWord } from "../facts.ts";
 import { isResolved, linkOf } from "../slack/render.ts";
 
@@ -53,6 +54,24 @@ export function renderPagerduty(task: DeliveryTask) {
         example_lines: facts.exemplars,
         incident_id: incident.id,
       },
+    },
+  } as const;
+}
+
+/** The event that tells of Tracer itself. Whoever tells of the same matter uses the same key. */
+export function renderPagerdutyNotice({ key, state, title, text }: Notice) {
+  if (state === "over") return { event_action: "resolve", dedup_key: key } as const;
+  return {
+    event_action: "trigger",
+    dedup_key: key,
+    client: "Tracer",
+    payload: {
+      summary: clip(flatten(title), SUMMARY_CHARS_MAX),
+      source: "tracer",
+      severity: "critical",
+      component: "tracer",
+      class: key,
+      custom_details: { what: flatten(text) },
     },
   } as const;
 }

@@ -361,3 +361,25 @@ test.each([
   world.slack.fail({ ...postRoute, when: "after", status: 200, body: { ...answer, pad } });
   expect((await world.channel.send(aDeliveryTask(), signal)).kind).toBe(kind);
 });
+
+test("tells of Tracer itself, and under that, for all to see, that it is over", async () => {
+  await using world = await startWorld();
+  const notice = { key: "k", title: "No database", text: "since 14:02" } as const;
+  const begun = await world.channel.sendNotice(
+    { ...notice, state: "begun", receipt: null },
+    signal,
+  );
+  const receipt = receiptOf(begun);
+  expect(receipt).toEqual({ channel: "C0ALERTS", ts: world.slack.messages[0]?.ts });
+  await world.channel.sendNotice({ ...notice, state: "over", receipt: receipt ?? null }, signal);
+  expect(world.slack.messages).toMatchObject([
+    { threadTs: null, text: ":rotating_light: *CRITICAL* *No database*\nsince 14:02" },
+    { threadTs: receipt?.["ts"], broadcast: true },
+  ]);
+  world.slack.fail({ ...postRoute, when: "before", status: 200, body: { ok: false, error: "x" } });
+  const refused = await world.channel.sendNotice(
+    { ...notice, state: "begun", receipt: null },
+    signal,
+  );
+  expect(refused).toEqual({ kind: "permanent", reason: "x" });
+});

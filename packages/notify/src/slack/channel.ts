@@ -1,5 +1,13 @@
-import type { DeliveryTask } from "@tracer/core";
-import { type Channel, DEFAULT_TIMINGS, guarded, pause, type Timings, within } from "../channel.ts";
+import type { DeliveryTask, Verdict } from "@tracer/core";
+import {
+  type Channel,
+  DEFAULT_TIMINGS,
+  guarded,
+  type Notice,
+  pause,
+  type Timings,
+  within,
+} from "../channel.ts";
 import { request, requireHttpUrl } from "../http.ts";
 import { blocksRefused, type SlackAnswer, slackAnswer } from "./answer.ts";
 import {
@@ -11,6 +19,7 @@ import {
 } from "./deliver.ts";
 import { findInHistory, type HistoryMethod } from "./history.ts";
 import { slackMessage, slackUpdate } from "./message.ts";
+import { noticePlace, noticeText, noticeVerdict } from "./notice.ts";
 
 export interface SlackChannelOptions {
   readonly name?: string;
@@ -56,6 +65,7 @@ export function slackChannel(options: SlackChannelOptions): Channel {
     name,
     kind: "slack",
     send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
+    sendNotice: guarded((notice, signal) => postNotice(notice, { api, channel, signal }), timings),
   };
 }
 
@@ -98,6 +108,16 @@ export async function updateMessage(
     answer = await api.write("chat.update", slackUpdate(task, at, { plain: true }), signal);
   }
   return postResult(answer);
+}
+
+/** Tells of Tracer itself. */
+export async function postNotice(
+  notice: Notice,
+  { api, channel, signal }: CallOptions & { readonly channel: string },
+): Promise<Verdict> {
+  const message = { channel, text: noticeText(notice), unfurl_links: false, unfurl_media: false };
+  const body = { ...message, ...noticePlace(notice) };
+  return noticeVerdict(postResult(await api.write("chat.postMessage", body, signal)));
 }
 
 function postResult(answer: SlackAnswer): PostResult {

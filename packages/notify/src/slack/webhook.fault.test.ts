@@ -52,3 +52,21 @@ test("429 carries the wait; refused blocks go as text; a revoked webhook is said
   const verdict = await revoked.send(aDeliveryTask("open"), signal);
   expect(verdict).toEqual({ kind: "reconnect", reason: "no_service" });
 });
+
+test("tells of Tracer itself in messages of its own; a mention in it is none", async () => {
+  await using slack = await startFakeSlack();
+  const channel = slackWebhookChannel({ url: slack.webhookUrl });
+  const notice = { key: "k", title: "No <!channel>", text: "since 14:02", receipt: null } as const;
+  expect(await channel.sendNotice({ ...notice, state: "begun" }, signal)).toEqual({
+    kind: "sent",
+    receipt: { posted: "true" },
+  });
+  await channel.sendNotice({ ...notice, state: "over" }, signal);
+  expect(slack.messages.map(({ text }) => text)).toEqual([
+    ":rotating_light: *CRITICAL* *No &lt;!channel&gt;*\nsince 14:02",
+    ":white_check_mark: *RESOLVED* *No &lt;!channel&gt;*\nsince 14:02",
+  ]);
+  slack.fail({ route: "webhook", when: "before", status: 500 });
+  const refused = await channel.sendNotice({ ...notice, state: "over" }, signal);
+  expect(refused).toMatchObject({ kind: "ambiguous" });
+});

@@ -2,6 +2,7 @@ import type { DeliveryTask, Verdict } from "@tracer/core";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } from "../channel.ts";
 import { type HttpReply, request, requireHttpUrl } from "../http.ts";
 import { blocksRefused, httpVerdict, type NotSent, slackErrorVerdict } from "./answer.ts";
+import { noticeText } from "./notice.ts";
 import { renderCard, renderPlain, renderReply, type SlackContent } from "./render.ts";
 
 export interface SlackWebhookChannelOptions {
@@ -19,7 +20,7 @@ export function slackWebhookChannel(options: SlackWebhookChannelOptions): Channe
   const { name = "slack-webhook" } = options;
   const url = requireHttpUrl("SLACK_WEBHOOK_URL", options.url);
   const timings = { ...DEFAULT_TIMINGS, ...options.timings };
-  const post = async (content: SlackContent, signal: AbortSignal) => {
+  const post = async (content: Partial<SlackContent>, signal: AbortSignal) => {
     const body = JSON.stringify({ ...content, unfurl_links: false, unfurl_media: false });
     const headers = { "content-type": "application/json; charset=utf-8" };
     const timeoutMs = timings.requestMs;
@@ -36,6 +37,10 @@ export function slackWebhookChannel(options: SlackWebhookChannelOptions): Channe
         answer = await post(renderPlain(task, { maybeRepeat }), signal);
       }
       return answer.kind === "failed" ? answer.verdict : sent(maybeRepeat);
+    }, timings),
+    sendNotice: guarded(async (notice, signal): Promise<Verdict> => {
+      const answer = await post({ text: noticeText(notice) }, signal);
+      return answer.kind === "failed" ? answer.verdict : sent(false);
     }, timings),
   };
 }

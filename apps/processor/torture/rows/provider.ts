@@ -21,7 +21,8 @@ const CHANNELS_EACH = 3;
 const ENDS_EACH = 2;
 const OUTSTANDING_MAX = 100;
 const BATCH_MS = 50;
-const TOLD_MS_MAX = 120_000;
+const TOLD_MS_MAX = 90_000;
+const TOLD_IN_SLICE_MS_MAX = 30_000;
 
 interface Sizes extends HarmTimes {
   readonly workers: number;
@@ -107,18 +108,19 @@ class Crowd {
 
   /** Waits until all is told that is to be told, and says what did not hold. */
   async finish(providers: Providers): Promise<RowOutcome> {
-    const { sink, until } = this.#context;
+    const { sink, until, isSlice } = this.#context;
+    const maxMs = isSlice ? TOLD_IN_SLICE_MS_MAX : TOLD_MS_MAX;
     const problems: string[] = [];
     const told = await until(() => {
       this.#endTold();
       return this.#untold().length === 0 && this.#toEnd.size === 0;
-    }, TOLD_MS_MAX);
+    }, maxMs);
     if (!told) problems.push(`${this.#untold().length} incidents are not told everywhere`);
     const isOver = () => {
       const over = this.#tellings(({ state }) => state === "resolved");
       return [...this.#ended].every((one) => over.get(one) === CHANNELS_EACH);
     };
-    if (!(await until(isOver, TOLD_MS_MAX))) problems.push("not every end was told everywhere");
+    if (!(await until(isOver, maxMs))) problems.push("not every end was told everywhere");
     if (providers.early > 0) problems.push(`${providers.early} came before Retry-After`);
     const marked = sink.effects.filter((effect) => effect.marked).length;
     if (marked > 0) problems.push(`${marked} messages say that they may be a repeat`);

@@ -4,15 +4,17 @@ import { crashPointsRow } from "./crash-points.ts";
 import { kills } from "./kills.ts";
 import { oppositeBatches, poolExhausted, rowLock } from "./locks.ts";
 import { flapping, steadyFault } from "./long-faults.ts";
+import { poison } from "./poison.ts";
 import { postgresRow } from "./postgres.ts";
 import { provider } from "./provider.ts";
 import { resolveRace } from "./resolve-race.ts";
 import { sameKey } from "./same-key.ts";
 import { stopped } from "./stopped.ts";
+import { storm } from "./storm.ts";
 
 /** Every row of the fault matrix, in the order of the report. */
 export const ROWS: readonly Row[] = [
   ...[sameKey, kills, crashPointsRow, stopped, clocks, postgresRow],
-  ...[poolExhausted, rowLock, oppositeBatches, provider],
+  ...[poolExhausted, rowLock, oppositeBatches, provider, poison, storm],
   ...[steadyFault, flapping, resolveRace],
 ];

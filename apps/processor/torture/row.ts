@@ -48,6 +48,10 @@ export interface RowContext {
   readonly progress: (done: number) => void;
   /** Starts a worker on this row's database and sink; it is stopped after the comparison. */
   readonly spawn: (changes?: Partial<WorkerSetup>) => Promise<WorkerProcess>;
+  /** Lives until the books were compared, and is disposed of then, the last one first. */
+  readonly keep: <Thing extends AsyncDisposable>(thing: Thing) => Thing;
+  /** The row has brought a database of its own: the third book is read there. It must be up then. */
+  readonly useDatabase: (connectionString: string) => void;
   /** Waits until it holds, which is looked at a few times a second; false when it did not in `ms`. */
   readonly until: (holds: () => boolean | Promise<boolean>, ms: number) => Promise<boolean>;
   /** Waits until nothing is left to be sent; false when it takes longer than `ms`, default two leases and a minute. */

@@ -9,12 +9,13 @@ import { postgresRow } from "./postgres.ts";
 import { provider } from "./provider.ts";
 import { resolveRace } from "./resolve-race.ts";
 import { sameKey } from "./same-key.ts";
+import { serverStops } from "./server-stops.ts";
 import { stopped } from "./stopped.ts";
 import { storm } from "./storm.ts";
 
 /** Every row of the fault matrix, in the order of the report. */
 export const ROWS: readonly Row[] = [
-  ...[sameKey, kills, crashPointsRow, stopped, clocks, postgresRow],
+  ...[sameKey, kills, crashPointsRow, stopped, clocks, postgresRow, serverStops],
   ...[poolExhausted, rowLock, oppositeBatches, provider, poison, storm],
   ...[steadyFault, flapping, resolveRace],
 ];

@@ -20,7 +20,7 @@ export interface Row {
   readonly name: string;
   /** What is done, and what must hold; one line of the report. */
   readonly text: string;
-  /** Of `pnpm torture`, and of `pnpm test`. */
+  /** Of `pnpm torture`, and of `pnpm test`; 0: it is no part of that. */
   readonly fullSize: number;
   readonly sliceSize: number;
   /** What size counts, in the plural. */

@@ -21,7 +21,8 @@ const CHANNELS_EACH = 3;
 const ENDS_EACH = 2;
 const OUTSTANDING_MAX = 100;
 const BATCH_MS = 50;
-const TOLD_MS_MAX = 90_000;
+/** After six unknown ends the next pause may be two minutes. */
+const TOLD_MS_MAX = 300_000;
 const TOLD_IN_SLICE_MS_MAX = 30_000;
 
 interface Sizes extends HarmTimes {

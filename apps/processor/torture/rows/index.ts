@@ -12,6 +12,7 @@ import { resolveRace } from "./resolve-race.ts";
 import { sameKey } from "./same-key.ts";
 import { serverStops } from "./server-stops.ts";
 import { soak } from "./soak.ts";
+import { spill } from "./spill.ts";
 import { stopped } from "./stopped.ts";
 import { storm } from "./storm.ts";
 
@@ -19,5 +20,5 @@ import { storm } from "./storm.ts";
 export const ROWS: readonly Row[] = [
   ...[sameKey, kills, crashPointsRow, stopped, clocks, postgresRow, serverStops],
   ...[poolExhausted, rowLock, oppositeBatches, provider, poison, storm],
-  ...[steadyFault, flapping, resolveRace, embedded, soak],
+  ...[steadyFault, flapping, resolveRace, spill, embedded, soak],
 ];

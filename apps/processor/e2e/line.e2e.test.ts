@@ -78,7 +78,9 @@ describe.concurrent("the whole line, in real processes", () => {
     await shop.setFault(0);
     await until("resolved", 150_000, () => /resolved/i.test(slack.messages[0]?.text ?? ""));
     expect(slack.messages).toHaveLength(1);
-    expect([...pagerduty.alerts.values()]).toMatchObject([{ opened: 1, state: "resolved" }]);
+    const paged = () => [...pagerduty.alerts.values()];
+    await until("resolved at PagerDuty", 30_000, () => paged()[0]?.state === "resolved");
+    expect(paged()).toMatchObject([{ opened: 1, state: "resolved" }]);
   });
 
   test("an hour of history sends nothing; a spike posted live for 40 s: one message, over Composio, though it answers 500 after sending", async () => {

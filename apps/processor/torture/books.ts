@@ -1,5 +1,5 @@
 import { incidentIdOf } from "@tracer/core";
-import type { DatabaseBook, StoredDelivery } from "./database-book.ts";
+import type { DatabaseBook, StoredAttempt, StoredDelivery } from "./database-book.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Effect } from "./sink.ts";
 
@@ -13,9 +13,12 @@ export interface Books {
 export interface CompareOptions {
   /** How many epochs a fingerprint must have come to; undefined: as many as were acknowledged or more. */
   readonly epochsOf?: (fingerprint: string) => number | undefined;
+  /** How long a sender waits before it looks for a message that may be under way. Default: for ever, so that no
+   * message is thought to have come after the look. */
+  readonly settleMs?: number;
 }
 
-/** All but the first three and `marked` must be 0. */
+/** All but the first three, `marked` and `overtaken` must be 0. */
 export interface Findings {
   readonly incidents: number;
   readonly deliveries: number;
@@ -29,6 +32,8 @@ export interface Findings {
   readonly repeats: number;
   /** A second copy that says that it may be one: the provider could not be asked. */
   readonly marked: number;
+  /** A second copy, because the provider did what it was asked only after it had been asked whether it had. */
+  readonly overtaken: number;
   /** A firing after the end of its epoch, or an end before its beginning. */
   readonly reordered: number;
   /** Counted as sent, and the provider does not have it. */
@@ -60,7 +65,8 @@ export function compareBooks(books: Books, options: CompareOptions = {}): Findin
 
 /** Nothing that must be 0 is anything else. */
 export function isClean(findings: Findings): boolean {
-  const { incidents: _, deliveries: __, unknownEnds: ___, marked: ____, ...rest } = findings;
+  const { incidents: _, deliveries: __, unknownEnds: ___, ...others } = findings;
+  const { marked: _____, overtaken: ______, ...rest } = others;
   return Object.values(rest).every(
     (value) => value === 0 || (Array.isArray(value) && value.length === 0),
   );
@@ -71,6 +77,7 @@ class Comparison {
   readonly #options: CompareOptions;
   readonly #effects: ReadonlyMap<string, readonly Effect[]>; // By incident and channel.
   readonly #deliveries: ReadonlyMap<string, readonly StoredDelivery[]>; // By incident.
+  readonly #attempts: ReadonlyMap<string, readonly StoredAttempt[]>; // By delivery.
   readonly #problems: string[] = [];
   readonly #count: Count;
 
@@ -85,13 +92,16 @@ class Comparison {
     this.#deliveries = Map.groupBy(deliveries, ({ fingerprint, epoch }) =>
       incidentIdOf(fingerprint, epoch),
     );
-    const attempts = deliveries.flatMap((delivery) => delivery.attempts);
+    this.#attempts = new Map(deliveries.map(({ id, attempts }) => [id, attempts]));
+    const attempts = deliveries.flatMap((delivery) =>
+      delivery.attempts.map(({ outcome }) => outcome),
+    );
     this.#count = {
       incidents: incidents.length,
       deliveries: deliveries.filter(({ state }) => state === "sent").length,
       unknownEnds: attempts.filter((end) => end === null || end === "ambiguous").length,
-      ...{ lost: 0, doubled: 0, repeats: 0, marked: 0, reordered: 0 },
-      ...{ falselySettled: 0, disagreeing: 0, undone: 0, dead: 0 },
+      ...{ lost: 0, doubled: 0, repeats: 0, marked: 0, overtaken: 0 },
+      ...{ reordered: 0, falselySettled: 0, disagreeing: 0, undone: 0, dead: 0 },
     };
   }
 
@@ -140,7 +150,10 @@ class Comparison {
     if (state !== "sent") return;
     if (!this.#isBacked(delivery)) {
       this.#wrong("falselySettled", `${name} counts as sent and is not there`);
-    } else if (delivery.digest === null && !delivery.attempts.includes("sent")) {
+    } else if (
+      delivery.digest === null &&
+      !delivery.attempts.some(({ outcome }) => outcome === "sent")
+    ) {
       this.#wrong("falselySettled", `${name} counts as sent without an attempt that was`);
     }
   }
@@ -204,11 +217,21 @@ class Comparison {
     const replies = effects.filter(({ action }) => action === "reply");
     const repliesByDelivery = Map.groupBy(replies, ({ deliveryId }) => deliveryId);
     for (const copies of [firsts, ...repliesByDelivery.values()]) {
-      for (const copy of copies.slice(1)) {
+      for (const [index, copy] of copies.slice(1).entries()) {
         if (copy.marked) this.#count.marked += 1;
+        else if (this.#isOvertaken(copies[index], copy)) this.#count.overtaken += 1;
         else this.#wrong("repeats", `${name}: ${copy.action} ${copy.deliveryId} came again`);
       }
     }
+  }
+
+  /** The message before the copy came too late to be found by whoever sent the copy. */
+  #isOvertaken(before: Effect | undefined, copy: Effect): boolean {
+    const { settleMs = Number.POSITIVE_INFINITY } = this.#options;
+    const attempts = this.#attempts.get(copy.deliveryId) ?? [];
+    const looked = attempts.findLast(({ startedMs }) => startedMs <= copy.atMs);
+    if (before === undefined || looked === undefined || attempts.length < 2) return false;
+    return before.atMs > looked.startedMs + settleMs;
   }
 
   #order(name: string, effects: readonly Effect[]): void {

@@ -1,4 +1,4 @@
-import type { Pool } from "@tracer/store";
+import { type Pool, serverTimeMs } from "@tracer/store";
 
 /** One epoch of an incident as the database has it. */
 export interface StoredIncident {
@@ -18,8 +18,15 @@ export interface StoredDelivery {
   readonly state: string;
   /** The message that tells of it together with others. */
   readonly digest: string | null;
-  /** How its attempts ended, oldest first; null: it is not known. */
-  readonly attempts: readonly (string | null)[];
+  /** Oldest first. */
+  readonly attempts: readonly StoredAttempt[];
+}
+
+export interface StoredAttempt {
+  /** Null: how it ended is not known. */
+  readonly outcome: string | null;
+  /** In ms by the driver's clock. */
+  readonly startedMs: number;
 }
 
 /** The third book. */
@@ -29,16 +36,21 @@ export interface DatabaseBook {
 }
 
 export async function readDatabaseBook(pool: Pool): Promise<DatabaseBook> {
+  const aheadMs = (await serverTimeMs(pool)) - Date.now();
   const incidents = await pool.query<StoredIncident>(`
     select fingerprint, epoch, state from incidents
     union all
     select fingerprint, epoch, 'resolved' from incident_history h
     where not exists (select from incidents i where i.fingerprint = h.fingerprint and i.epoch = h.epoch)
     order by 1, 2`);
-  const deliveries = await pool.query<StoredDelivery>(`
-    select o.id::text, fingerprint, epoch, seq, channel, action, state, digest::text,
-      array(select a.outcome from delivery_attempts a where a.delivery_id = o.id order by a.id) as attempts
-    from outbox o order by o.id`);
+  const deliveries = await pool.query<StoredDelivery>(
+    `select o.id::text, fingerprint, epoch, seq, channel, action, state, digest::text,
+      array(select jsonb_build_object('outcome', a.outcome,
+          'startedMs', extract(epoch from a.started_at) * 1000 - $1::float8)
+        from delivery_attempts a where a.delivery_id = o.id order by a.id) as attempts
+    from outbox o order by o.id`,
+    [aheadMs],
+  );
   return { incidents: incidents.rows, deliveries: deliveries.rows };
 }
 

@@ -11,6 +11,7 @@ const COLUMNS: readonly (readonly [string, (result: RowResult) => number])[] = [
   ["doubled", ({ findings }) => findings.doubled],
   ["repeats", ({ findings }) => findings.repeats],
   ["marked", ({ findings }) => findings.marked],
+  ["overtaken", ({ findings }) => findings.overtaken],
   ["reordered", ({ findings }) => findings.reordered],
   ["falsely settled", ({ findings }) => findings.falselySettled],
   ["disagreeing", ({ findings }) => findings.disagreeing],
@@ -67,7 +68,7 @@ export function markdownOf(options: ReportOptions): string {
   return [
     "# Torture",
     "",
-    `On ${place}, seed ${seed}, in ${formatDuration(seconds)}. All but incidents, sent, unknown ends and marked must be 0.`,
+    `On ${place}, seed ${seed}, in ${formatDuration(seconds)}. All but incidents, sent, unknown ends, marked and overtaken must be 0.`,
     "",
     line(HEADINGS),
     line(HEADINGS.map(() => "---")),

@@ -28,6 +28,8 @@ export interface Row {
   readonly sink?: SinkOptions;
   /** Differs from what all rows have. */
   readonly times?: Partial<Times>;
+  /** True: it moves the instants in the database, so that they cannot be compared with the sink's. */
+  readonly movesTime?: boolean;
   readonly run: (context: RowContext) => Promise<RowOutcome>;
 }
 
@@ -52,7 +54,7 @@ export interface RowContext {
   readonly keep: <Thing extends AsyncDisposable>(thing: Thing) => Thing;
   /** The row has brought a database of its own: the third book is read there. It must be up then. */
   readonly useDatabase: (connectionString: string) => void;
-  /** Waits until it holds, which is looked at a few times a second; false when it did not in `ms`. */
+  /** Waits until it holds, which is looked at many times a second; false when it did not in `ms`. */
   readonly until: (holds: () => boolean | Promise<boolean>, ms: number) => Promise<boolean>;
   /** Waits until nothing is left to be sent; false when it takes longer than `ms`, default two leases and a minute. */
   readonly drained: (ms?: number) => Promise<boolean>;

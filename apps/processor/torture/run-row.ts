@@ -16,8 +16,8 @@ export interface RunRowOptions {
   readonly seed: number;
   readonly size: number;
   readonly isSlice: boolean;
-  /** By the machine's monotonic clock, in ms; null: as long as it takes. */
-  readonly deadlineMs: number | null;
+  /** From when its workers are ready; a round that has begun is finished. Null: as long as it takes. */
+  readonly forMs: number | null;
   readonly stop: AbortSignal;
   readonly onProgress: (done: number) => void;
 }
@@ -32,7 +32,7 @@ export interface RowResult {
   readonly ok: boolean;
 }
 
-const LOOK_MS = 100;
+const LOOK_MS = 25;
 const DRIVER_CONNECTIONS_MAX = 20;
 const CONNECTIONS_PER_WORKER_MAX = 6;
 
@@ -43,7 +43,7 @@ export const FULL_TIMES: Times = {
 };
 export const SLICE_TIMES: Times = {
   ...{ leaseSeconds: 2, holdSeconds: 1, quietSeconds: 300, repeatSeconds: 14_400 },
-  ...{ clearSeconds: 1, requestMs: 800, lookupMs: 500, sendMs: 950, settleMs: 100 },
+  ...{ clearSeconds: 1, requestMs: 800, lookupMs: 500, sendMs: 950, settleMs: 200 },
 };
 
 /** Runs one row on a database and a sink of its own, and compares the three books. */
@@ -66,7 +66,8 @@ export async function runRow(row: Row, options: RunRowOptions): Promise<RowResul
   const { done, figures = {}, problems = [], ...expected } = await row.run(context);
   const undone = (await context.drained()) ? [] : ["not all was sent in time"];
   const books = { ledger, effects: sink.effects, database: await readDatabaseBook(parts.bookPool) };
-  const findings = compareBooks(books, expected);
+  const settling = row.movesTime === true ? {} : { settleMs: context.times.settleMs };
+  const findings = compareBooks(books, { ...settling, ...expected });
   const nothing = findings.incidents === 0 || done === 0 ? ["nothing was looked at"] : [];
   const wrong = [...problems, ...undone, ...nothing];
   const ok = wrong.length === 0 && isClean(findings);
@@ -92,10 +93,11 @@ interface Parts extends RunRowOptions {
 }
 
 function contextOf(row: Row, parts: Parts): RowContext {
-  const { scratch, pool, sink, ledger, workers, size, isSlice, deadlineMs, stop } = parts;
+  const { scratch, pool, sink, ledger, workers, size, isSlice, forMs, stop } = parts;
   const times = { ...parts.times, ...row.times };
   const { connectionString } = scratch;
   let spawned = 0;
+  let deadlineMs: number | null = null;
   const until: RowContext["until"] = async (holds, ms) => {
     const endMs = performance.now() + ms;
     while (!(await holds())) {
@@ -107,8 +109,12 @@ function contextOf(row: Row, parts: Parts): RowContext {
   return {
     ...{ connectionString, pool, sink, ledger, times, size, isSlice, until },
     random: seeded(parts.seed),
-    goOn: (done) =>
-      done < size && !stop.aborted && (deadlineMs === null || performance.now() < deadlineMs),
+    goOn: (done) => {
+      if (done >= size || stop.aborted) return false;
+      if (forMs === null) return true;
+      deadlineMs ??= performance.now() + forMs;
+      return performance.now() < deadlineMs;
+    },
     progress: parts.onProgress,
     spawn: async (changes) => {
       spawned += 1;

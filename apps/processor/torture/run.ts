@@ -63,7 +63,7 @@ async function runOne(
   const result = await runRow(row, {
     ...{ ...options, size, isSlice: false },
     seed: options.seed + (before?.done ?? 0), // What is left is not what was done.
-    deadlineMs: shareMs === null ? null : startedMs + shareMs,
+    forMs: shareMs,
     onProgress: (done) => onProgress({ row, done, seconds: seconds(), result: null }),
   }).catch((error: unknown) => brokenResult(row, error));
   onProgress({ row, done: result.done, seconds: seconds(), result });
@@ -78,7 +78,16 @@ function brokenResult({ name }: Row, error: unknown): RowResult {
 }
 
 const NOTHING_FOUND: Findings = {
-  ...{ incidents: 0, deliveries: 0, unknownEnds: 0, lost: 0, doubled: 0, repeats: 0, marked: 0 },
+  ...{
+    incidents: 0,
+    deliveries: 0,
+    unknownEnds: 0,
+    lost: 0,
+    doubled: 0,
+    repeats: 0,
+    marked: 0,
+    overtaken: 0,
+  },
   ...{ reordered: 0, falselySettled: 0, disagreeing: 0, undone: 0, dead: 0, problems: [] },
 };
 const EMPTY: RowResult = {
@@ -112,6 +121,7 @@ function added(first: RowResult, second: RowResult): RowResult {
       doubled: one.doubled + other.doubled,
       repeats: one.repeats + other.repeats,
       marked: one.marked + other.marked,
+      overtaken: one.overtaken + other.overtaken,
       reordered: one.reordered + other.reordered,
       falselySettled: one.falselySettled + other.falselySettled,
       disagreeing: one.disagreeing + other.disagreeing,
@@ -140,6 +150,7 @@ const State = z.object({
         doubled: z.number(),
         repeats: z.number(),
         marked: z.number(),
+        overtaken: z.number(),
         reordered: z.number(),
         falselySettled: z.number(),
         disagreeing: z.number(),

@@ -20,10 +20,10 @@ export interface Effect {
   readonly state: "open" | "resolved";
   /** Says of itself that it may be a second copy. */
   readonly marked: boolean;
+  /** When it happened, in ms by this machine's clock. */
+  readonly atMs: number;
   /** All of a message that names no incident; else empty. */
   readonly text: string;
-  /** When it came in, by the machine's monotonic clock, in ms. */
-  readonly atMs: number;
 }
 
 export interface SinkOptions {
@@ -97,8 +97,8 @@ function slackEffect(
     revision: Number(fieldOf(payload, "revision") ?? 0),
     state: textOf(payload, "status") === "resolved" ? "resolved" : "open",
     marked: textOf(args, "text").includes("may be a repeat"),
+    atMs: Date.now(),
     text: incidentId === "" ? JSON.stringify(args) : "",
-    atMs: performance.now(),
   };
 }
 
@@ -113,8 +113,8 @@ function pagerdutyEffect(event: unknown, channel: string): Effect {
     revision: 0,
     state: resolves ? "resolved" : "open",
     marked: false,
+    atMs: Date.now(),
     text: key === null ? JSON.stringify(event) : "",
-    atMs: performance.now(),
   };
 }
 

@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Command, WorkerSetup } from "./protocol.ts";
 import { Report } from "./protocol.ts";
 
+/** Workers are started by the hundred: half of what a start costs is compiling. */
+const COMPILE_CACHE = join(tmpdir(), "tracer-torture-compiled");
 const WORKER = join(import.meta.dirname, "worker.ts");
 /** A machine that is busy with eight of them is slow to start one. */
 const READY_MS_MAX = 60_000;
@@ -37,6 +40,7 @@ export async function startWorker(options: WorkerProcessOptions): Promise<Worker
   const { processorId } = setup;
   const child = spawn(process.execPath, [WORKER, JSON.stringify(setup)], {
     stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
   });
   child.stdin.on("error", () => {}); // It was killed while we spoke.
   const ended = once(child, "exit").then(([code, signal]) => String(signal ?? code));

@@ -18,6 +18,7 @@ import { timedPool } from "./timed-pool.ts";
 
 const FLUSH_MS = 500;
 const CLOCK_MS = 1_000;
+const CLOCK_RETRY_MS = 200;
 /** Above what the sink needs, so that the torture is not a test of patience; the pace has tests of its own. */
 const PACE = { perSecond: 25, burst: 25 };
 
@@ -76,7 +77,9 @@ const readDatabaseMs = () => store.serverTimeMs(pool);
 const readClock = async () => {
   if (await receipt.refresh(readDatabaseMs)) await receipt.refresh(readDatabaseMs);
 };
-await readClock();
+const yes = () => true;
+const no = () => false; // A busy machine: connecting took more than a second.
+while (!(await readClock().then(yes, no))) await pause(CLOCK_RETRY_MS);
 const clockLoop = startLoop({ name: "clock", idleMs: CLOCK_MS, observe }, readClock);
 
 const channels: Channel[] = channelSetups.map(({ kind, name, url, target }) =>

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { migrate, openPool, type Pool } from "@tracer/store";
+import pg from "pg";
 
 /** Where `global-postgres.ts` tells the tests which server to use, and which database to clone. */
 export const SERVER_VARIABLE = "TEST_DATABASE_URL";
@@ -96,12 +97,13 @@ function withDatabase(server: string, name: string): string {
   return url.toString();
 }
 
-/** One statement on a connection of its own: databases are made and dropped outside transactions. */
+/** One statement on a connection of its own, without time-outs: databases are made and dropped outside transactions. */
 async function onServer(server: string, statement: string): Promise<void> {
-  const pool = openPool({ connectionString: server, connectionsMax: 1, patient: true });
+  const client = new pg.Client({ connectionString: server });
+  await client.connect();
   try {
-    await pool.query(statement);
+    await client.query(statement);
   } finally {
-    await pool.end();
+    await client.end();
   }
 }

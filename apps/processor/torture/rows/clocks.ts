@@ -28,8 +28,9 @@ export const clocks: Row = {
   name: "clocks",
   text: `process clocks ${NAMES.slice(1).join(", ")}; same decisions as with the right one`,
   fullSize: 1_000,
-  sliceSize: 10,
+  sliceSize: 4,
   unit: "keys of each clock",
+  movesTime: true,
   run: async (context) => {
     const workers = await Promise.all(NAMES.map((name) => spawnWith(context, name)));
     const problems: string[] = [];

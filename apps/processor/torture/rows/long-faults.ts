@@ -22,31 +22,34 @@ export const steadyFault: Row = {
   fullSize: 5,
   sliceSize: 2,
   unit: "faults",
+  movesTime: true,
   run: async (context) => {
     const worker = await context.spawn();
-    const services = servicesOf("steady", 0, context.size);
+    const services = servicesOf("steady", 0, Math.ceil(context.size));
     const hours = context.isSlice ? STEADY_HOURS_OF_SLICE : STEADY_HOURS;
     const steps = (hours * 3_600) / STEADY_STEP_SECONDS;
     const problems: string[] = [];
-    for (let step = 0; step < steps; step += 1) {
+    let step = 0;
+    for (; step < steps && context.goOn(0); step += 1) {
       const onsetAgeMs = (step * STEADY_STEP_SECONDS + 40) * 1e3;
       const signals = services.map((service) => signalOf(service, { onsetAgeMs }));
       if (!(await sightAndWait(context, worker, signals))) problems.push(`${step}: no answer`);
       await context.drained();
       await passTime(context.pool, STEADY_STEP_SECONDS);
-      context.progress((services.length * (step + 1)) / steps);
+      context.progress((context.size * (step + 1)) / steps);
     }
-    const due = Math.floor((hours * 3_600) / context.times.repeatSeconds);
+    const due = Math.floor((step * STEADY_STEP_SECONDS) / context.times.repeatSeconds);
     const messages = services.map((service) => messagesOf(context, service));
     for (const [index, { post, reply, trigger }] of messages.entries()) {
       // The last is due at the very end, or not any more.
       const told = `${post} and ${reply} reminders on Slack, ${trigger} on PagerDuty`;
       const isRight =
-        post === 1 && (reply === due || reply === due - 1) && trigger === post + reply;
+        post === 1 && (reply === due || reply === Math.max(0, due - 1)) && trigger === post + reply;
       if (!isRight) problems.push(`${services[index]}: ${told}; ${due} reminders were due`);
     }
     const figures = { reminders: messages.reduce((sum, { reply }) => sum + reply, 0) };
-    return { done: services.length, figures, problems, epochsOf: () => 1 };
+    const done = (context.size * step) / steps;
+    return { done, figures, problems, epochsOf: () => 1 };
   },
 };
 
@@ -58,14 +61,16 @@ export const flapping: Row = {
   sliceSize: 2,
   unit: "faults",
   times: { clearSeconds: CLEAR_SECONDS, holdSeconds: 8 },
+  movesTime: true,
   run: async (context) => {
     const worker = await context.spawn();
-    const services = servicesOf("flap", 0, context.size);
+    const services = servicesOf("flap", 0, Math.ceil(context.size));
     const flaps = context.isSlice ? FLAPS_OF_SLICE : FLAPS;
     const problems: string[] = [];
-    for (let flap = 0; flap < flaps; flap += 1) {
+    let flap = 0;
+    for (; flap < flaps && context.goOn(0); flap += 1) {
       problems.push(...(await flapOnce(context, worker, services)));
-      context.progress((services.length * (flap + 1)) / flaps);
+      context.progress((context.size * (flap + 1)) / flaps);
     }
     let most = 0;
     for (const service of services) {
@@ -74,7 +79,8 @@ export const flapping: Row = {
       most = Math.max(most, told);
       if (told > MESSAGES_OF_FLAPPING_MAX) problems.push(`${service}: ${told} messages`);
     }
-    return { done: services.length, figures: { "most messages": most }, problems };
+    const done = (context.size * flap) / flaps;
+    return { done, figures: { "most messages": most }, problems };
   },
 };
 

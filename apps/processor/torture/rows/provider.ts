@@ -98,7 +98,7 @@ class Crowd {
     while (this.#untold().length >= OUTSTANDING_MAX) await pause(BATCH_MS);
     const worker = pick(this.#workers, random);
     const incidentId = incidentIdOf(fingerprintOfService(service), 1);
-    this.#begunMs.set(incidentId, performance.now());
+    this.#begunMs.set(incidentId, Date.now());
     if (ends) this.#toEnd.set(incidentId, [service, worker]);
     const signals = [{ service, onsetAgeMs: 40_000, severity: "error" } as const];
     await worker.tell({ do: "sight", signals, atMs: null });

@@ -19,7 +19,7 @@ export const sameKey: Row = {
   name: "same-key",
   text: `N processors, same key, same millisecond: ${CONNECTIONS} connections, and ${PROCESSES} processes each tenth round; 1 created a round`,
   fullSize: 10_000,
-  sliceSize: 60,
+  sliceSize: 40,
   unit: "rounds",
   run: async (context) => {
     const { connectionString, goOn, progress, isSlice, ledger } = context;

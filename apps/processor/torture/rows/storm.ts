@@ -26,7 +26,7 @@ export const storm: Row = {
       for (let key = 0; key < keysEach; key += BATCH) {
         const services = Array.from({ length: BATCH }, (_, index) => `storm-${done + index}`);
         for (const service of services) {
-          begunMs.set(incidentIdOf(fingerprintOfService(service), 1), performance.now());
+          begunMs.set(incidentIdOf(fingerprintOfService(service), 1), Date.now());
         }
         const severity = (done / BATCH) % 10 === 9 ? "critical" : "error";
         const signals = services.map(

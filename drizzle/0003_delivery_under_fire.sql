@@ -38,6 +38,7 @@ CREATE UNLOGGED TABLE "step_counts" (
 );
 --> statement-breakpoint
 ALTER TABLE "incidents" ADD COLUMN "muted" boolean DEFAULT false NOT NULL;--> statement-breakpoint
+ALTER TABLE "incidents" ADD COLUMN "announced_severity" smallint;--> statement-breakpoint
 ALTER TABLE "incidents" ADD COLUMN "silence_id" bigint;--> statement-breakpoint
 ALTER TABLE "incidents" ADD COLUMN "recent_opens" timestamp with time zone[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
 ALTER TABLE "incidents" ADD COLUMN "flapping" boolean DEFAULT false NOT NULL;--> statement-breakpoint

@@ -1,4 +1,10 @@
-import { type Signal, type SignalKey, type TemplateCount, TracerError } from "@tracer/core";
+import {
+  type Kind,
+  type Signal,
+  type SignalKey,
+  type TemplateCount,
+  TracerError,
+} from "@tracer/core";
 import type { Sighting } from "@tracer/store";
 import { expect, test } from "vitest";
 import { Announcer } from "./announcer.ts";
@@ -19,6 +25,7 @@ function world() {
     sighted: [] as Sighting[],
     cleared: [] as SignalKey[],
     written: 0,
+    mine: null as readonly Kind[] | null,
   };
   const observe = recordingObserve();
   const announcer = new Announcer({
@@ -31,6 +38,7 @@ function world() {
       environment: "prod",
       service: slot === 3 ? "checkout" : `service ${slot}`,
     }),
+    announces: (kind) => state.mine?.includes(kind) ?? true,
     templatesOf: () => state.templates,
     linesOf: () => state.lines,
     sight: async (sightings) => {
@@ -104,6 +112,27 @@ test("an opened signal is sighted with its ages and redacted lines", async () =>
   expect(state.sighted[0]?.exemplars[0]).toBe("first line");
   expect(JSON.stringify(state.sighted)).not.toContain("hunter2");
   expect(state.written).toBe(1);
+});
+
+test("what another processor tells of is followed in silence, told when it is ours to tell, and not ended by us", async () => {
+  const { state, announcer, pass } = world();
+  state.mine = ["error"];
+  const volume = { kind: "volume", part: "drop" } as const;
+  announcer.take(opened(aSignal(volume)));
+  announcer.take(opened(aSignal()));
+  announcer.sight([aSignal(volume)]);
+  await announcer.flush();
+  expect(state.sighted.map(({ key }) => key.kind)).toEqual(["error"]);
+  state.mine = ["error", "volume"];
+  pass(1_000);
+  announcer.sight([aSignal(volume)]);
+  await announcer.flush();
+  expect(state.sighted[1]).toMatchObject({ key: { kind: "volume" }, onsetAgeMs: 41_000 });
+  state.mine = ["error"];
+  announcer.take(resolved(aSignal(volume)));
+  announcer.take(resolved(aSignal()));
+  await announcer.flush();
+  expect(state.cleared.map(({ kind }) => kind)).toEqual(["error"]);
 });
 
 test("an open signal is sighted at every step, and between steps at least each ten seconds", async () => {

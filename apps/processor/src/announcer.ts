@@ -1,6 +1,7 @@
 import {
   exemplarText,
   fingerprintOf,
+  type Kind,
   type SeriesKey,
   type Signal,
   type SignalKey,
@@ -33,6 +34,8 @@ export interface AnnouncerOptions {
   readonly linesOf: (slot: number, sinceMs: number) => readonly string[];
   /** The kinds of message behind a signal, those that come most first. None when it is not given. */
   readonly templatesOf?: (signal: Signal) => readonly TemplateCount[];
+  /** Whether this processor tells of signals of a kind now; every kind when it is not given. */
+  readonly announces?: (kind: Kind) => boolean;
   readonly sight: (sightings: readonly Sighting[]) => Promise<readonly SightResult[]>;
   readonly clear: (keys: readonly SignalKey[]) => Promise<void>;
   readonly observe: Observe;
@@ -168,14 +171,16 @@ export class Announcer {
       sentence: signal.evidence.sentence,
       detectSeconds: Math.max(0, this.#options.receiptMs() - signal.decidedMs) / 1e3,
     });
-    if (!stale) this.#queueSighting(open, signal, this.#options.monotonicMs());
+    if (!stale && this.#announces(signal)) {
+      this.#queueSighting(open, signal, this.#options.monotonicMs());
+    }
     return open;
   }
 
   #resolved(signal: Signal): void {
     const open = this.#open.get(idOf(signal));
     this.#open.delete(idOf(signal));
-    if (open === undefined || !open.announced) return;
+    if (open === undefined || !open.announced || !this.#announces(signal)) return;
     this.#options.observe({
       name: "signal_resolved",
       kind: signal.kind,
@@ -192,11 +197,16 @@ export class Announcer {
 
   #sight(signal: Signal): void {
     const open = this.#open.get(idOf(signal)) ?? this.#opened(signal);
-    if (open === null) return;
+    if (open === null || !this.#announces(signal)) return;
     if (!open.announced && this.#stale(signal.lastStepMs)) return;
     const nowMs = this.#options.monotonicMs();
     const due = nowMs - open.sightedAtMs >= this.#options.sightSeconds * 1e3;
     if (due || signal.lastStepMs > open.lastStepMs) this.#queueSighting(open, signal, nowMs);
+  }
+
+  /** A signal that another processor tells of is followed here, to go on with when that one is gone. */
+  #announces({ kind }: Signal): boolean {
+    return this.#options.announces?.(kind) ?? true;
   }
 
   #stale(stepEndMs: number): boolean {

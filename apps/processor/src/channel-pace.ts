@@ -8,8 +8,8 @@ export interface PaceLimits {
 
 /** Sends to one channel in flight at once: one that hangs costs the others nothing. */
 export const IN_FLIGHT_PER_CHANNEL_MAX = 4;
-/** A channel that asks for a longer pause gets a single send after this one. */
-export const PAUSE_MS_MAX = 300_000;
+/** A channel that asks for a longer pause gets a single send after this one, as the delivery itself does. */
+export const PAUSE_MS_MAX = 3_600_000;
 
 /** Slack takes about one message a second and a few at once, PagerDuty 120 events a minute. */
 export function paceLimitsOf(kind: string): PaceLimits {

@@ -28,7 +28,9 @@ function world({ kinds = ["slack", "pagerduty"], fallbackChannel = null }: World
     (kind): Channel => ({
       name: kind,
       kind,
+      ownAlone: true,
       send: async () => SENT,
+      sendDigest: async () => SENT,
       sendNotice: async (notice) => {
         sent.push({ ...notice, channel: kind, second: state.seconds });
         return state.verdicts.shift() ?? SENT;

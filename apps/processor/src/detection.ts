@@ -1,4 +1,4 @@
-import type { Clock } from "@tracer/core";
+import type { Clock, CountDeltas } from "@tracer/core";
 import type { Detector, TemplateBook } from "@tracer/detect";
 import { ExemplarRings, type SeriesDirectory } from "@tracer/ingest";
 import * as store from "@tracer/store";
@@ -9,6 +9,7 @@ import { DecisionRecorder } from "./decisions/recorder.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { Pipeline } from "./pipeline.ts";
+import { SharedCounts } from "./shared-counts.ts";
 import { createState, type RestoredState } from "./snapshots.ts";
 import { startSpill } from "./spill/spill.ts";
 
@@ -23,6 +24,8 @@ export interface DetectionOptions {
   readonly observe: Observe;
   /** Called after something was written that a channel may have to send. */
   readonly onWritten: () => void;
+  /** Id of this processor, when others may share the database and the traffic with it. */
+  readonly processorId?: string;
   /** What was known before; a detector that has seen nothing when it is not given. */
   readonly state?: RestoredState;
   /** Where it is kept while the database is away, and how many bytes are there; null: nowhere. */
@@ -41,9 +44,16 @@ export interface Detection extends AsyncDisposable {
   readonly pipeline: Pipeline;
   readonly announcer: Announcer;
   readonly recorder: DecisionRecorder;
+  /** Null when nobody can share the database. */
+  readonly shared: SharedCounts | null;
 }
 
 const FLUSH_MS = 500;
+const SHARE_MS = 1_000;
+/** Its holder tells of volumes. */
+const VOLUME_LEASE = "volume";
+/** Counts of what was answered from a read are written this often. */
+const COUNT_FLUSH_MS = 1_000;
 /** Shorter than a minute, so that each closed one is looked at. */
 const RECORD_MS = 50_000;
 /** An open signal is sighted at least this often. */
@@ -58,17 +68,32 @@ export function startDetection(options: DetectionOptions): Detection {
     pending: [],
   };
   const rings = new ExemplarRings();
+  const shared = sharedCountsOf({
+    ...{ ...options, directory, detector },
+    count: (deltas) => pipeline.countForeign(deltas),
+  });
+  const readFirst = new store.ReadFirst({
+    db: pool,
+    sightOptions: { holdSeconds, quietSeconds, repeatSeconds, channels },
+    monotonicMs: clock.monotonicMs,
+    onFlushed: (results) => {
+      if (results.some(({ outcome }) => outcome !== "duplicate" && outcome !== "late")) onWritten();
+    },
+  });
   const announcer = new Announcer({
     staleSeconds,
     sightSeconds: Math.min(SIGHT_SECONDS_MAX, quietSeconds / 3),
     receiptMs,
     monotonicMs: clock.monotonicMs,
     keyOf: (slot) => directory.key(slot),
+    announces: (kind) => shared?.announces(kind) ?? true,
     templatesOf: (signal) => templates.templatesOf(signal),
     linesOf: (slot, sinceMs) => rings.take(slot, sinceMs).map(({ text }) => text),
-    sight: (sightings) =>
-      store.sight(pool, sightings, { holdSeconds, quietSeconds, repeatSeconds, channels }),
-    clear: (keys) => store.clear(pool, keys, { clearSeconds }),
+    sight: (sightings) => readFirst.sight(sightings),
+    clear: async (keys) => {
+      await readFirst.flush(); // Written after the end, a sighting would take it back.
+      await store.clear(pool, keys, { clearSeconds });
+    },
     observe,
     onWritten,
   });
@@ -76,6 +101,9 @@ export function startDetection(options: DetectionOptions): Detection {
   announcer.resume([...detector.openSignals(), ...templates.openSignals()]);
   const flush = () => announcer.flush();
   const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, flush);
+  const counting = startLoop({ name: "counts", idleMs: COUNT_FLUSH_MS, observe }, () =>
+    readFirst.flush(),
+  );
   const onSignals = announcing.wake;
   const { monotonicMs } = clock;
   const spilling = options.spill
@@ -93,7 +121,14 @@ export function startDetection(options: DetectionOptions): Detection {
     recorder.round(),
   );
   const parts = { directory, detector, templates, rings, announcer, decisions: recorder };
-  const pipeline = new Pipeline({ ...parts, receiptMs, observe, onSignals });
+  const pipeline = new Pipeline({
+    ...{ ...parts, receiptMs, observe, onSignals },
+    collect: (deltas) => shared?.collect(deltas),
+  });
+  const loops = [announcing, counting, recording];
+  if (shared !== null) {
+    loops.push(startLoop({ name: "share", idleMs: SHARE_MS, observe }, () => shared.round()));
+  }
   return {
     directory,
     detector,
@@ -101,16 +136,45 @@ export function startDetection(options: DetectionOptions): Detection {
     pipeline,
     announcer,
     recorder,
+    shared,
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([announcing, recording].map((loop) => loop[Symbol.asyncDispose]()));
+      await Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
       // What was admitted is written before the end, if the database is there.
       try {
         await flush();
+        await readFirst.flush();
         await recorder.round();
+        await shared?.stop();
       } catch (error) {
         observe({ name: "loop_failed", loop: "announce", error });
       }
       await spilling?.[Symbol.asyncDispose]();
     },
   };
+}
+
+interface SharedCountsParts
+  extends Pick<
+    DetectionOptions,
+    "config" | "processorId" | "pool" | "receiptMs" | "clock" | "observe"
+  > {
+  readonly directory: SeriesDirectory;
+  readonly detector: Detector;
+  readonly count: (deltas: CountDeltas) => { readonly late: number };
+}
+
+/** Null with the embedded database, which belongs to one processor. */
+function sharedCountsOf(parts: SharedCountsParts): SharedCounts | null {
+  const { config, processorId, pool, directory, detector, receiptMs, clock, observe } = parts;
+  if (processorId === undefined || config.databaseUrl === null) return null;
+  const lease = { name: VOLUME_LEASE, holder: processorId };
+  return new SharedCounts({
+    ...{ detector, receiptMs, observe, monotonicMs: clock.monotonicMs, count: parts.count },
+    keyOf: (slot) => directory.key(slot),
+    slotOf: (key) => directory.intern(key),
+    flush: (flush, counts) => store.flushStepCounts(pool, { processorId, flush, counts }),
+    read: (cursors) => store.readStepCounts(pool, { processorId, cursors }),
+    hold: () => store.holdLease(pool, lease),
+    release: () => store.releaseLease(pool, lease),
+  });
 }

@@ -1,9 +1,14 @@
 import { TracerError, type Verdict } from "@tracer/core";
-import type { ClaimedDelivery, SettleOptions } from "@tracer/store";
-import { aDeliveryTask } from "@tracer/testkit";
+import type {
+  ClaimedDelivery,
+  ClaimedDigest,
+  SettleDigestOptions,
+  SettleOptions,
+} from "@tracer/store";
+import { aDeliveryTask, aDigestTask } from "@tracer/testkit";
 import { expect, test } from "vitest";
 import { IN_FLIGHT_PER_CHANNEL_MAX } from "./channel-pace.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { DIGEST_DUE_MIN, Dispatcher } from "./dispatcher.ts";
 import { recordingObserve } from "./fixtures.test-helper.ts";
 
 function aDelivery(id: number, overrides: Partial<ClaimedDelivery> = {}): ClaimedDelivery {
@@ -16,6 +21,12 @@ function aDelivery(id: number, overrides: Partial<ClaimedDelivery> = {}): Claime
     ageMs: 5,
     ...overrides,
   };
+}
+
+function aDigest(count: number, overrides: Partial<ClaimedDigest> = {}): ClaimedDigest {
+  const { link: _link, ...task } = aDigestTask(count);
+  const rows = task.entries.map((_, index) => ({ deliveryId: `d${index}`, leaseToken: 1 }));
+  return { ...task, channel: "slack", rows, ageMs: 5, ...overrides };
 }
 
 interface WorldOptions {
@@ -32,14 +43,27 @@ function world({ sends, recordAttempt, random = 0.5 }: WorldOptions = {}) {
   const settled: SettleOptions[] = [];
   const links: string[] = [];
   const pauses: number[] = [];
-  const state = { monotonicMs: 1_000, settleErrors: [] as Error[] };
+  const digests: ClaimedDigest[] = [];
+  const asked: (number | null)[] = [];
+  const settledDigests: SettleDigestOptions[] = [];
+  const state = {
+    digestAttempt: true,
+    digestError: false,
+    monotonicMs: 1_000,
+    settleErrors: [] as Error[],
+  };
   const observe = recordingObserve();
   const send = sends ?? { slack: async () => SENT };
   const dispatcher = new Dispatcher({
     channels: Object.entries(send).map(([name, answer]) => ({
       name,
       kind: name,
+      ownAlone: true,
       send: async (task) => {
+        links.push(task.link);
+        return answer();
+      },
+      sendDigest: async (task) => {
         links.push(task.link);
         return answer();
       },
@@ -57,6 +81,20 @@ function world({ sends, recordAttempt, random = 0.5 }: WorldOptions = {}) {
       settled.push(options);
       return "settled";
     },
+    claimDigest: async (channel, { due }) => {
+      asked.push(due);
+      if (state.digestError) throw new Error("slow");
+      const index = digests.findIndex((digest) => digest.channel === channel);
+      return index < 0 ? null : (digests.splice(index, 1)[0] ?? null);
+    },
+    recordDigestAttempt: async () => state.digestAttempt,
+    settleDigest: async (options) => {
+      const error = state.settleErrors.shift();
+      if (error !== undefined) throw error;
+      settledDigests.push(options);
+      return options.digest.rows.length - 1;
+    },
+    listLink: () => "http://tracer/",
     linkOf: (incidentId) => `http://tracer/i/${incidentId}`,
     monotonicMs: () => state.monotonicMs,
     pause: async (ms) => {
@@ -74,7 +112,19 @@ function world({ sends, recordAttempt, random = 0.5 }: WorldOptions = {}) {
       await new Promise(setImmediate); // What needs no waiting has come to its end.
     }
   };
-  return { state, waiting, settled, links, pauses, observe, dispatcher, rounds };
+  return {
+    state,
+    waiting,
+    digests,
+    asked,
+    settledDigests,
+    settled,
+    links,
+    pauses,
+    observe,
+    dispatcher,
+    rounds,
+  };
 }
 
 /** A send that hangs until it is let go. */
@@ -250,4 +300,70 @@ test("a database that goes away in the middle is reported, and the dispatcher go
   await dispatcher.drain(1_000);
   expect(observe.events).toMatchObject([{ name: "loop_failed", loop: "deliver" }]);
   await dispatcher.round();
+});
+
+test("the last message that may go out now is for a digest; a new one only if more is due than can go alone", async () => {
+  const { state, waiting, digests, asked, settledDigests, settled, links, observe, rounds } =
+    world();
+  waiting.push(aDelivery(1), aDelivery(2));
+  await rounds(1);
+  expect(asked).toEqual([null]); // One that waits for its next try would be taken all the same.
+  expect(settled).toHaveLength(2);
+  for (let id = 10; id < 30; id += 1) waiting.push(aDelivery(id));
+  digests.push(aDigest(300));
+  await rounds(1);
+  expect(asked).toEqual([null, DIGEST_DUE_MIN]);
+  expect(settledDigests).toMatchObject([{ verdict: { kind: "sent" }, retryAfterMs: 0 }]);
+  expect(links.at(-1)).toBe("http://tracer/");
+  expect(settled).toHaveLength(4); // Five messages in all.
+  const said = observe.events.filter(({ name }) => name === "digest_settled");
+  expect(said).toMatchObject([{ outcome: "sent", deliveries: 299, fenced: 1 }]);
+  state.monotonicMs += 1_000; // One token: the digest is asked for first.
+  await rounds(1);
+  expect(settled).toHaveLength(5);
+});
+
+test("one digest of a channel at a time, and its failure is tried again later, whole", async () => {
+  const slack = hanging({ kind: "retry", reason: "http_429", afterMs: 30_000 });
+  const { waiting, digests, settledDigests, dispatcher, rounds } = world({
+    sends: { slack: slack.send },
+  });
+  for (let id = 0; id < 20; id += 1) waiting.push(aDelivery(id));
+  digests.push(aDigest(300), aDigest(200));
+  await rounds(3);
+  expect(digests).toHaveLength(1);
+  slack.letGo();
+  await dispatcher.drain(1_000);
+  expect(settledDigests).toMatchObject([
+    { digest: { id: aDigest(1).id }, verdict: { kind: "retry" }, retryAfterMs: 30_000 },
+  ]);
+});
+
+test("without the attempt rows a digest is not sent", async () => {
+  const { state, digests, settledDigests, links, rounds } = world();
+  state.digestAttempt = false;
+  digests.push(aDigest(30));
+  await rounds(2);
+  expect([settledDigests, links, digests]).toEqual([[], [], []]);
+});
+
+test("the answer to a digest is kept, too, while the database is away", async () => {
+  const { state, digests, settledDigests, rounds } = world();
+  state.settleErrors = [away(), away()];
+  digests.push(aDigest(30));
+  await rounds(8);
+  expect(settledDigests).toHaveLength(1);
+});
+
+test("a claim that fails holds back neither the channel's own deliveries nor the other channels", async () => {
+  const { state, waiting, settled, rounds } = world({
+    sends: { slack: async () => SENT, pagerduty: async () => SENT },
+  });
+  state.digestError = true;
+  for (let id = 0; id < 8; id += 1) {
+    waiting.push(aDelivery(id), aDelivery(100 + id, { channel: "pagerduty" }));
+  }
+  await expect(rounds(1)).rejects.toThrow("slow");
+  await new Promise(setImmediate);
+  expect(settled).toHaveLength(2 * IN_FLIGHT_PER_CHANNEL_MAX);
 });

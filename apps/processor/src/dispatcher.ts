@@ -1,7 +1,11 @@
-import assert from "node:assert/strict";
-import type { DeliveryTask, Verdict } from "@tracer/core";
+import type { DeliveryTask, DigestTask, Verdict } from "@tracer/core";
 import type { Channel } from "@tracer/notify";
-import type { ClaimedDelivery, SettleOptions } from "@tracer/store";
+import type {
+  ClaimedDelivery,
+  ClaimedDigest,
+  SettleDigestOptions,
+  SettleOptions,
+} from "@tracer/store";
 import { ChannelPace, type PaceLimits, paceLimitsOf } from "./channel-pace.ts";
 import { isUnavailable } from "./database.ts";
 import type { Observe } from "./observe.ts";
@@ -13,6 +17,8 @@ const BACKOFF_MS_MAX = 300_000;
 const AMBIGUOUS_MS_MIN = 1_000;
 /** A channel that needs a person is asked again this often. */
 const RECONNECT_MS = 60_000;
+/** With more due than these, beyond what can go out now, the rest is told by one message. */
+export const DIGEST_DUE_MIN = 20;
 /** Pauses while the database is away and an answer waits to be written. */
 const SETTLE_PAUSE_MS_MIN = 250;
 const SETTLE_PAUSE_MS_MAX = 2_000;
@@ -26,7 +32,18 @@ export interface DispatcherOptions {
   /** Writes the attempt row; null when the lease is no longer ours, or too old to begin a send. */
   readonly recordAttempt: (delivery: ClaimedDelivery) => Promise<string | null>;
   readonly settle: (options: SettleOptions) => Promise<"settled" | "fenced">;
+  /** A digest that waits, or a new one if more than `due` deliveries are due; null: there is none. */
+  readonly claimDigest: (
+    channel: string,
+    options: { readonly due: number | null; readonly ownAlone: boolean },
+  ) => Promise<ClaimedDigest | null>;
+  /** False when the lease is no longer ours, or too old to begin a send. */
+  readonly recordDigestAttempt: (digest: ClaimedDigest) => Promise<boolean>;
+  /** Returns how many of its deliveries were still ours. */
+  readonly settleDigest: (options: SettleDigestOptions) => Promise<number>;
   readonly linkOf: (incidentId: string) => string;
+  /** Of the list of incidents. */
+  readonly listLink: () => string;
   readonly monotonicMs: () => number;
   /** Waits, at most until the signal aborts. Does not reject. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -41,6 +58,8 @@ export interface DispatcherOptions {
 interface Lane {
   readonly channel: Channel;
   readonly pace: ChannelPace;
+  /** A digest is under way: the next one waits for its end. */
+  isTelling: boolean;
 }
 
 /** Lease → attempt row → send → settle. Holds no transaction during a send. */
@@ -58,20 +77,48 @@ export class Dispatcher {
     const laneOf = (channel: Channel): Lane => ({
       channel,
       pace: new ChannelPace(paceOf(channel.kind), options.monotonicMs),
+      isTelling: false,
     });
     this.#lanes = new Map(options.channels.map((channel) => [channel.name, laneOf(channel)]));
   }
 
-  /** Claims what is due for each channel that may be used now, and starts sending it. Throws when a claim fails. */
+  /**
+   * Claims what is due for each channel that may be used now, and starts sending it. A claim that is slow
+   * or fails holds back its own channel only; the first failure is thrown when all have ended.
+   */
   async round(): Promise<void> {
-    for (const [name, { pace }] of this.#lanes) {
-      if (this.#stop.signal.aborted) return;
-      // Known answers first: a claim could take the same delivery again, and tell it twice.
-      if (this.#unsettled > 0) return;
-      const free = pace.free();
-      if (free === 0) continue;
-      for (const delivery of await this.#options.claim(name, free)) this.#start(delivery);
+    const lanes = [...this.#lanes.values()];
+    const ended = await Promise.allSettled(lanes.map((lane) => this.#fill(lane)));
+    for (const end of ended) if (end.status === "rejected") throw end.reason;
+  }
+
+  /** Most urgent first; the last of the messages that may go out now is kept for a digest. */
+  async #fill(lane: Lane): Promise<void> {
+    const free = lane.pace.free();
+    if (free === 0 || this.#isHeld()) return;
+    const singly = lane.isTelling ? free : free - 1;
+    const isMore = singly === 0 || (await this.#claim(lane, singly)) === singly;
+    if (lane.isTelling || this.#isHeld()) return;
+    const { name, ownAlone } = lane.channel;
+    const due = isMore ? DIGEST_DUE_MIN : null;
+    let digest: ClaimedDigest | null = null;
+    try {
+      digest = await this.#options.claimDigest(name, { due, ownAlone });
+    } finally {
+      if (digest !== null) this.#startDigest(digest, lane);
+      else if (isMore && !this.#isHeld()) await this.#claim(lane, 1);
     }
+  }
+
+  /** Known answers first: a claim could take the same delivery again, and tell it twice. */
+  #isHeld(): boolean {
+    return this.#stop.signal.aborted || this.#unsettled > 0;
+  }
+
+  async #claim(lane: Lane, limit: number): Promise<number> {
+    const claimed = await this.#options.claim(lane.channel.name, limit);
+    for (const delivery of claimed) this.#start(lane, this.#deliver(delivery, lane));
+    return claimed.length;
   }
 
   /** Claims nothing more and waits for what is in flight, at most `graceMs`; then cuts it off. */
@@ -81,17 +128,23 @@ export class Dispatcher {
     clearTimeout(cutOff);
   }
 
-  #start(delivery: ClaimedDelivery): void {
-    const lane = this.#lanes.get(delivery.channel);
-    assert(lane !== undefined, "only what our channels can send is claimed");
-    lane.pace.begin();
-    const sending = this.#deliver(delivery, lane)
+  #startDigest(digest: ClaimedDigest, lane: Lane): void {
+    lane.isTelling = true;
+    const telling = this.#tell(digest, lane).finally(() => {
+      lane.isTelling = false;
+    });
+    this.#start(lane, telling);
+  }
+
+  #start({ pace }: Lane, work: Promise<void>): void {
+    pace.begin();
+    const sending = work
       // Unsettled is safe: the lease expires on the database's clock and the delivery runs again.
       .catch((error: unknown) => {
         this.#options.observe({ name: "loop_failed", loop: "deliver", error });
       })
       .finally(() => {
-        lane.pace.end();
+        pace.end();
         this.#inFlight.delete(sending);
         this.#options.onFree();
       });
@@ -106,13 +159,11 @@ export class Dispatcher {
     const task: DeliveryTask = { ...delivery, link: linkOf(delivery.incident.id) };
     const verdict = await channel.send(task, this.#stop.signal);
     if (verdict.kind === "retry" && verdict.afterMs !== null) pace.pause(verdict.afterMs);
-    const settled = await this.#settle({
-      deliveryId: delivery.deliveryId,
-      leaseToken: delivery.leaseToken,
-      attemptId,
-      verdict,
-      retryAfterMs: this.#retryAfterMs(verdict, delivery.attempts),
-    });
+    const retryAfterMs = this.#retryAfterMs(verdict, delivery.attempts);
+    const { deliveryId, leaseToken } = delivery;
+    const settled = await this.#settle(() =>
+      this.#options.settle({ deliveryId, leaseToken, attemptId, verdict, retryAfterMs }),
+    );
     onSettled(delivery.channel, verdict);
     observe({
       name: "delivery_settled",
@@ -126,20 +177,45 @@ export class Dispatcher {
     });
   }
 
+  async #tell(digest: ClaimedDigest, { channel, pace }: Lane): Promise<void> {
+    const { observe, onSettled, monotonicMs, listLink } = this.#options;
+    const startedMs = monotonicMs();
+    if (!(await this.#options.recordDigestAttempt(digest))) return;
+    const task: DigestTask = { ...digest, link: listLink() };
+    const verdict = await channel.sendDigest(task, this.#stop.signal);
+    if (verdict.kind === "retry" && verdict.afterMs !== null) pace.pause(verdict.afterMs);
+    const retryAfterMs = this.#retryAfterMs(verdict, digest.attempts);
+    const settled = await this.#settle(() =>
+      this.#options.settleDigest({ digest, verdict, retryAfterMs }),
+    );
+    onSettled(channel.name, verdict);
+    observe({
+      name: "digest_settled",
+      channel: channel.name,
+      outcome: verdict.kind,
+      reason: verdict.kind === "sent" ? null : verdict.reason,
+      digest: digest.id,
+      deliveries: settled,
+      fenced: digest.rows.length - settled,
+      deliverySeconds: (digest.ageMs + monotonicMs() - startedMs) / 1e3,
+      maybeRepeat: verdict.kind === "sent" && verdict.maybeRepeat === true,
+    });
+  }
+
   /**
    * A known answer is kept until the database takes it, also beyond the lease: the token settles as long
    * as nobody has taken the delivery over. Otherwise it would be sent again.
    */
-  async #settle(options: SettleOptions): Promise<"settled" | "fenced"> {
+  async #settle<Settled>(write: () => Promise<Settled>): Promise<Settled> {
     const { observe, pause } = this.#options;
-    const atOnce = await this.#trySettle(options, { say: true });
+    const atOnce = await this.#trySettle(write, { say: true });
     if (atOnce !== null) return atOnce;
     this.#unsettled += 1;
     try {
       for (let failures = 1; ; failures += 1) {
         const pauseMs = Math.min(SETTLE_PAUSE_MS_MAX, SETTLE_PAUSE_MS_MIN * 2 ** (failures - 1));
         await pause(pauseMs, this.#stop.signal);
-        const settled = await this.#trySettle(options, { say: false });
+        const settled = await this.#trySettle(write, { say: false });
         if (settled === null) continue;
         observe({ name: "loop_recovered", loop: "settle", failures });
         return settled;
@@ -150,12 +226,12 @@ export class Dispatcher {
   }
 
   /** Null: the database is away, and there is time to try again. */
-  async #trySettle(
-    options: SettleOptions,
+  async #trySettle<Settled>(
+    write: () => Promise<Settled>,
     { say }: { readonly say: boolean },
-  ): Promise<"settled" | "fenced" | null> {
+  ): Promise<Settled | null> {
     try {
-      return await this.#options.settle(options);
+      return await write();
     } catch (error) {
       if (!isUnavailable(error) || this.#stop.signal.aborted) throw error;
       if (say) this.#options.observe({ name: "loop_failed", loop: "settle", error });

@@ -20,6 +20,8 @@ export interface DispatchingOptions {
   readonly leaseSeconds?: number;
   /** How fast a kind of channel may be used. Default: what its provider lets. */
   readonly paceOf?: (kind: string) => PaceLimits;
+  /** The channel for what no other could deliver, and how long that is waited for. */
+  readonly fallback: { readonly channel: string; readonly afterSeconds: number } | null;
   /** Alerts link to pages below this URL; known once HTTP listens. */
   readonly linkBase: () => string;
   readonly clock: Clock;
@@ -37,11 +39,15 @@ const HEARTBEAT_MS = 1_000;
 const RESOLVE_MS = 1_000;
 const CLAIM_MS = 250;
 const LEASE_SECONDS = 30;
+/** A storm that goes on is told of this often; in between the most urgent have messages of their own. */
+const DIGEST_PAUSE_SECONDS = 10;
 /** Sends in flight may take this long when Tracer stops. */
 const DRAIN_MS = 5_000;
 const SWEEP_MS = 60_000;
 const SWEPT_AT_ONCE_MAX = 1_000;
 const RESOLVED_AT_ONCE_MAX = 200;
+const FALL_BACK_MS = 2_000;
+const FALLEN_BACK_AT_ONCE_MAX = 500;
 
 /** Everything that follows from rows: ending quiet incidents, sending what is due, showing life,
  * deleting what has expired. */
@@ -58,6 +64,15 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
       store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds }),
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),
+    claimDigest: (channel, { due, ownAlone }) =>
+      store.claimDigest(pool, {
+        ...{ processorId, channel, due, ownAlone },
+        leaseSeconds,
+        pauseSeconds: DIGEST_PAUSE_SECONDS,
+      }),
+    recordDigestAttempt: (digest) => store.recordDigestAttempt(pool, digest, { processorId }),
+    settleDigest: (settled) => store.settleDigest(pool, settled),
+    listLink: () => `${linkBase()}/`,
     linkOf: (incidentId) => `${linkBase()}/i/${incidentId}`,
     monotonicMs: clock.monotonicMs,
     pause: (ms, signal) => pause(ms, undefined, { signal }).catch(() => {}), // Rejects when aborted.
@@ -67,12 +82,12 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     onFree: () => wake(),
   });
   const heartbeat = () => store.heartbeat(pool, processorId);
-  stack.defer(() =>
-    // Without it others wait until the heartbeat is missed.
-    store.retire(pool, processorId).catch((error: unknown) => {
+  stack.defer(async () => {
+    if (options.watch?.outage) return; // Others see soon enough that the heartbeat is missing.
+    await store.retire(pool, processorId).catch((error: unknown) => {
       observe({ name: "loop_failed", loop: "retire", error });
-    }),
-  );
+    });
+  });
   stack.use(
     startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, () =>
       options.watch === undefined ? heartbeat() : options.watch.attempt(heartbeat),
@@ -98,6 +113,19 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
       await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels: channelNames });
     }),
   );
+  if (options.fallback !== null) {
+    const falling = { ...options.fallback, processorId, limit: FALLEN_BACK_AT_ONCE_MAX };
+    let fromId = "0";
+    stack.use(
+      startLoop({ name: "fall-back", idleMs: FALL_BACK_MS, jitter: 0.2, observe }, async () => {
+        const fallen = await store.fallBack(pool, { ...falling, fromId });
+        ({ fromId } = fallen);
+        if (fallen.written === 0) return;
+        observe({ name: "fallen_back", channel: falling.channel, count: fallen.written });
+        claiming.wake();
+      }),
+    );
+  }
   return {
     wake: claiming.wake,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),

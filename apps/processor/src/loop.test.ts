@@ -1,3 +1,4 @@
+import { TracerError } from "@tracer/core";
 import { expect, test } from "vitest";
 import { recordingObserve } from "./fixtures.test-helper.ts";
 import { startLoop } from "./loop.ts";
@@ -35,6 +36,18 @@ test("a failing round is said once, tried again, and its recovery is said", asyn
   });
   const names = () => observe.events.map(({ name }) => name);
   await expect.poll(names, { timeout: 5_000 }).toEqual(["loop_failed", "loop_recovered"]);
+  await loop[Symbol.asyncDispose]();
+});
+
+test("a database that is away is asked again soon, however slow the loop is", async () => {
+  let failures = 1;
+  const observe = recordingObserve();
+  const loop = startLoop({ name: "test", idleMs: 3_600_000, observe }, () => {
+    failures -= 1;
+    if (failures >= 0) throw new TracerError("DATABASE_UNAVAILABLE", "away");
+  });
+  const names = () => observe.events.map(({ name }) => name);
+  await expect.poll(names, { timeout: 1_000 }).toEqual(["loop_failed", "loop_recovered"]);
   await loop[Symbol.asyncDispose]();
 });
 

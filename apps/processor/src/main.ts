@@ -67,6 +67,8 @@ function program(run: RunLoaded) {
     .option("--kind <kind>", "only this kind, such as error")
     .option("--json", "the answer as JSON on stdout")
     .action((args) => run(async () => (await import("./commands/why-not.ts")).whyNot, args));
+  incidentCommands(tracer, run);
+  silenceCommands(tracer, run);
   tracer
     .command("migrate")
     .description("bring the database's schema up to date")
@@ -88,6 +90,74 @@ function program(run: RunLoaded) {
     .option("--report <file>", "the result as Markdown, too")
     .action((args) => run(async () => (await import("./commands/torture.ts")).torture, args));
   return tracer;
+}
+
+const JSON_HELP = "the answer as JSON on stdout";
+
+/** Those that ask the running Tracer about incidents, or change them. */
+function incidentCommands(tracer: Command, run: RunLoaded): void {
+  const load = () => import("./commands/incidents.ts");
+  const incidents = tracer
+    .command("incidents")
+    .description("list, show, acknowledge or resolve incidents of the running Tracer");
+  incidents
+    .command("list")
+    .description("newest first")
+    .option("--state <state>", "only open or resolved ones")
+    .option("--service <name>", "only of this service")
+    .option("--limit <n>", "at most so many, 1 to 200; 50 unless given")
+    .option("--json", JSON_HELP)
+    .action((args) => run(async () => (await load()).listIncidents, args));
+  incidents
+    .command("show")
+    .argument("<id>", "such as inc_3f…-1")
+    .description("all that is known of one")
+    .option("--json", JSON_HELP)
+    .action((id, args) => run(async () => (await load()).showIncident, { ...args, id }));
+  incidents
+    .command("ack")
+    .argument("<id>")
+    .description("say that somebody has taken it on: no more reminders")
+    .option("--json", JSON_HELP)
+    .action((id, args) => run(async () => (await load()).ackIncident, { ...args, id }));
+  incidents
+    .command("resolve")
+    .argument("<id>")
+    .description("end it by hand; what goes on is not announced again, a new onset is")
+    .option("--json", JSON_HELP)
+    .action((id, args) => run(async () => (await load()).resolveIncident, { ...args, id }));
+}
+
+/** Those that keep what is expected from being told. */
+function silenceCommands(tracer: Command, run: RunLoaded): void {
+  const load = () => import("./commands/silence.ts");
+  const silence = tracer
+    .command("silence")
+    .description("keep what is expected from being told, until a time and for a reason");
+  silence
+    .command("add")
+    .description("begin one; all matchers that are given must match")
+    .option("--service <pattern>", "its name; * stands for anything")
+    .option("--kind <kind>", "such as error")
+    .option("--severity <severity>", "info, warning, error or critical")
+    .option("--template <pattern>", "text of a kind of message; * stands for anything")
+    .option("--for <duration>", "such as 90s, 30m, 2h or 1d12h, at most 366d")
+    .option("--until <time>", "instead: ISO 8601")
+    .option("--reason <text>", "why; shown in the list")
+    .option("--json", JSON_HELP)
+    .action((args) => run(async () => (await load()).addSilence, args));
+  silence
+    .command("list")
+    .description("those in force")
+    .option("--state <state>", "pending, active (unless given), expired or all")
+    .option("--json", JSON_HELP)
+    .action((args) => run(async () => (await load()).listSilences, args));
+  silence
+    .command("expire")
+    .argument("<id>")
+    .description("end one now")
+    .option("--json", JSON_HELP)
+    .action((id, args) => run(async () => (await load()).expireSilence, { ...args, id }));
 }
 
 /** Those that read the past instead of serving. */

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import type { Kind } from "@tracer/core";
+import type { Kind, Verdict } from "@tracer/core";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
@@ -58,8 +58,24 @@ export type TracerEvent =
       readonly deliverySeconds: number;
       readonly maybeRepeat: boolean;
     }
+  | {
+      readonly name: "digest_settled";
+      readonly channel: string;
+      readonly outcome: Verdict["kind"];
+      readonly reason: string | null;
+      readonly digest: string;
+      /** Changes that it told of, or tried to; those that another processor had taken over. */
+      readonly deliveries: number;
+      readonly fenced: number;
+      /** Of the oldest of the changes. */
+      readonly deliverySeconds: number;
+      readonly maybeRepeat: boolean;
+    }
+  | { readonly name: "fallen_back"; readonly channel: string; readonly count: number }
   | { readonly name: "incidents_resolved"; readonly count: number }
   | { readonly name: "decisions_dropped"; readonly count: number }
+  | { readonly name: "foreign_counted"; readonly records: number; readonly late: number }
+  | { readonly name: "peers_changed"; readonly peers: number; readonly before: number }
   | { readonly name: "series_full"; readonly seriesMax: number }
   | {
       readonly name: "snapshot_restored";
@@ -114,10 +130,16 @@ export interface Observe {
   /** The metrics in Prometheus' text format. */
   readonly metrics: () => Promise<string>;
   /** Values that are read when the metrics are. */
-  readonly watch: (gauges: { series: () => number; inFlightBytes: () => number }) => void;
+  readonly watch: (gauges: Gauges) => void;
   /** Sum of `tracer_records_total{result="accepted"}`. */
   readonly recordsAccepted: () => number;
   readonly close: () => void;
+}
+
+interface Gauges {
+  readonly series: () => number;
+  readonly inFlightBytes: () => number;
+  readonly peers: () => number;
 }
 
 const LAG_RESOLUTION_MS = 10;
@@ -137,7 +159,7 @@ export function createObserve(level: string, destination: DestinationStream): Ob
   };
   return Object.assign(observe, {
     metrics: () => registry.metrics(),
-    watch: (gauges: { series: () => number; inFlightBytes: () => number }) => {
+    watch: (gauges: Gauges) => {
       gauge(registry, "tracer_series", "Services held by the detector.", gauges.series);
       gauge(
         registry,
@@ -145,6 +167,7 @@ export function createObserve(level: string, destination: DestinationStream): Ob
         "Bytes of admitted requests not yet counted.",
         gauges.inFlightBytes,
       );
+      gauge(registry, "tracer_peers", "Other processors that live.", gauges.peers);
     },
     recordsAccepted: () => accepted,
     close: () => lag.disable(),
@@ -172,10 +195,18 @@ function createMetrics(registry: Registry) {
     ]),
     reservations: counter("tracer_reservations_total", "Sightings by outcome.", ["outcome"]),
     deliveries: counter("tracer_deliveries_total", "Attempts by outcome.", ["channel", "outcome"]),
+    fallenBack: counter("tracer_fallen_back_total", "Deliveries for the fall-back channel.", [
+      "channel",
+    ]),
+    digests: counter("tracer_digests_total", "Messages about many incidents at once.", [
+      "channel",
+      "outcome",
+    ]),
     repeats: counter("tracer_deliveries_maybe_repeated_total", "Sent after an unknown end.", [
       "channel",
     ]),
     decisionsDropped: counter("tracer_decisions_dropped_total", "Decisions not recorded.", []),
+    foreign: counter("tracer_foreign_records_total", "Records that other processors counted.", []),
     spillDropped: counter(
       "tracer_spill_dropped_total",
       "Signals that waited for the database and were not kept: in memory, or on disk.",
@@ -217,8 +248,22 @@ function count(metrics: Metrics, event: TracerEvent): void {
       }
       if (event.maybeRepeat) metrics.repeats.inc({ channel: event.channel });
       return metrics.deliveries.inc({ channel: event.channel, outcome: event.outcome });
+    case "digest_settled": {
+      const { channel, outcome, deliveries, fenced } = event;
+      if (outcome === "sent") {
+        metrics.alertLatency.observe({ stage: "deliver" }, event.deliverySeconds);
+      }
+      if (event.maybeRepeat) metrics.repeats.inc({ channel });
+      metrics.digests.inc({ channel, outcome });
+      if (fenced > 0) metrics.deliveries.inc({ channel, outcome: "fenced" }, fenced);
+      return metrics.deliveries.inc({ channel, outcome }, deliveries);
+    }
+    case "fallen_back":
+      return metrics.fallenBack.inc({ channel: event.channel }, event.count);
     case "sighting_dropped":
       return metrics.failures.inc({ loop: "announce" });
+    case "foreign_counted":
+      return metrics.foreign.inc(event.records);
     case "decisions_dropped":
       return metrics.decisionsDropped.inc(event.count);
     case "loop_failed":
@@ -267,8 +312,17 @@ function write(log: Logger, event: TracerEvent): void {
     case "delivery_settled":
       if (event.outcome === "sent") return log.info(event, "A delivery was sent.");
       return log.warn(event, "A delivery could not be sent.");
+    case "digest_settled":
+      if (event.outcome === "sent") return log.info(event, "A digest was sent.");
+      return log.warn(event, "A digest could not be sent.");
+    case "fallen_back":
+      return log.warn(event, "What could not be delivered goes to the fall-back channel.");
     case "incidents_resolved":
       return log.info(event, "Incidents ended.");
+    case "foreign_counted":
+      return log.trace(event, "Counts of other processors were read.");
+    case "peers_changed":
+      return log.info(event, `Shares the traffic with ${event.peers} other processors.`);
     case "decisions_dropped":
       return log.warn(event, "Some decisions are not recorded: there was no room for them.");
     case "series_full":

@@ -36,6 +36,8 @@ export interface PipelineOptions {
   readonly onSignals: () => void;
   /** Keeps account of what was decided. */
   readonly decisions: Pick<DecisionRecorder, "take" | "release">;
+  /** Told of every batch that was counted. */
+  readonly collect?: (deltas: CountDeltas) => void;
 }
 
 export interface BatchOrigin {
@@ -87,6 +89,7 @@ export class Pipeline {
       // Before they are counted, which closes their steps.
       while (!lines.learn(bytes, detector)) await nextTurn();
       const { late } = detector.observe(deltas, receiptMs);
+      this.#options.collect?.(deltas);
       const { accepted, rejected, future } = report;
       observe({
         name: "records_counted",
@@ -103,6 +106,14 @@ export class Pipeline {
       this.#decoding -= 1;
       this.#keep(deltas);
     }
+  }
+
+  /** Counts in what came to other processors. */
+  countForeign(deltas: CountDeltas): { late: number } {
+    const { detector, templates } = this.#options;
+    const { late } = detector.observeForeign(deltas, this.#options.receiptMs());
+    this.#announce(decidedBy(detector, templates));
+    return { late };
   }
 
   /** Lets time pass in the detector: silence is evidence. Called about once a second. */

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "@tracer/core";
 import * as store from "@tracer/store";
 import { ChannelStates } from "./channel-states.ts";
-import { createChannels } from "./channels.ts";
+import { createChannels, routesOf } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { DatabaseWatch, startDatabaseWatch } from "./database-watch.ts";
@@ -72,6 +72,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.defer(async () => {
     for (const channel of channels) await channel.close?.();
   });
+  const { announced, fallback } = routesOf(channels, config.fallbackChannel);
   observe({ name: "channels_configured", channels: channels.map(({ name }) => name) });
   const channelStates = new ChannelStates(channels, clock.wallMs);
   const processorId = randomUUID();
@@ -89,6 +90,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     startDispatching({
       ...{ ...shared, processorId, channels, channelStates, linkBase, watch },
       quietSeconds: config.quietSeconds,
+      fallback:
+        fallback === null ? null : { channel: fallback, afterSeconds: config.fallbackSeconds },
     }),
   );
 
@@ -104,8 +107,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
         state,
         spill: spillPath === null ? null : { path: spillPath, size: spilled?.size ?? 0 },
       },
-      ...{ config, receiptMs, onWritten: dispatching.wake },
-      channels: channels.map(({ name }) => name),
+      ...{ config, receiptMs, processorId, onWritten: dispatching.wake },
+      channels: announced,
     }),
   );
   const { pipeline, directory, announcer } = detection;
@@ -123,7 +126,11 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   }));
   stack.use(startLive({ ...shared, events }));
   const inFlight = new InFlight();
-  observe.watch({ series: () => directory.size, inFlightBytes: () => inFlight.bytes });
+  observe.watch({
+    series: () => directory.size,
+    inFlightBytes: () => inFlight.bytes,
+    peers: () => detection.shared?.peers ?? 0,
+  });
   const http = await startHttp({
     ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
     ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },

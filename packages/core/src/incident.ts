@@ -12,6 +12,14 @@ export type IncidentState = "open" | "resolved";
 /** Why an incident ended: nobody sighted it, every detector is satisfied, a person, or a newer epoch. */
 export type CloseReason = "quiet" | "clear" | "manual" | "superseded";
 
+/** A version of the service that went live shortly before the onset. */
+export interface DeployMark {
+  /** As somebody wrote it: any text, at most 200 UTF-16 units. */
+  readonly version: string;
+  /** ISO 8601 in UTC, by the database's clock. */
+  readonly at: string;
+}
+
 /**
  * An incident as channels and pages see it; also the JSON stored with a delivery. Times are ISO 8601 in
  * UTC by the database's clock. Exemplars are redacted and clipped already, but not escaped.
@@ -30,6 +38,13 @@ export interface Incident extends SignalKey {
   readonly title: string;
   readonly evidence: Evidence;
   readonly exemplars: readonly string[];
+  /** It opened three times within an hour: it stays open until it has been calm for 15 minutes. */
+  readonly flapping: boolean;
+  /** The newest deploy of the service in the hour before the onset; null when none was marked. */
+  readonly deploy: DeployMark | null;
+  /** When and by whom it was first taken on; null when it is not. */
+  readonly ackedAt: string | null;
+  readonly ackedBy: string | null;
 }
 
 /** One change of an incident on its way to one channel, as handed to that channel. */
@@ -47,6 +62,45 @@ export interface DeliveryTask {
   readonly uncertain: boolean;
   /** Attempts before this one. */
   readonly attempts: number;
+  /** Set where a digest has told the channel of the incident: whether any incident told in digests is open. */
+  readonly stormOpen?: boolean;
+  /** Set on the fall-back channel: where it should have gone, and why it could not. */
+  readonly undelivered?: Undelivered;
+}
+
+export interface Undelivered {
+  readonly channel: string;
+  readonly reason: string;
+}
+
+/** One change of an incident as a digest tells of it. */
+export interface DigestEntry extends Pick<Incident, DigestField> {
+  readonly action: DeliveryAction;
+}
+
+type DigestField = "id" | "service" | "environment" | "kind" | "part" | "severity" | "title";
+
+/**
+ * Many changes on their way to one channel as one message. What belongs to it is fixed once it was formed:
+ * every attempt has the same id and tells of the same changes.
+ */
+export interface DigestTask {
+  /** A UUID; in the receipt as `digest`, which tells it from the receipt of a message about one incident. */
+  readonly id: string;
+  /** At least one, most urgent first; an incident at most once. */
+  readonly entries: readonly DigestEntry[];
+  /** When the oldest of the changes was written; ISO 8601. */
+  readonly since: string;
+  /** Link to the list of incidents. */
+  readonly link: string;
+  /** True when an earlier attempt ended unknown. */
+  readonly uncertain: boolean;
+  /** Attempts before this one. */
+  readonly attempts: number;
+  /** Whether any incident is open that this digest, or one before it, tells the channel of. */
+  readonly stillOpen: boolean;
+  /** Set on the fall-back channel, by the first of the changes. */
+  readonly undelivered?: Undelivered;
 }
 
 /** What an attempt's answer means. */

@@ -9,8 +9,12 @@ export {
   DELIVERY_ACTIONS,
   type DeliveryAction,
   type DeliveryTask,
+  type DeployMark,
+  type DigestEntry,
+  type DigestTask,
   type Incident,
   type IncidentState,
+  type Undelivered,
   type Verdict,
 } from "./incident.ts";
 export { LEVELS, type Level, LevelIndex } from "./level.ts";

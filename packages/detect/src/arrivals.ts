@@ -41,7 +41,8 @@ interface Freeze {
 
 /** What is known about the arrival of batches, whoever they are from. Receipt times only. */
 export class Arrivals {
-  readonly #latenessMs: number;
+  /** How long after its end a step is closed. */
+  latenessMs: number;
   readonly #freezes: Freeze[] = [];
   #count = 0;
   #firstMs = 0;
@@ -52,7 +53,7 @@ export class Arrivals {
   #ticked = false;
 
   constructor(latenessMs: number) {
-    this.#latenessMs = latenessMs;
+    this.latenessMs = latenessMs;
   }
 
   get lastMs(): number {
@@ -93,7 +94,7 @@ export class Arrivals {
     const unusual = gapMs >= TICK_FREEZE_SECONDS * 1000 && this.#isUnusual(gapMs);
     if (this.#ticked && unusual) {
       this.#freezes.push({
-        fromStep: stepAt(this.#lastMs + TICK_FREEZE_SECONDS * 1000 - this.#latenessMs),
+        fromStep: stepAt(this.#lastMs + TICK_FREEZE_SECONDS * 1000 - this.latenessMs),
         toStep: stepAt(receiptMs),
         endedMs: receiptMs,
       });
@@ -141,7 +142,7 @@ export class Arrivals {
   resume(savedMs: number, receiptMs: number, keepSilence: boolean): void {
     if (this.#count === 0) return;
     this.#freezes.push({
-      fromStep: stepAt(savedMs - this.#latenessMs - ON_ITS_WAY_MS_MAX),
+      fromStep: stepAt(savedMs - this.latenessMs - ON_ITS_WAY_MS_MAX),
       toStep: stepAt(receiptMs) + 1,
       endedMs: receiptMs,
     });

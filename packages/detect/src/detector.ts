@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { type CountDeltas, type Signal, STEP_MS } from "@tracer/core";
 import { Arrivals } from "./arrivals.ts";
 import { delayOf, learnDelay } from "./delivery-delay.ts";
+import { Doubt, type Stretch } from "./doubt.ts";
 import { type Explanation, explanationOf } from "./explanation.ts";
 import { dormantSteps, isIdle, RING_STEPS, skipSilence } from "./idle.ts";
-import { noCounts, OpenSteps, type StepCounts } from "./open-steps.ts";
+import { emptyStep, type OpenStep, OpenSteps } from "./open-steps.ts";
 import { type DetectorOptions, detectorOptions } from "./options.ts";
 import { PIPELINE_SLOT, pipelineSignal } from "./pipeline-signal.ts";
 import { Flag, SeriesColumns } from "./series-columns.ts";
@@ -36,6 +37,8 @@ const SPREAD_SECONDS_MAX = 5;
 const IDLE_SCAN_MAX = 2_000;
 /** Blocks of a snapshot may be this much newer than its head: a disk can be slow. */
 const SNAPSHOT_MS_MAX = 3_600_000;
+/** What others counted is here so long after they did: they write each second, and it is read each second. */
+const FOREIGN_DELAY_MS = 3_000;
 
 export type SeriesState = "learning" | "ok" | "watch" | "firing" | "silent";
 
@@ -49,17 +52,18 @@ export type PipelineState = "waiting" | "ok" | "frozen" | "silent";
  */
 export class Detector {
   readonly #options: DetectorOptions;
-  readonly #latenessMs: number;
+  #latenessMs: number;
   readonly #columns = new SeriesColumns();
   readonly #openSteps: OpenSteps;
   readonly #book: SignalBook;
   readonly #arrivals: Arrivals;
   readonly #wheel = new TickWheel();
-  readonly #counts: StepCounts = noCounts();
+  readonly #counts: OpenStep = emptyStep();
   readonly #touched = new TouchedSeries();
   #receiptMs = Number.NEGATIVE_INFINITY;
   #tickedToStep = Number.NEGATIVE_INFINITY;
   #pipelineDecidedMs: number | null = null;
+  readonly #doubt = new Doubt();
   #idleCursor = 0;
   #savedLayout: readonly SavedColumn[] = [];
 
@@ -77,6 +81,35 @@ export class Detector {
    * steps, and those beyond `openStepsMax`: they change nothing.
    */
   observe(deltas: CountDeltas, receiptMs: number): { late: number } {
+    return this.#observe(deltas, receiptMs, false);
+  }
+
+  /**
+   * Adds records that came to other processors: they count for the volume and as arrivals, and not for
+   * errors or latency, of which each processor judges its own. Only `records`, `errors` and `newestMs` of
+   * the cells are looked at.
+   */
+  observeForeign(deltas: CountDeltas, receiptMs: number): { late: number } {
+    return this.#observe(deltas, receiptMs, true);
+  }
+
+  /** While others count too, steps are closed 3 s later: so long it takes until their counts are here. */
+  share(shared: boolean): void {
+    this.#latenessMs = this.#options.latenessSeconds * 1000 + (shared ? FOREIGN_DELAY_MS : 0);
+    this.#arrivals.latenessMs = this.#latenessMs;
+  }
+
+  /**
+   * Counts of others may be missing from the steps that are not closed yet and begin in [fromMs, untilMs),
+   * event time: what is not there is then no silence, and nothing is learned from it. There is one such
+   * stretch: one that begins within the last extends it, and one that begins later takes its place.
+   */
+  doubt(stretch: Stretch): void {
+    assert(Number.isFinite(stretch.fromMs) && stretch.fromMs <= stretch.untilMs);
+    this.#doubt.extend(stretch);
+  }
+
+  #observe(deltas: CountDeltas, receiptMs: number, foreign: boolean): { late: number } {
     assert(Number.isFinite(receiptMs));
     if (deltas.length === 0) return { late: 0 };
     this.#receiptMs = Math.max(this.#receiptMs, receiptMs);
@@ -85,11 +118,12 @@ export class Detector {
     let records = 0;
     for (let cell = 0; cell < deltas.length; cell += 1) {
       records += deltas.records[cell] ?? 0;
-      if (!this.#add(deltas, cell, receiptMs)) late += deltas.records[cell] ?? 0;
+      if (!this.#add(deltas, cell, receiptMs, foreign)) late += deltas.records[cell] ?? 0;
     }
     this.#endPipeline(receiptMs); // Before the silence that it tells of is over.
     this.#arrivals.arrive(receiptMs, records);
-    for (const slot of this.#touched.slots) this.#deliver(slot, receiptMs);
+    const deliveredMs = foreign ? receiptMs - FOREIGN_DELAY_MS : receiptMs;
+    for (const slot of this.#touched.slots) this.#deliver(slot, deliveredMs);
     this.#book.sortPending();
     return { late };
   }
@@ -104,7 +138,8 @@ export class Detector {
     const limitMs = this.#arrivals.limitMs(receiptMs);
     const second = Math.floor(receiptMs / 1000);
     this.#wheel.turn(second, (slot) => this.#visit(slot, receiptMs, limitMs, second));
-    if (this.#pipelineDecidedMs === null && this.#arrivals.isPipelineSilent(receiptMs)) {
+    const certain = this.#doubt.isOverAt(receiptMs); // Else others may hear what we do not.
+    if (this.#pipelineDecidedMs === null && certain && this.#arrivals.isPipelineSilent(receiptMs)) {
       this.#pipelineDecidedMs = receiptMs;
       const signal = pipelineSignal(this.#arrivals, receiptMs, receiptMs);
       this.#book.push({ state: "opened", reason: "arrivals", signal });
@@ -293,7 +328,7 @@ export class Detector {
   }
 
   /** Adds one cell of a batch. False: it came too late, or there was no room. */
-  #add(deltas: CountDeltas, cell: number, receiptMs: number): boolean {
+  #add(deltas: CountDeltas, cell: number, receiptMs: number, foreign: boolean): boolean {
     const slot = deltas.slot[cell] ?? 0;
     assert(slot >= 0 && slot < this.#options.seriesMax);
     const columns = this.#columns;
@@ -319,7 +354,8 @@ export class Detector {
     counts.fatals = deltas.fatals[cell] ?? 0;
     counts.latencyCount = deltas.latencyCount[cell] ?? 0;
     counts.latencyLogSum = deltas.latencyLogSum[cell] ?? 0;
-    return this.#openSteps.add(slot, step, counts);
+    const cells = this.#openSteps;
+    return foreign ? cells.addForeign(slot, step, counts) : cells.add(slot, step, counts);
   }
 
   /** Takes note of a batch of one series and closes what its watermark has passed. */
@@ -379,7 +415,8 @@ export class Detector {
           continue;
         }
       }
-      const missingEnd = this.#arrivals.missingUntil(step, heardMs, delayMs);
+      const arrivedEnd = this.#arrivals.missingUntil(step, heardMs, delayMs);
+      const missingEnd = Math.max(arrivedEnd, this.#doubt.missingUntil(step));
       if (missingEnd > step) {
         const emptyEnd = Math.min(missingEnd, this.#openSteps.earliest(slot) ?? end, end);
         if (emptyEnd > step) {

@@ -8,9 +8,19 @@ export interface StepCounts {
   latencyLogSum: number;
 }
 
+/** What an open step holds: what came here, and what came to other processors. */
+export interface OpenStep extends StepCounts {
+  foreign: number;
+  foreignErrors: number;
+}
+
 /** Of no record at all. */
 export function noCounts(): StepCounts {
   return { records: 0, errors: 0, fatals: 0, latencyCount: 0, latencyLogSum: 0 };
+}
+
+export function emptyStep(): OpenStep {
+  return { ...noCounts(), foreign: 0, foreignErrors: 0 };
 }
 
 const CAPACITY_FIRST = 1_024;
@@ -32,6 +42,8 @@ export class OpenSteps {
   #fatals = new Uint32Array(CAPACITY_FIRST);
   #latencyCount = new Uint32Array(CAPACITY_FIRST);
   #latencyLogSum = new Float64Array(CAPACITY_FIRST);
+  #foreign = new Uint32Array(CAPACITY_FIRST);
+  #foreignErrors = new Uint32Array(CAPACITY_FIRST);
   #chain = new Int32Array(CAPACITY_FIRST); // Next cell of the same hash, or the next free one.
   #before = new Int32Array(CAPACITY_FIRST); // Neighbours in the list of the series.
   #after = new Int32Array(CAPACITY_FIRST);
@@ -62,15 +74,30 @@ export class OpenSteps {
     return true;
   }
 
+  /** Adds what came to other processors. False: the pool is full and nothing was counted. */
+  addForeign(slot: number, step: number, counts: StepCounts): boolean {
+    let cell = this.#find(slot, step);
+    if (cell === NONE) {
+      cell = this.#make(slot, step);
+      if (cell === NONE) return false;
+    }
+    this.#foreign[cell] = Math.min((this.#foreign[cell] ?? 0) + counts.records, COUNT_MAX);
+    this.#foreignErrors[cell] = Math.min(
+      (this.#foreignErrors[cell] ?? 0) + counts.errors,
+      COUNT_MAX,
+    );
+    return true;
+  }
+
   /** Moves the sums of a step into `into` and frees the cell; zeros when there is none. */
-  take(slot: number, step: number, into: StepCounts): void {
+  take(slot: number, step: number, into: OpenStep): void {
     const cell = this.#find(slot, step);
     this.#read(cell, into);
     if (cell !== NONE) this.#remove(cell);
   }
 
   /** As `take`, but leaves the cell. */
-  peek(slot: number, step: number, into: StepCounts): void {
+  peek(slot: number, step: number, into: OpenStep): void {
     this.#read(this.#find(slot, step), into);
   }
 
@@ -89,9 +116,13 @@ export class OpenSteps {
     return earliest;
   }
 
-  /** Appends slot, step, and the counts of each open cell of a series, in the order of StepCounts. */
+  /**
+   * Appends slot, step, and the counts of each open cell of a series, in the order of StepCounts. Not what
+   * others counted: whoever reads this later has missed some of it, and takes those steps for incomplete.
+   */
   save(slot: number, into: number[]): void {
     for (let cell = this.#head(slot); cell !== NONE; cell = this.#after[cell] ?? NONE) {
+      if (this.#records[cell] === 0 && this.#foreign[cell] !== 0) continue;
       into.push(slot, this.#step[cell] ?? 0, this.#records[cell] ?? 0);
       into.push(this.#errors[cell] ?? 0, this.#fatals[cell] ?? 0);
       into.push(this.#latencyCount[cell] ?? 0, this.#latencyLogSum[cell] ?? 0);
@@ -104,12 +135,14 @@ export class OpenSteps {
   }
 
   // Of no cell (-1) there is nothing to read, so that all are zeros.
-  #read(cell: number, into: StepCounts): void {
+  #read(cell: number, into: OpenStep): void {
     into.records = this.#records[cell] ?? 0;
     into.errors = this.#errors[cell] ?? 0;
     into.fatals = this.#fatals[cell] ?? 0;
     into.latencyCount = this.#latencyCount[cell] ?? 0;
     into.latencyLogSum = this.#latencyLogSum[cell] ?? 0;
+    into.foreign = this.#foreign[cell] ?? 0;
+    into.foreignErrors = this.#foreignErrors[cell] ?? 0;
   }
 
   #head(slot: number): number {
@@ -143,6 +176,8 @@ export class OpenSteps {
     this.#fatals[cell] = 0;
     this.#latencyCount[cell] = 0;
     this.#latencyLogSum[cell] = 0;
+    this.#foreign[cell] = 0;
+    this.#foreignErrors[cell] = 0;
     const bucket = this.#bucketOf(slot, step);
     this.#chain[cell] = this.#buckets[bucket] ?? NONE;
     this.#buckets[bucket] = cell;
@@ -195,6 +230,8 @@ export class OpenSteps {
     this.#fatals = grownCounts(this.#fatals, capacity);
     this.#latencyCount = grownCounts(this.#latencyCount, capacity);
     this.#latencyLogSum = grownFloats(this.#latencyLogSum, capacity);
+    this.#foreign = grownCounts(this.#foreign, capacity);
+    this.#foreignErrors = grownCounts(this.#foreignErrors, capacity);
     this.#chain = grownInts(this.#chain, capacity);
     this.#before = grownInts(this.#before, capacity);
     this.#after = grownInts(this.#after, capacity);

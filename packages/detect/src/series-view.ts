@@ -3,11 +3,11 @@ import { BUCKET_STEPS, bucketOf, closedBucket, closedLatency } from "./buckets.t
 import { volumeDispersionOf } from "./dispersion.ts";
 import { BAND_DEVIATIONS, latencyExpectation } from "./explain.ts";
 import { latencyIsWarm } from "./latency-evidence.ts";
-import { noCounts, type OpenSteps, type StepCounts } from "./open-steps.ts";
+import { emptyStep, noCounts, type OpenSteps, type StepCounts } from "./open-steps.ts";
 import { RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
 import { volumeExpectedAt } from "./volume-evidence.ts";
 
-/** One 60-second bucket as pages show it. `low` and `high`: the band of records steady traffic stays in. */
+/** One 60-second bucket as pages show it, of all processors; latency of this one only. `low` and `high`: the band of records steady traffic stays in. */
 export interface BucketView {
   readonly startMs: number;
   readonly records: number;
@@ -46,14 +46,14 @@ export function bucketViews(
   }
   // Open steps may reach into the next buckets too: lateness and delays are longer than a step.
   const filling = new Map([[openBucket, filledOf(columns, slot)]]);
-  const counts = noCounts();
+  const counts = emptyStep();
   const ahead = (openBucket + OPEN_BUCKETS_MAX) * BUCKET_STEPS;
   for (let step = columns.nextStep.at(slot); step < ahead; step += 1) {
     openSteps.peek(slot, step, counts);
-    if (counts.records === 0) continue;
+    if (counts.records + counts.foreign === 0) continue;
     const bucket = filling.get(bucketOf(step)) ?? noCounts();
-    bucket.records += counts.records;
-    bucket.errors += counts.errors;
+    bucket.records += counts.records + counts.foreign;
+    bucket.errors += counts.errors + counts.foreignErrors;
     bucket.latencyCount += counts.latencyCount;
     bucket.latencyLogSum += counts.latencyLogSum;
     filling.set(bucketOf(step), bucket);

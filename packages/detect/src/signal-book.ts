@@ -25,7 +25,7 @@ import {
   type SignalPart,
   signalIndexOf,
 } from "./open-signal.ts";
-import { noCounts, type StepCounts } from "./open-steps.ts";
+import { noCounts, type OpenStep, type StepCounts } from "./open-steps.ts";
 import type { Rule } from "./options.ts";
 import { ruleBar, ruleScores } from "./rules.ts";
 import { closeSeason } from "./seasonal.ts";
@@ -64,6 +64,11 @@ const VOLUME_OPEN = Flag.surgeOpen | Flag.dropOpen;
 const SILENT_STEPS = 90;
 /** What surges for longer is no batch of each night. */
 const LEARNING_OPEN_STEPS_MAX = 120;
+/**
+ * Until this processor knows so many records of a service, it believes what others say of their errors: the
+ * service may come over to it at any time, and its usual errors are then no news.
+ */
+const BELIEVED_RECORDS_MAX = 2_000;
 /** Evidence over this share of its bar is worth watching. */
 const WATCH_SHARE = 0.5;
 
@@ -78,6 +83,8 @@ export class SignalBook {
   readonly #bucketRules: Exclude<Rule, "evidence">[];
   readonly #open = new Map<number, OpenSignal>();
   readonly #shown = new Map<number, Signal>();
+  readonly #sum: StepCounts = noCounts();
+  readonly #heard: StepCounts = noCounts();
   #pending: Transition[] = [];
   #sorted = 0;
 
@@ -180,33 +187,41 @@ export class SignalBook {
     missBuckets(this.#columns, slot, from, to);
   }
 
-  /** Judges and learns one closed step. `missing`: nobody's records arrived, so emptiness says nothing. */
-  closeStep(slot: number, step: number, counts: StepCounts, missing: boolean): void {
+  /**
+   * Judges and learns one closed step: the volume by what came to all processors, errors and latency by what
+   * came here. `missing`: records may be missing, so that their absence says nothing.
+   */
+  closeStep(slot: number, step: number, counts: OpenStep, missing: boolean): void {
     const columns = this.#columns;
-    const empty = counts.records === 0;
+    const all = counts.foreign === 0 ? counts : this.#sumOf(counts);
+    const empty = all.records === 0;
     if (missing) clearDropEvidence(columns, slot);
     if (!(empty && missing)) {
       columns.emptyRun.set(slot, empty ? columns.emptyRun.at(slot) + 1 : 0);
       expectVolume(columns, slot, step);
       scoreErrors(columns, slot, step, counts);
-      scoreVolume(columns, slot, step, counts.records, missing);
+      scoreVolume(columns, slot, step, all.records, missing);
       scoreLatency(columns, slot, step, counts);
-      columns.recordsTotal.add(slot, counts.records);
-      fillBucket(columns, slot, counts);
-      this.#judgeErrors(slot, step, counts);
-      this.#judgeVolume(slot, step, counts);
+      columns.recordsTotal.add(slot, all.records);
+      fillBucket(columns, slot, all);
+      const heard = counts.records === 0 && counts.foreign > 0 ? this.#foreignOf(counts) : counts;
+      this.#judgeErrors(slot, step, counts, heard);
+      this.#judgeVolume(slot, step, all);
       this.#judgeLatency(slot, step, counts);
-      if (!columns.has(slot, Flag.errorOpen)) learnErrors(columns, slot, counts);
+      if (!columns.has(slot, Flag.errorOpen)) {
+        const believed = heard === counts || columns.recordSum.at(slot) < BELIEVED_RECORDS_MAX;
+        learnErrors(columns, slot, believed ? heard : counts);
+      }
       if (!columns.has(slot, Flag.latencyOpen)) learnLatency(columns, slot, counts);
       if ((step + 1) % BUCKET_STEPS === 0) learnLatencyHour(columns, slot, step);
       if (!missing) {
         const learns = columns.volumeOpenSteps.at(slot) <= LEARNING_OPEN_STEPS_MAX;
-        closeSeason(columns, slot, step, counts.records, learns);
-        this.#learnVolume(slot, step, counts.records);
+        closeSeason(columns, slot, step, all.records, learns);
+        this.#learnVolume(slot, step, all.records);
       }
     }
     if ((step + 1) % BUCKET_STEPS !== 0) return;
-    if (columns.bucketSteps.at(slot) === BUCKET_STEPS) this.#judgeBucket(slot, step, counts);
+    if (columns.bucketSteps.at(slot) === BUCKET_STEPS) this.#judgeBucket(slot, step, all);
     closeBucket(columns, slot, bucketOf(step));
     closePeaks(columns, slot);
   }
@@ -223,7 +238,24 @@ export class SignalBook {
     if (!isPaused(columns, slot, step)) learnVolume(columns, slot, step, records);
   }
 
-  #judgeErrors(slot: number, step: number, counts: StepCounts): void {
+  #sumOf(counts: OpenStep): StepCounts {
+    const sum = this.#sum;
+    sum.records = counts.records + counts.foreign;
+    sum.errors = counts.errors + counts.foreignErrors;
+    sum.fatals = counts.fatals;
+    sum.latencyCount = counts.latencyCount;
+    sum.latencyLogSum = counts.latencyLogSum;
+    return sum;
+  }
+
+  #foreignOf({ foreign, foreignErrors }: OpenStep): StepCounts {
+    this.#heard.records = foreign;
+    this.#heard.errors = foreignErrors;
+    return this.#heard;
+  }
+
+  /** `heard`: what others heard, when this processor heard nothing. A signal is opened by what came here. */
+  #judgeErrors(slot: number, step: number, counts: StepCounts, heard: StepCounts): void {
     const open = this.#openAt(slot, 0, Flag.errorOpen);
     if (open === undefined) {
       if (!this.#useEvidence) return;
@@ -231,7 +263,7 @@ export class SignalBook {
       if (opened !== null) this.#begin(opened, 0, Flag.errorOpen);
       return;
     }
-    const ended = continueErrorSignal(this.#columns, open, step, counts);
+    const ended = continueErrorSignal(this.#columns, open, step, heard);
     if (ended !== null) this.#end(open, 0, Flag.errorOpen, ended);
     else if (judgeErrorSeverity(open)) this.#changed(open);
   }

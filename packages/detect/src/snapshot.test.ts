@@ -2,7 +2,7 @@ import { CountDeltas } from "@tracer/core";
 import { describe, expect, test } from "vitest";
 import { Detector } from "./detector.ts";
 import { Feed, HOUR, MINUTE, NOON_MS, SECOND, seeded } from "./feed.test-helper.ts";
-import { noCounts } from "./open-steps.ts";
+import { emptyStep } from "./open-steps.ts";
 import { SeriesColumns } from "./series-columns.ts";
 import { SignalBook } from "./signal-book.ts";
 import { restored, savedParts } from "./snapshot.test-helper.ts";
@@ -103,14 +103,14 @@ test("missing steps that pass at once do what they do one by one", () => {
     );
     const counts = {
       ...{ records: 5, errors: 1, fatals: 0 },
-      ...{ latencyCount: 3, latencyLogSum: 12 },
+      ...{ latencyCount: 3, latencyLogSum: 12, foreign: 2, foreignErrors: 1 },
     };
     for (const [index, columns] of [together, alone].entries()) {
       columns?.reserve(0);
       for (let step = 600; step < from; step += 1) books[index]?.closeStep(0, step, counts, false);
     }
     books[0]?.missSteps(0, from, to);
-    const none = noCounts();
+    const none = emptyStep();
     for (let step = from; step < to; step += 1) books[1]?.closeStep(0, step, none, true);
     expect(together).toEqual(alone);
   }

@@ -1,4 +1,4 @@
-import type { DeliveryTask, Verdict } from "@tracer/core";
+import type { DeliveryTask, DigestTask, Verdict } from "@tracer/core";
 
 /**
  * Something about Tracer itself, told directly because the outbox cannot be used. Text of ours: nothing of
@@ -27,6 +27,10 @@ export interface Channel {
    * `retry`, later `ambiguous`. Each request has a deadline of 10 seconds, the whole of it one of 15.
    */
   send(task: DeliveryTask, signal: AbortSignal): Promise<Verdict>;
+  /** One attempt to tell of many changes by one message, under the same rules. Its receipt holds `digest`. */
+  sendDigest(task: DigestTask, signal: AbortSignal): Promise<Verdict>;
+  /** True: what has a message of its own must be ended there, so a digest may not tell of it. */
+  readonly ownAlone: boolean;
   /**
    * One attempt to tell of Tracer itself, with the same bounds. `over` is for whoever was told `begun`. A
    * channel that cannot recognise a repeat shows it again.

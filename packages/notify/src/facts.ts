@@ -16,6 +16,7 @@ import {
   type Severity,
   sparklineText,
   TEMPLATES_MAX,
+  type Undelivered,
 } from "@tracer/core";
 
 /** Example lines in one message. */
@@ -23,7 +24,10 @@ export const EXEMPLARS_MAX = 3;
 /** As long as in the incident's title, so that the title is recognised as naming the service. */
 const NAME_CHARS_MAX = 80;
 const TITLE_CHARS_MAX = 200;
+/** The hash of a commit fits. */
+const VERSION_CHARS_MAX = 40;
 const SENTENCE_CHARS_MAX = 400;
+const REASON_CHARS_MAX = 200;
 const TEMPLATE_CHARS_MAX = 160;
 /** e^9.2 is about 9,900: beyond it a change is only "very large". */
 const LOG_CHANGE_MAX = 9.2;
@@ -44,6 +48,8 @@ export interface Facts {
   /** The first line of everything: enough for a locked screen. */
   readonly lockLine: string;
   readonly sentence: string;
+  /** What else people should know of an open incident, a short line each: that it is flapping, the deploy before it. */
+  readonly notes: readonly string[];
   /** What was seen against what was expected, in a few words; the sentence where there are no numbers. */
   readonly versus: string;
   /** Null for `pipeline` and `template`: there is nothing to compare with, and the sentence says it all. */
@@ -59,6 +65,8 @@ export interface Facts {
   /** How long it has been, or was, open. */
   readonly openFor: string;
   readonly closeReason: string;
+  /** On the fall-back channel: why it came here. */
+  readonly undelivered: string | null;
 }
 
 /** "14.3 of 11 nats" and "412 records". */
@@ -112,6 +120,7 @@ export function factsOf(task: DeliveryTask): Facts {
       ? `RESOLVED ${headline} – after ${openFor}${worstText(numbers)}`
       : `${lead}${severityWord(incident.severity)} ${headline} – ${versus}`,
     sentence,
+    notes: resolved ? [] : notesOf(incident),
     versus,
     numbers,
     proof: incident.kind === "pipeline" || evidence.bar === 0 ? null : proofOf(incident),
@@ -131,10 +140,31 @@ export function factsOf(task: DeliveryTask): Facts {
     occurrences: formatNumber(incident.occurrences),
     openFor,
     closeReason: closeWords(incident),
+    undelivered: undeliveredText(task.undelivered),
   };
 }
 
+/** Why the fall-back channel gets something; null where it is not about that. */
+export function undeliveredText(undelivered: Undelivered | undefined): string | null {
+  if (undelivered === undefined) return null;
+  const channel = clip(flatten(undelivered.channel), NAME_CHARS_MAX);
+  const reason = clip(flatten(redact(undelivered.reason)), REASON_CHARS_MAX);
+  return `could not be delivered to ${channel}: ${reason}`;
+}
+
 const SPARKLINE_MAX = 30;
+
+const FLAPPING =
+  "Flapping: opened 3 times within an hour; stays open until it is calm for 15 minutes";
+
+function notesOf({ flapping, deploy, openedAt }: Incident): string[] {
+  const notes = flapping ? [FLAPPING] : [];
+  if (deploy === null) return notes;
+  const [from, to] = [unixSeconds(deploy.at), unixSeconds(openedAt)];
+  const version = clip(flatten(deploy.version), VERSION_CHARS_MAX) || NO_NUMBER;
+  const before = from === null || to === null ? "" : `, ${formatDuration(to - from)} before`;
+  return [...notes, `Deploy ${version}${before}`];
+}
 
 const EMOJI = { critical: "🚨", error: "🔴", warning: "🟠", info: "🔵" } as const;
 

@@ -109,10 +109,18 @@ const tasks = fc
       ),
     }),
     times: fc.constantFrom("2026-11-22T14:02:10Z", "not a time", ""),
+    flapping: fc.boolean(),
+    deploy: fc.option(
+      fc.record({ version: hostile, at: fc.constantFrom("2026-11-22T13:59:10Z", "not a time") }),
+      { nil: null },
+    ),
   })
-  .map(({ action, text, severity, kind, occurrences, evidence, times }) =>
+  .map(({ action, text, severity, kind, occurrences, evidence, times, flapping, deploy }) =>
     aDeliveryTask(action, {
-      incident: { ...text, severity, kind, occurrences, openedAt: times, lastSeenAt: times },
+      incident: {
+        ...{ ...text, severity, kind, occurrences, openedAt: times, lastSeenAt: times },
+        ...{ flapping, deploy },
+      },
       evidence,
     }),
   );
@@ -185,7 +193,9 @@ test("Markdown: log text in a code span stays in it", () => {
 
 test("no rendering of any finite or missing number says NaN, Infinity or undefined", () => {
   const check = fc.property(tasks, (task) => {
-    const clean = { ...task, incident: { ...task.incident, title: "t", service: "s" } };
+    const incident = { ...task.incident, title: "t", service: "s" };
+    const deploy = incident.deploy && { ...incident.deploy, version: "1.4.2" };
+    const clean = { ...task, incident: { ...incident, deploy } };
     const texts = [
       renderConsole(clean),
       renderMarkdown(clean),

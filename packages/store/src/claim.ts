@@ -1,8 +1,10 @@
-import { crashPoints, DELIVERY_ACTIONS, type DeliveryTask } from "@tracer/core";
+import { AssertionError } from "node:assert/strict";
+import { crashPoints, DELIVERY_ACTIONS, type DeliveryTask, type Undelivered } from "@tracer/core";
+import { notPausedSql } from "./channel-pause.ts";
 import { type Executor, type Row, run } from "./executor.ts";
 import { incidentOf, incidentSql } from "./incident-json.ts";
 import { aliveSql, DEAD_AFTER_SECONDS, watchfulSql } from "./processors.ts";
-import { booleanOf, numberOf, receiptOf, textOf, wordOf } from "./row.ts";
+import { booleanOf, numberOf, objectOf, receiptOf, textOf, wordOf } from "./row.ts";
 
 export interface ClaimOptions {
   readonly processorId: string;
@@ -40,38 +42,90 @@ export async function claimDeliveries(
   // process has just leased could arrive after the resolve that overtook it.
   await run(db, DROP_EDITS_SQL);
   const values = [processorId, leaseSeconds, limit, DEAD_AFTER_SECONDS, channel];
-  const claimed = (await run(db, CLAIM_SQL, values)).map(claimedOf);
+  const claimed = await run(db, CLAIM_SQL, values);
   if (claimed.length > 0) crashPoints.pass("claim.after");
-  return claimed;
+  return readable(db, claimed, claimedOf);
 }
 
-/** An edit says nothing that a later message of the incident does not say. */
+/**
+ * Reads rows that have just been leased. One that cannot be read is put off alone, for whoever wrote it may
+ * be a newer version that can read it; after a day it is a dead letter.
+ */
+export async function readable<Read>(
+  db: Executor,
+  rows: readonly Row[],
+  read: (row: Row) => Read,
+): Promise<Read[]> {
+  const results: Read[] = [];
+  const ids: string[] = [];
+  for (const row of rows) {
+    try {
+      results.push(read(row));
+    } catch (error) {
+      if (!(error instanceof AssertionError)) throw error;
+      ids.push(String(numberOf(row, "id")));
+    }
+  }
+  if (ids.length > 0) await run(db, PUT_OFF_SQL, [ids]);
+  return results;
+}
+
+const PUT_OFF_SQL = `
+update outbox set state = case when clock_timestamp() >= give_up_at then 'dead' else 'pending' end,
+  due_at = clock_timestamp() + interval '1 min', last_error = 'unreadable', digest = null,
+  leased_by = null, leased_at = null
+where id = any($1::bigint[]) and state = 'leased'`;
+
+/**
+ * An edit says nothing that a later message of the incident does not say, and it has no place when only
+ * digests told of the incident.
+ */
 const DROP_EDITS_SQL = `
 update outbox set state = 'dropped' where id in (
-  select edit.id from outbox edit where edit.action = 'edit' and edit.state = 'pending' and exists (
+  select edit.id from outbox edit where edit.action = 'edit' and edit.state = 'pending' and (exists (
     select from outbox newer where newer.fingerprint = edit.fingerprint
       and newer.channel = edit.channel and newer.state in ('pending', 'leased')
       and (newer.epoch, newer.seq) > (edit.epoch, edit.seq))
+    or exists (select from outbox told where told.fingerprint = edit.fingerprint
+      and told.epoch = edit.epoch and told.channel = edit.channel and told.digest is not null)
+    and not exists (select from outbox own where own.fingerprint = edit.fingerprint
+      and own.epoch = edit.epoch and own.channel = edit.channel and own.digest is null
+      and own.action <> 'edit'))
   for update skip locked)`;
 
-/**
- * Anything undone before a delivery, leased or waiting for its next try, holds it back; so do leases of
- * the same key. Rows that changed since the snapshot are judged again when their lock is taken.
- */
-const CLAIM_SQL = `
-with due as materialized (
-  select o.id from outbox o
-  where o.channel = $5
-    and (o.state = 'pending' and o.due_at <= statement_timestamp()
+/** SQL: a row of outbox `o` may be leased by processor $1, whose word on who is dead takes $4 seconds. */
+export const CLAIMABLE_SQL = `(o.state = 'pending' and o.due_at <= statement_timestamp()
       or o.state = 'leased' and o.leased_by = $1 and o.due_at <= statement_timestamp()
       or o.state = 'leased' and o.leased_by <> $1 and ${watchfulSql("$1", "$4::float8")}
         and (o.due_at <= statement_timestamp()
           or o.leased_at < statement_timestamp() - make_interval(secs => $4::float8)
-            and not ${aliveSql("o.leased_by", "$4::float8")}))
-    and not exists (select from outbox other
-      where other.fingerprint = o.fingerprint and other.channel = o.channel and other.id <> o.id
+            and not ${aliveSql("o.leased_by", "$4::float8")}))`;
+
+/**
+ * SQL: nothing of the same incident and channel is in flight, or waits before row `o`. The channels are compared so that
+ * no index by channel can be used: with statistics from before a storm it would be read whole for each row.
+ */
+export const FIRST_SQL = `not exists (select from outbox other
+      where other.fingerprint = o.fingerprint and other.channel || '' = o.channel and other.id <> o.id
         and (other.state = 'leased' or (other.state = 'pending'
-          and (other.epoch, other.seq) < (o.epoch, o.seq))))
+          and (other.epoch, other.seq) < (o.epoch, o.seq))))`;
+
+/** SQL: an incident is open that a digest told the channel of. */
+export function stormOpenSql(channel: string): string {
+  return `exists (select from incidents i where i.state = 'open'
+    and exists (select from outbox t where t.fingerprint = i.fingerprint and t.epoch = i.epoch
+      and t.channel = ${channel} and t.digest is not null and t.state in ('sent', 'leased')))`;
+}
+
+/**
+ * Anything undone before a delivery, leased or waiting for its next try, holds it back; so do leases of
+ * the same key. The receipt of a message of its own is preferred to that of a digest. Rows that changed since the snapshot are judged again when their lock is taken.
+ */
+const CLAIM_SQL = `
+with due as materialized (
+  select o.id from outbox o
+  where o.channel = $5 and o.digest is null and ${CLAIMABLE_SQL}
+    and ${FIRST_SQL} and ${notPausedSql("$5")}
   order by o.urgency, o.due_at, o.id limit $3
   for update skip locked
 ), claimed as (
@@ -81,17 +135,24 @@ with due as materialized (
   from due where outbox.id = due.id
   returning outbox.*
 )
-select c.id, extract(epoch from c.leased_at - c.created_at) * 1000 as age_ms, c.lease_token, c.channel, c.action, c.seq, c.attempts,
+select c.id, c.incident -> 'undelivered' as undelivered,
+  extract(epoch from c.leased_at - c.created_at) * 1000 as age_ms, c.lease_token, c.channel, c.action, c.seq, c.attempts,
   case when c.action = 'edit' then coalesce((
     select ${incidentSql("i")} from incidents i
     where i.fingerprint = c.fingerprint and i.epoch = c.epoch), c.incident)
     else c.incident end as incident,
-  (select earlier.receipt from outbox earlier where earlier.fingerprint = c.fingerprint
-    and earlier.epoch = c.epoch and earlier.channel = c.channel and earlier.state = 'sent'
-    and earlier.receipt is not null order by earlier.seq limit 1) as receipt,
+  r.receipt, case when exists (select from outbox told where told.fingerprint = c.fingerprint
+    and told.epoch = c.epoch and told.channel = c.channel and told.state in ('sent', 'dead')
+    and told.digest is not null)
+    then ${stormOpenSql("c.channel")} end as storm_open,
   exists (select from delivery_attempts a where a.delivery_id = c.id
     and (a.outcome is null or a.outcome = 'ambiguous')) as uncertain
-from claimed c order by c.urgency, c.id`;
+from claimed c left join lateral (
+  select earlier.receipt from outbox earlier where earlier.fingerprint = c.fingerprint
+    and earlier.epoch = c.epoch and earlier.channel = c.channel and earlier.state = 'sent'
+    and earlier.receipt is not null
+  order by earlier.receipt ? 'digest', earlier.seq limit 1) r on true
+order by c.urgency, c.id`;
 
 function claimedOf(row: Row): ClaimedDelivery {
   return {
@@ -105,5 +166,19 @@ function claimedOf(row: Row): ClaimedDelivery {
     receipt: receiptOf(row, "receipt"),
     uncertain: booleanOf(row, "uncertain"),
     attempts: numberOf(row, "attempts"),
+    ...(row["storm_open"] === null ? {} : { stormOpen: booleanOf(row, "storm_open") }),
+    ...undeliveredOf(row),
+  };
+}
+
+/** What the fall-back writes into the incident of its rows. */
+export function undeliveredOf(row: Row): { undelivered?: Undelivered } {
+  if (row["undelivered"] === null) return {};
+  const undelivered = objectOf(row, "undelivered");
+  return {
+    undelivered: {
+      channel: textOf(undelivered, "channel"),
+      reason: textOf(undelivered, "reason"),
+    },
   };
 }

@@ -9,16 +9,24 @@ export type Executor = Pick<pg.Pool, "query"> | Pick<pg.ClientBase, "query">;
 export type Row = Readonly<Record<string, unknown>>;
 
 /**
- * Runs one statement. A pool throws the connection away after any error, so that one which timed out on
- * our side is never used again. A pool with a breaker is not asked while the database is away.
+ * Runs one statement. A statement with a name, always the same one for a text, is planned once for each
+ * connection: for one that is long and runs often, that is most of what it costs. A pool throws the
+ * connection away after any error, so that one which timed out on our side is never used again. A pool
+ * with a breaker is not asked while the database is away.
  *
  * @throws TracerError DATABASE_UNAVAILABLE when the database could not be asked or did not answer in
  *   time; the driver's error otherwise (a mistake of ours).
  */
-export async function run(db: Executor, text: string, values: unknown[] = []): Promise<Row[]> {
+export async function run(
+  db: Executor,
+  text: string,
+  values: unknown[] = [],
+  name?: string,
+): Promise<Row[]> {
+  const named = name === undefined ? {} : { name };
   const ask = async () => {
     try {
-      const result = await db.query<Record<string, unknown>>(text, values);
+      const result = await db.query<Record<string, unknown>>({ ...named, text, values });
       return result.rows;
     } catch (error) {
       throw translated(error);

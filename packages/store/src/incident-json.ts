@@ -1,5 +1,6 @@
 import {
   type CloseReason,
+  type DeployMark,
   ENDINGS,
   type Evidence,
   type EvidenceUnit,
@@ -56,7 +57,9 @@ export function incidentSql(
     'openedAt', ${isoSql(`${row}.onset_at`)}, 'lastSeenAt', ${isoSql(`${row}.last_seen_at`)},
     'resolvedAt', ${isoSql(closedAt)}, 'closeReason', ${reason}::text,
     'occurrences', ${row}.occurrences, 'title', ${row}.title,
-    'evidence', ${row}.evidence, 'exemplars', ${row}.exemplars)`;
+    'evidence', ${row}.evidence, 'exemplars', ${row}.exemplars,
+    'flapping', ${row}.flapping, 'deploy', ${row}.deploy,
+    'ackedAt', ${isoSql(`${row}.acked_at`)}, 'ackedBy', ${row}.acked_by)`;
 }
 
 /** Reads an incident that `incidentSql` wrote, by this version of Tracer or an earlier one. */
@@ -81,7 +84,18 @@ export function incidentOf(value: unknown): Incident {
     title: textOf(row, "title"),
     evidence: evidenceOf(objectOf(row, "evidence")),
     exemplars: textsOf(row, "exemplars"),
+    // They were added later.
+    flapping: row["flapping"] !== undefined && booleanOf(row, "flapping"),
+    deploy: deployMarkOf(row["deploy"] ?? null),
+    ackedAt: row["ackedAt"] === undefined ? null : textOrNull(row, "ackedAt"),
+    ackedBy: row["ackedBy"] === undefined ? null : textOrNull(row, "ackedBy"),
   };
+}
+
+function deployMarkOf(value: unknown): DeployMark | null {
+  if (value === null) return null;
+  const row = asRow(value, "deploy");
+  return { version: textOf(row, "version"), at: textOf(row, "at") };
 }
 
 /** The templates of evidence; none in that of an earlier version, or of a kind of signal without. */

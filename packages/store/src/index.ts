@@ -24,12 +24,22 @@ export {
   type ListDeliveriesOptions,
   listDeliveries,
 } from "./deliveries.ts";
+export { type Deploy, type ListDeploysOptions, listDeploys, markDeploy } from "./deploys.ts";
+export {
+  type ClaimDigestOptions,
+  type ClaimedDigest,
+  claimDigest,
+  recordDigestAttempt,
+  type SettleDigestOptions,
+  settleDigest,
+} from "./digest.ts";
 export {
   type EmbeddedOptions,
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from "./embedded.ts";
 export type { Executor } from "./executor.ts";
+export { type FallBackOptions, type FallenBack, fallBack } from "./fall-back.ts";
 export { type FolderLock, lockFolder } from "./folder-lock.ts";
 export { evidenceOf } from "./incident-json.ts";
 export {
@@ -46,9 +56,11 @@ export {
   type KeyScope,
   type NewKeys,
 } from "./keys.ts";
+export { holdLease, LEASE_SECONDS, releaseLease } from "./leases.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
 export { heartbeat, retire } from "./processors.ts";
+export { ReadFirst, type ReadFirstOptions } from "./read-first.ts";
 export {
   acknowledge,
   clear,
@@ -67,4 +79,25 @@ export {
 } from "./settle.ts";
 export { type Outcome, type SightOptions, type SightResult, sight } from "./sight.ts";
 export type { Sighting } from "./sighting.ts";
+export {
+  type CreateSilenceOptions,
+  createSilence,
+  expireSilence,
+  type ListSilencesOptions,
+  listSilences,
+  REASON_CHARS_MAX,
+  SILENCE_STATES,
+  type Silence,
+  type SilenceMatchers,
+  silencedIncidents,
+} from "./silences.ts";
+export {
+  flushStepCounts,
+  type Peer,
+  type ReadStepCountsOptions,
+  readStepCounts,
+  STEP_COUNTS_MAX,
+  type StepCount,
+  type StepFlush,
+} from "./step-counts.ts";
 export { type SweepOptions, sweep } from "./sweep.ts";

@@ -133,6 +133,26 @@ test("in order for each fingerprint and channel, one in flight; the others are n
   expect(rows).toEqual([]);
 });
 
+test("a row that cannot be read is put off alone, and in the end a dead letter", async () => {
+  await using database = await createTestDatabase();
+  for (const service of ["a", "poison", "b"]) await open(database, service);
+  await database.pool.query(
+    `update outbox set incident = incident || '{"kind": "of another version"}'
+     where incident ->> 'service' = 'poison'`,
+  );
+  const claimed = await claim(database);
+  expect(claimed.map(({ incident }) => incident.service)).toEqual(["a", "b"]);
+  const states = "select state, last_error from outbox where last_error is not null";
+  const putOff = await database.pool.query(states);
+  expect(putOff.rows).toEqual([{ state: "pending", last_error: "unreadable" }]);
+  expect(await claim(database)).toEqual([]);
+  await passTime(database.pool, 86_400);
+  await claim(database, "p3");
+  expect((await database.pool.query(states)).rows).toEqual([
+    { state: "dead", last_error: "unreadable" },
+  ]);
+});
+
 test("a poison row holds up its own key only, and becomes a dead letter", async () => {
   await using database = await createTestDatabase();
   await open(database, "poison");
@@ -322,6 +342,38 @@ test("what people have not heard of goes first, critical before all; then remind
     }
   }
   expect(seen).toEqual(["critical open", "opened open", "reminded repeat", "edited edit"]);
+});
+
+test("a channel that asked to be left alone is left alone by all, and only it", async () => {
+  await using database = await createTestDatabase();
+  const later: Verdict = { ...RETRY, afterMs: 30_000 };
+  await open(database);
+  await attempt(database, await claimOne(database), later, 30_000);
+  await sight(database.pool, [aSighting({ service: "payments" })], {
+    ...SIGHT_OPTIONS,
+    channels: ["slack", "pagerduty"],
+  });
+  expect(await claim(database, "p2")).toEqual([]);
+  expect(await claim(database, "p2", 100, "pagerduty")).toHaveLength(1);
+  await passTime(database.pool, 29);
+  expect(await claim(database, "p2")).toEqual([]);
+  await passTime(database.pool, 2);
+  const both = await claim(database, "p2");
+  expect(both).toHaveLength(2);
+  // Once more, and shorter: the longer pause stays. A failure without a word about when pauses nothing.
+  const [one, other] = both;
+  if (one === undefined || other === undefined) throw new Error("There are two.");
+  await attempt(database, one, later, 30_000);
+  await attempt(database, other, { ...RETRY, afterMs: 1_000 }, 1_000);
+  await open(database, "search");
+  await passTime(database.pool, 20);
+  expect(await claim(database, "p3")).toEqual([]);
+  await passTime(database.pool, 11);
+  const all = await claim(database, "p3");
+  expect(all).toHaveLength(3);
+  await attempt(database, all[0] ?? one, RETRY, 1_000);
+  await open(database, "basket");
+  expect(await claim(database, "p3")).toHaveLength(1);
 });
 
 test("the receipt of the first message comes with the later ones, and edits take the newest state", async () => {

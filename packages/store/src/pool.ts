@@ -1,4 +1,4 @@
-import { TracerError } from "@tracer/core";
+import { systemClock, TracerError } from "@tracer/core";
 import pg from "pg";
 import { Breaker } from "./breaker.ts";
 import { type Executor, isDatabaseAway, run, translated } from "./executor.ts";
@@ -61,7 +61,7 @@ export function openPool(options: PoolOptions): pg.Pool {
       throw translated(error);
     });
   };
-  const monotonicMs = () => performance.now();
+  const { monotonicMs } = systemClock;
   const breaker = new Breaker({ monotonicMs, probe, isFailure: isDatabaseAway });
   return Object.assign(pool, { breaker });
 }

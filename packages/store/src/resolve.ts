@@ -12,8 +12,8 @@ import { retryOnLock } from "./retry-on-lock.ts";
 import { numberOf, textOf } from "./row.ts";
 
 /**
- * A detector says that these signals are over: their incidents end `clearSeconds` from now, unless
- * somebody sights them again. One statement, in the same order as sightings.
+ * A detector says that these signals are over: their incidents end `clearSeconds` from now (those that are
+ * flapping 15 minutes from now), unless somebody sights them again. One statement, in the same order as sightings.
  */
 export async function clear(
   db: Executor,
@@ -26,6 +26,9 @@ export async function clear(
   crashPoints.pass("clear.after");
 }
 
+/** What flaps stays open until it has been calm for this long. */
+const FLAP_CALM_MINUTES = 15;
+
 /** Locks first, then reads the clock: see `sight-sql.ts`. */
 const CLEAR_SQL = `
 with held as materialized (
@@ -33,7 +36,8 @@ with held as materialized (
   where fingerprint = any($1::text[]) and state = 'open' order by fingerprint for update
 ), ended as materialized (select fingerprint, clock_timestamp() as clock from held)
 update incidents set cleared_at = ended.clock,
-  expires_at = least(expires_at, ended.clock + make_interval(secs => $2::float8))
+  expires_at = case when flapping then ended.clock + interval '${FLAP_CALM_MINUTES} min'
+    else least(expires_at, ended.clock + make_interval(secs => $2::float8)) end
 from ended where incidents.fingerprint = ended.fingerprint and state = 'open'`;
 
 /** An epoch that has ended. */
@@ -98,11 +102,15 @@ const ACKNOWLEDGE_SQL = `
 update incidents set acked_at = coalesce(acked_at, clock_timestamp()), acked_by = coalesce(acked_by, $3)
 where fingerprint = $1 and epoch = $2 and state = 'open' returning fingerprint`;
 
-/** Closes the rows of `due (fingerprint, closed_at, reason)`, which the statement before has locked. */
+/**
+ * Closes the rows of `due (fingerprint, closed_at, reason)`, which the statement before has locked. An end
+ * by hand forgets the openings before it: a person who resolves is no flap.
+ */
 const CLOSE_SQL = `
 closed as (
   update incidents as held set state = 'resolved', seq = held.seq + 1, closed_at = due.closed_at,
-    close_reason = due.reason, superseded = null
+    close_reason = due.reason, superseded = null,
+    recent_opens = case when due.reason = 'manual' then '{}' else held.recent_opens end
   from due where held.fingerprint = due.fingerprint and held.state = 'open'
   returning held.*
 ), ended as materialized (

@@ -76,6 +76,8 @@ export const incidents = pgTable(
     superseded: jsonb(),
     /** Something that people should hear waits until the silence that held it back is over. */
     muted: boolean().notNull().default(false),
+    /** As people of this epoch were last told, -1 before they were; null in rows of an earlier version. */
+    announcedSeverity: smallint("announced_severity"),
     /** The silence that held back the newest message; null when none did. */
     silenceId: bigint("silence_id", { mode: "number" }),
     /** When the newest epochs opened, oldest first, at most three. */

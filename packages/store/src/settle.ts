@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { crashPoints, type Verdict } from "@tracer/core";
+import { pauseMsOf, pauseSql } from "./channel-pause.ts";
 import { type Executor, run, sqlStateOf } from "./executor.ts";
 import { retryOnLock } from "./retry-on-lock.ts";
 import { numberOf, textOf } from "./row.ts";
@@ -50,16 +51,17 @@ export interface SettleOptions {
  * Ends an attempt with what its answer means, if the caller still holds the lease ("fenced": another has
  * taken over and will settle it; the attempt's end is noted all the same). `retry`, `ambiguous` and
  * `reconnect` come again after `retryAfterMs`, until a day has passed since the change; `permanent` at
- * once, and the others then, become a dead letter: kept and shown.
+ * once, and the others then, become a dead letter: kept and shown. A provider that said when to come again
+ * is left alone until then, by all processors.
  */
 export async function settle(db: Executor, options: SettleOptions): Promise<"settled" | "fenced"> {
   const { deliveryId, leaseToken, attemptId, verdict, retryAfterMs } = options;
   assert(retryAfterMs >= 0);
   const sent = verdict.kind === "sent";
-  const reason = sent ? null : verdict.reason.replaceAll("\0", "").slice(0, REASON_CHARACTERS_MAX);
   const receipt = sent && verdict.receipt !== null ? jsonbOf(verdict.receipt) : null;
   const ids = [deliveryId, leaseToken, attemptId];
-  const values = [...ids, verdict.kind, reason?.toWellFormed(), receipt, retryAfterMs];
+  const answer = [verdict.kind, reasonOf(verdict), receipt, retryAfterMs, pauseMsOf(verdict)];
+  const values = [...ids, ...answer];
   const rows = await retryOnLock(() => run(db, SETTLE_SQL, values)).catch((error: unknown) => {
     // A newer edit was written between the look for one and the update. It is seen now.
     if (sqlStateOf(error) === UNIQUE_VIOLATION) return run(db, SETTLE_SQL, values);
@@ -69,6 +71,12 @@ export async function settle(db: Executor, options: SettleOptions): Promise<"set
   return rows.length === 1 ? "settled" : "fenced";
 }
 
+/** A verdict's reason as it can be stored; null for what was sent. */
+export function reasonOf(verdict: Verdict): string | null {
+  if (verdict.kind === "sent") return null;
+  return verdict.reason.replaceAll("\0", "").slice(0, REASON_CHARACTERS_MAX).toWellFormed();
+}
+
 const UNIQUE_VIOLATION = "23505";
 
 /** An edit to be tried again gives way to whatever is newer. */
@@ -76,6 +84,7 @@ const SETTLE_SQL = `
 with attempt as (
   update delivery_attempts set ended_at = clock_timestamp(), outcome = $4, reason = $5
   where id = $3 and delivery_id = $1
+), paused as (${pauseSql({ id: "$1", ms: "$8::float8" })}
 )
 update outbox set
   state = case when $4 = 'sent' then 'sent'
@@ -91,7 +100,7 @@ update outbox set
 where id = $1 and state = 'leased' and lease_token = $2
 returning id`;
 
-/** Puts a dead letter back, to be tried for another day. False: it is not one. */
+/** Puts a dead letter back, to be tried for another day with a message of its own. False: it is not one. */
 export async function retryDeadLetter(db: Executor, deliveryId: string): Promise<boolean> {
   if (!/^[0-9]{1,15}$/.test(deliveryId)) return false;
   const rows = await run(db, RETRY_SQL, [deliveryId]);
@@ -99,7 +108,7 @@ export async function retryDeadLetter(db: Executor, deliveryId: string): Promise
 }
 
 const RETRY_SQL = `
-update outbox set state = 'pending', due_at = clock_timestamp(),
+update outbox set state = 'pending', digest = null, due_at = clock_timestamp(),
   give_up_at = clock_timestamp() + interval '24 h'
 where id = $1 and state = 'dead' returning id`;
 

@@ -1,9 +1,14 @@
+import { deployBeforeSql } from "./deploys.ts";
 import { incidentSql } from "./incident-json.ts";
+import { SILENCES_CTE, silencedBySql } from "./silence-match.ts";
 
 /** Edits of one incident are at least this far apart. */
 const EDIT_SECONDS = 30;
 /** A delivery is tried for this long. */
 const GIVE_UP_HOURS = 24;
+/** An epoch that is the third within so long is flapping. */
+const FLAP_MINUTES = 60;
+const FLAP_OPENS = 3;
 
 const HOLD = "make_interval(secs => $2::float8)";
 const QUIET = "make_interval(secs => $3::float8)";
@@ -23,7 +28,8 @@ function peakOf(row: string): string {
 /** The columns that a sighting decides, each with its value in the row that opens a fingerprint's first
  * epoch (`s` is the sighting with the clock), and its value when the row was there before. There, `held`
  * is the locked row, `excluded` the sighting, and `n` the decision: `clock`, `seen_at`, `onset_at`,
- * `outcome`, `fresh` (a new epoch), `late`, `told` (people hear of it). */
+ * `outcome`, `fresh` (a new epoch), `late`, `news` (people should hear of it), `silence` (that keeps them
+ * from it, asked only when there is something to keep), `told` (they do hear of it), `opens`. */
 const COLUMNS: readonly (readonly [name: string, first: string, again: string])[] = [
   ["epoch", "1", "held.epoch + case when n.fresh then 1 else 0 end"],
   ["state", "'open'", "case when n.late then held.state else 'open' end"],
@@ -56,12 +62,12 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   [
     "renotify_at",
     `s.clock + ${REPEAT}`,
-    `case when n.outcome in ('created', 'escalated', 'repeat') then n.clock + ${REPEAT} else held.renotify_at end`,
+    `case when n.outcome in ('created', 'unmuted', 'escalated', 'repeat') then n.clock + ${REPEAT} else held.renotify_at end`,
   ],
   [
     "edit_after",
     `s.clock + interval '${EDIT_SECONDS} s'`,
-    `case when n.told then n.clock + interval '${EDIT_SECONDS} s' else held.edit_after end`,
+    `case when n.news then n.clock + interval '${EDIT_SECONDS} s' else held.edit_after end`,
   ],
   [
     "cleared_at",
@@ -83,7 +89,7 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   [
     "text_pending",
     "false",
-    "case when n.told then false when n.late then held.text_pending else held.text_pending or excluded.new_text end",
+    "case when n.fresh or n.told then false when n.late then held.text_pending else held.text_pending or excluded.new_text end",
   ],
   ["seq", "1", "case when n.fresh then 1 when n.told then held.seq + 1 else held.seq end"],
   ["title", "s.title", "case when n.late then held.title else excluded.title end"],
@@ -99,15 +105,41 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   ],
   [
     "channels",
-    `${CHANNELS}`,
-    `case when n.fresh then ${CHANNELS}
-       when n.outcome in ('escalated', 'repeat')
+    `case when s.silence is null then ${CHANNELS} else '{}' end`,
+    `case when n.fresh and n.told then ${CHANNELS} when n.fresh then '{}'
+       when n.told and n.outcome <> 'update'
          then array(select unnest(held.channels) union select unnest(${CHANNELS}))
        else held.channels end`,
   ],
   ["age_ms", "s.age_ms", "excluded.age_ms"],
   ["onset_age_ms", "s.onset_age_ms", "excluded.onset_age_ms"],
   ["new_text", "s.new_text", "excluded.new_text"],
+  [
+    "muted",
+    "s.silence is not null",
+    `case when n.late then held.muted when n.silence is null then false
+       when n.outcome in ('created', 'escalated', 'repeat') then true else held.muted end`,
+  ],
+  ["silence_id", "s.silence", "case when n.news then n.silence else held.silence_id end"],
+  [
+    "announced_severity",
+    "case when s.silence is null then s.severity else -1 end",
+    `case when n.fresh and n.told then excluded.severity when n.fresh then -1
+       when n.told and n.outcome <> 'update' then greatest(held.severity, excluded.severity)
+       else ${announcedSeverity("held")} end`,
+  ],
+  ["recent_opens", "array[s.clock]", "case when n.fresh then n.opens else held.recent_opens end"],
+  [
+    "flapping",
+    "false",
+    `case when n.fresh then cardinality(n.opens) = ${FLAP_OPENS}
+       and n.opens[1] > n.clock - interval '${FLAP_MINUTES} min' else held.flapping end`,
+  ],
+  [
+    "deploy",
+    deployBeforeSql("s", "s.onset_at"),
+    `case when n.fresh then ${deployBeforeSql("held", "n.onset_at")} else held.deploy end`,
+  ],
   [
     "superseded",
     "null",
@@ -117,6 +149,11 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
        'incident', ${incidentSql("held", { closedAt: "n.clock", reason: "'superseded'" })}) end`,
   ],
 ];
+
+/** Rows of an earlier version were always told. */
+function announcedSeverity(row: string): string {
+  return `coalesce(${row}.announced_severity, ${row}.severity)`;
+}
 
 /** A new epoch starts with the sighting's own value, a late one leaves what is there. */
 function later(fresh: string, again: string, column: string): string {
@@ -143,7 +180,7 @@ const NAMES = COLUMNS.map(([name]) => name).join(", ");
  * A signal that began before the newest sighting is the one that was seen then, however long nobody could
  * write: its incident has not expired, it was the database that was away.
  */
-const DECISION = `
+export const DECISION = `
   select t.clock, t.seen_at, t.onset_at, case
     when held.state = 'resolved' and (t.seen_at < held.closed_at or
       (held.close_reason in ('manual', 'clear') and t.onset_at < held.closed_at)) then 'late'
@@ -166,21 +203,55 @@ const DECISION = `
     from (select clock_timestamp() as clock offset 0) c offset 0
   ) t offset 0`;
 
+/** What the sighting comes to but for what silences have to say, and the silence that matches it, if any. */
+const JUDGED = `
+  select d.clock, d.seen_at, d.onset_at, d.outcome as asked, case
+    when d.outcome = 'late' or (d.outcome = 'duplicate' and not held.muted) then null
+    else ${silencedBySql(
+      {
+        row: "held",
+        severity:
+          "case when d.outcome = 'created' then excluded.severity else greatest(held.severity, excluded.severity) end",
+        evidence: "excluded.evidence",
+      },
+      "d.clock",
+    )} end as silence
+  from (${DECISION}) d offset 0`;
+
+/**
+ * A silence keeps a change from being told, not from being made. What it kept is told by the first sighting
+ * after it: the opening as `unmuted` if nobody has heard of this epoch, else what rose, else a reminder,
+ * unless somebody has taken it on.
+ */
+const UNMUTED = `
+  select j.*, case
+    when j.silence is not null or not held.muted or j.asked in ('late', 'created') then j.asked
+    when ${announcedSeverity("held")} < 0 then 'unmuted'
+    when greatest(held.severity, excluded.severity) > ${announcedSeverity("held")} then 'escalated'
+    when held.acked_at is null then 'repeat'
+    else j.asked end as outcome
+  from (${JUDGED}) j offset 0`;
+
 const RESERVATION = `
   insert into incidents as held
     (fingerprint, project, environment, service, kind, part, ${NAMES})
   select s.fingerprint, s.project, s.environment, s.service, s.kind, s.part,
     ${COLUMNS.map(([, first]) => first).join(", ")}
   from (
-    select i.*, i.clock - ${AGE("i.age_ms")} as seen_at, i.clock - ${AGE("i.onset_age_ms")} as onset_at
-    from (select *, clock_timestamp() as clock from input order by fingerprint offset 0) i offset 0
+    select k.*, ${silencedBySql({ row: "k", severity: "k.severity", evidence: "k.evidence" }, "k.clock")} as silence
+    from (
+      select i.*, i.clock - ${AGE("i.age_ms")} as seen_at, i.clock - ${AGE("i.onset_age_ms")} as onset_at
+      from (select *, clock_timestamp() as clock from input order by fingerprint offset 0) i offset 0
+    ) k offset 0
   ) s
   on conflict (fingerprint) do update set (${NAMES}) = (
     select ${COLUMNS.map(([, , again]) => again).join(", ")}
     from (
-      select d.*, d.outcome = 'created' as fresh, d.outcome = 'late' as late,
-        d.outcome not in ('late', 'duplicate') as told
-      from (${DECISION}) d offset 0
+      select u.*, u.outcome = 'created' as fresh, u.outcome = 'late' as late,
+        u.outcome not in ('late', 'duplicate') as news,
+        u.outcome not in ('late', 'duplicate') and u.silence is null as told,
+        (held.recent_opens || u.clock)[greatest(1, cardinality(held.recent_opens) - ${FLAP_OPENS - 2}):] as opens
+      from (${UNMUTED}) u offset 0
     ) n
   )
   returning held.*`;
@@ -195,7 +266,7 @@ with input as (
     fingerprint text, project text, environment text, service text, kind text, part text,
     severity smallint, onset_age_ms float8, age_ms float8, occurrences bigint, peak float8,
     title text, evidence jsonb, exemplars jsonb, new_text boolean)
-), reserved as (${RESERVATION}
+), ${SILENCES_CTE}, reserved as (${RESERVATION}
 ), history as (
   insert into incident_history
     (id, fingerprint, epoch, project, service, opened_at, closed_at, incident)
@@ -209,10 +280,20 @@ with input as (
   from reserved where superseded is not null
   union all
   select fingerprint, epoch, seq, unnest(case when outcome = 'update' then channels else ${CHANNELS} end),
-    case outcome when 'created' then 'open' when 'escalated' then 'escalate'
+    case outcome when 'created' then 'open' when 'unmuted' then 'open' when 'escalated' then 'escalate'
       when 'repeat' then 'repeat' else 'edit' end,
     ${incidentSql("reserved")}, decided_at
-  from reserved where outcome not in ('late', 'duplicate')
+  from reserved where outcome not in ('late', 'duplicate') and silence_id is null
+), kept as (
+  select silence_id, count(*) as held from reserved
+  where silence_id is not null and (outcome in ('created', 'escalated', 'repeat')
+    or outcome = 'update' and cardinality(channels) > 0)
+  group by silence_id
+), counters as materialized (
+  select id from silences where id in (select silence_id from kept) order by id for update
+), counted as (
+  update silences set held = silences.held + kept.held from kept, counters
+  where silences.id = kept.silence_id and counters.id = silences.id
 ), announced as (
   insert into outbox
     (fingerprint, epoch, seq, channel, action, incident, created_at, due_at, give_up_at)

@@ -12,8 +12,19 @@ import {
   sightingRowOf,
 } from "./sighting.ts";
 
-/** What a sighting can come to, in the order in which the rules are asked. */
-export const OUTCOMES = ["late", "created", "escalated", "repeat", "update", "duplicate"] as const;
+/**
+ * What a sighting can come to, in the order in which the rules are asked. While a silence matches, nothing is
+ * sent of any of them. `unmuted`: the opening, which a silence kept from being told, is told now.
+ */
+export const OUTCOMES = [
+  "late",
+  "created",
+  "unmuted",
+  "escalated",
+  "repeat",
+  "update",
+  "duplicate",
+] as const;
 
 export type Outcome = (typeof OUTCOMES)[number];
 
@@ -36,7 +47,7 @@ export interface SightResult {
 }
 
 /** Sightings in one statement; more are cut into several. */
-const BATCH_MAX = 500;
+export const BATCH_MAX = 500;
 
 /**
  * The reservation: of all processes that sight a fingerprint within the hold, exactly one is told
@@ -53,9 +64,17 @@ export async function sight(
   sightings: readonly Sighting[],
   options: SightOptions,
 ): Promise<SightResult[]> {
+  return sightRows(db, sightings.map(sightingRowOf), options);
+}
+
+/** `sight`, of sightings that are rows already. */
+export async function sightRows(
+  db: Executor,
+  sighted: readonly SightingRow[],
+  options: SightOptions,
+): Promise<SightResult[]> {
   const merged = new Map<string, SightingRow>();
-  const fingerprints = sightings.map((sighting) => {
-    const row = sightingRowOf(sighting);
+  const fingerprints = sighted.map((row) => {
     const before = merged.get(row.fingerprint);
     merged.set(row.fingerprint, before === undefined ? row : mergeSightings(before, row));
     return row.fingerprint;
@@ -88,7 +107,7 @@ async function sightBatch(
   const channels = [...new Set(options.channels)];
   const values = [jsonbOf(batch), holdSeconds, quietSeconds, repeatSeconds, channels];
   crashPoints.pass("sight.before");
-  const rows = await retryOnLock(() => run(db, SIGHT_SQL, values));
+  const rows = await retryOnLock(() => run(db, SIGHT_SQL, values, "sight"));
   crashPoints.pass("sight.after");
   assert(rows.length === batch.length, "the statement answers for every row");
   return rows.map((row) => {

@@ -6,6 +6,8 @@ import { type Executor, run } from "./executor.ts";
 export const DELIVERIES_KEPT_DAYS = 14;
 export const INCIDENTS_KEPT_DAYS = 90;
 const PROCESSORS_KEPT_DAYS = 1;
+/** Nobody reads counts that are older than a few seconds. */
+const STEP_COUNTS_KEPT_MINUTES = 10;
 
 /** Longer than any processor waits between two tries: by then whoever has the channel has given up. */
 const UNCLAIMED_MINUTES = 10;
@@ -70,8 +72,22 @@ const STATEMENTS = [
       and not exists (select from outbox o where o.fingerprint = i.fingerprint)
     limit $1 for update skip locked)
   returning fingerprint`,
+  ...[
+    ["silences", "ends_at"],
+    ["deploys", "at"],
+  ].map(
+    ([table, ended = ""]) => `delete from ${table} where id in (
+    select id from ${table} where ${expired(ended, INCIDENTS_KEPT_DAYS)}
+    order by ${ended} limit $1 for update skip locked)
+  returning id`,
+  ),
   `delete from processors where id in (
     select id from processors where ${expired("heartbeat_at", PROCESSORS_KEPT_DAYS)}
     limit $1 for update skip locked)
   returning id`,
+  `delete from step_counts where (processor_id, flush) in (
+    select processor_id, flush from step_counts
+    where flushed_at < statement_timestamp() - interval '${STEP_COUNTS_KEPT_MINUTES} min'
+    order by flushed_at limit $1 for update skip locked)
+  returning flush`,
 ];

@@ -23,7 +23,7 @@ export {
   startFakePagerduty,
 } from "./receivers/pagerduty.ts";
 export type { Fault, Receiver, RecordedRequest } from "./receivers/receiver.ts";
-export { aDeliveryTask, SAMPLE_OPENED_MS } from "./receivers/sample-task.ts";
+export { aDeliveryTask, aDigestTask, SAMPLE_OPENED_MS } from "./receivers/sample-task.ts";
 export { type FakeSlack, startFakeSlack } from "./receivers/slack.ts";
 export { createSlackWorkspace, type SlackMessage } from "./receivers/slack-workspace.ts";
 export { aSighting, SIGHT_OPTIONS } from "./sightings.ts";

@@ -40,9 +40,11 @@ export async function passTime(pool: Pool, seconds: number): Promise<void> {
   const { rows } = await pool.query<{ statement: string | null }>(
     `select string_agg(statement, '; ') as statement from (
        select format('update %I set %s', table_name, string_agg(
-         format('%1$I = %1$I - make_interval(secs => %2$s)', column_name, $1::float8), ', ')) as statement
+         format(case when data_type = 'ARRAY'
+             then '%1$I = array(select each - make_interval(secs => %2$s) from unnest(%1$I) with ordinality as u (each, n) order by n)'
+             else '%1$I = %1$I - make_interval(secs => %2$s)' end, column_name, $1::float8), ', ')) as statement
        from information_schema.columns
-       where table_schema = current_schema() and data_type = 'timestamp with time zone' group by table_name) s`,
+       where table_schema = current_schema() and udt_name in ('timestamptz', '_timestamptz') group by table_name) s`,
     [seconds],
   );
   await pool.query(rows[0]?.statement ?? "");

@@ -111,6 +111,7 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
     const channels = [channel];
     const dispatching = stack.use(
       startDispatching({
+        fallback: null,
         ...shared,
         processorId,
         channels,

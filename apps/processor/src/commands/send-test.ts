@@ -130,6 +130,7 @@ function anIncident(action: DeliveryAction): Incident {
     title: "tracer-test: this is a test, nothing is wrong",
     evidence: TEST_EVIDENCE,
     exemplars: ["this line stands where examples of your log lines will"],
+    ...{ flapping: false, deploy: null, ackedAt: null, ackedBy: null },
   };
 }
 

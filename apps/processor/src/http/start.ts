@@ -14,6 +14,7 @@ import type { ServicesView } from "../services-view.ts";
 import { channelRoutes } from "./channels.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
+import { deployRoutes } from "./deploys.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import type { InFlight } from "./in-flight.ts";
@@ -23,6 +24,7 @@ import { KeyCache } from "./key-cache.ts";
 import { pageRoutes } from "./page.ts";
 import { createServer } from "./server.ts";
 import { serviceRoutes } from "./services.ts";
+import { silenceRoutes } from "./silences.ts";
 
 export interface HttpOptions {
   readonly config: Config;
@@ -128,6 +130,16 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
       options.wakeDispatch();
       return again;
     },
+  });
+  await app.register(silenceRoutes, {
+    create: (wanted) => store.createSilence(pool, wanted),
+    list: (query) => store.listSilences(pool, query),
+    expire: (which) => store.expireSilence(pool, which),
+    preview: (query) => store.silencedIncidents(pool, query),
+  });
+  await app.register(deployRoutes, {
+    mark: (deploy) => store.markDeploy(pool, deploy),
+    list: (query) => store.listDeploys(pool, query),
   });
   await app.register(serviceRoutes, { services });
   await app.register(decisionRoutes, { whyNot: options.whyNot });

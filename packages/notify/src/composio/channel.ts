@@ -1,4 +1,4 @@
-import { type DeliveryTask, TracerError, type Verdict } from "@tracer/core";
+import { type DeliveryTask, type DigestTask, TracerError, type Verdict } from "@tracer/core";
 import { z } from "zod";
 import {
   type Channel,
@@ -11,16 +11,23 @@ import {
 } from "../channel.ts";
 import { requireHttpUrl, retryAfter } from "../http.ts";
 import { type SlackAnswer, slackResult } from "../slack/answer.ts";
-import { postMessage, postNotice, type SlackCalls, updateMessage } from "../slack/channel.ts";
+import {
+  postDigest,
+  postMessage,
+  postNotice,
+  type SlackCalls,
+  updateMessage,
+} from "../slack/channel.ts";
 import {
   deliverToSlack,
   type FindOptions,
   type PostResult,
   type SlackPort,
 } from "../slack/deliver.ts";
-import { findInHistory, type HistoryReader } from "../slack/history.ts";
+import { type DigestPort, deliverDigest } from "../slack/digest.ts";
+import { findDigestInHistory, findInHistory, type HistoryReader } from "../slack/history.ts";
 import { noticePlace, noticeVerdict } from "../slack/notice.ts";
-import { renderMarkdown, renderMarkdownNotice } from "./render.ts";
+import { renderMarkdown, renderMarkdownDigest, renderMarkdownNotice } from "./render.ts";
 import { type ComposioSession, composioSession, type SessionStore } from "./session.ts";
 import { innerErrorFailure } from "./verdict.ts";
 
@@ -86,11 +93,24 @@ export function composioSlackChannel(options: ComposioSlackChannelOptions): Chan
         signal,
       ),
   };
+  const digests: DigestPort = {
+    async post(task, post, signal) {
+      const result = await ways.postDigest(task, post, signal);
+      if (result.kind === "posted" && result.receipt !== null) knownId = result.receipt.channel;
+      return result;
+    },
+    find: (task, signal) => findDigest(task, knownId ?? channel, speaker, signal),
+  };
   const settle = (signal: AbortSignal) => pause(timings.settleMs, signal);
   return {
     name,
     kind: "composio-slack",
+    ownAlone: true,
     send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
+    sendDigest: guarded(
+      (task, signal) => deliverDigest(task, { port: digests, settle }, signal),
+      timings,
+    ),
     sendNotice: guarded(ways.notice, timings),
   };
 }
@@ -103,6 +123,7 @@ interface Speaker {
 }
 
 interface Ways extends Pick<SlackPort, "post" | "update"> {
+  readonly postDigest: DigestPort["post"];
   notice(notice: Notice, signal: AbortSignal): Promise<Verdict>;
 }
 
@@ -125,6 +146,7 @@ function proxyWays(speaker: Speaker, channel: string): Ways {
   return {
     post: (task, post, signal) => postMessage(task, post, { api, channel, signal }),
     update: (task, at, signal) => updateMessage(task, at, { api, signal }),
+    postDigest: (task, post, signal) => postDigest(task, post, { api, channel, signal }),
     notice: (notice, signal) => postNotice(notice, { api, channel, signal }),
   };
 }
@@ -151,6 +173,11 @@ function toolWays(speaker: Speaker, channel: string): Ways {
       const args = { channel: at.channel, ts: at.ts, markdown_text: renderMarkdown(task) };
       return run(slugs.update, args, signal);
     },
+    postDigest(task, post, signal) {
+      const text = renderMarkdownDigest(task, post);
+      const args = { channel, markdown_text: text, unfurl_links: false, unfurl_media: false };
+      return run(slugs.post, args, signal);
+    },
     async notice(notice, signal) {
       const message = { channel, markdown_text: renderMarkdownNotice(notice) };
       const args = { ...message, unfurl_links: false, unfurl_media: false, ...noticePlace(notice) };
@@ -166,15 +193,33 @@ async function findMessage(
   speaker: Speaker,
   signal: AbortSignal,
 ) {
-  const { lookupMs: timeoutMs } = speaker.timings;
-  const proxyDeadline = within(timeoutMs, signal);
-  const byProxy: HistoryReader = (method, query) =>
-    proxy(speaker, { method, query, timeoutMs }, proxyDeadline);
-  const found = await findInHistory(task, { ...find, read: byProxy });
+  const found = await findInHistory(task, { ...find, read: byProxy(speaker, signal) });
   // The tool for the history reads a channel, not a thread.
   if (found.kind !== "unreadable" || find.thread !== null) return found;
-  const toolDeadline = within(timeoutMs, signal);
-  const byTool: HistoryReader = (_method, query) => {
+  return findInHistory(task, { ...find, read: byTool(speaker, signal) });
+}
+
+async function findDigest(
+  task: DigestTask,
+  channel: string,
+  speaker: Speaker,
+  signal: AbortSignal,
+) {
+  const found = await findDigestInHistory(task, { channel, read: byProxy(speaker, signal) });
+  if (found.kind !== "unreadable") return found;
+  return findDigestInHistory(task, { channel, read: byTool(speaker, signal) });
+}
+
+function byProxy(speaker: Speaker, signal: AbortSignal): HistoryReader {
+  const { lookupMs: timeoutMs } = speaker.timings;
+  const deadline = within(timeoutMs, signal);
+  return (method, query) => proxy(speaker, { method, query, timeoutMs }, deadline);
+}
+
+function byTool(speaker: Speaker, signal: AbortSignal): HistoryReader {
+  const { lookupMs: timeoutMs } = speaker.timings;
+  const deadline = within(timeoutMs, signal);
+  return (_method, query) => {
     const { channel, limit, oldest, cursor } = query;
     const page = {
       channel,
@@ -184,9 +229,8 @@ async function findMessage(
       include_all_metadata: true,
     };
     const args = cursor === undefined ? page : { ...page, cursor };
-    return execute(speaker, { slug: speaker.slugs.history, args, timeoutMs }, toolDeadline);
+    return execute(speaker, { slug: speaker.slugs.history, args, timeoutMs }, deadline);
   };
-  return findInHistory(task, { ...find, read: byTool });
 }
 
 const ExecuteReply = z.looseObject({

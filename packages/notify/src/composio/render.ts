@@ -1,8 +1,9 @@
-import { type DeliveryTask, flatten } from "@tracer/core";
+import { type DeliveryTask, type DigestTask, flatten } from "@tracer/core";
 import type { Notice } from "../channel.ts";
+import { digestFactsOf } from "../digest-facts.ts";
 import { type Facts, factsOf, isoText, severityWord } from "../facts.ts";
 import { clipPieces, unlink } from "../slack/escape.ts";
-import { markerLine } from "../slack/marker.ts";
+import { digestMarkerLine, markerLine } from "../slack/marker.ts";
 import { isResolved, linkOf, MAYBE_REPEAT } from "../slack/render.ts";
 
 /** Slack's bound for a text of Markdown. */
@@ -27,17 +28,44 @@ export function renderMarkdown(
     lines.push(escapeMarkdown(lead));
   }
   if (!resolved) lines.push(escapeMarkdown(facts.sentence));
+  lines.push(...facts.notes.map(escapeMarkdown));
   if (facts.sparkline !== "") lines.push(`\`${facts.sparkline}\` ${facts.sparklineSpan}`);
   lines.push(...numberLines(task, facts, resolved));
   if (!reply) {
     lines.push(...facts.templates.map(({ rates, text }) => `${rates} ${codeMarkdown(text)}`));
     lines.push(...facts.exemplars.map(codeMarkdown));
   }
-  const link = linkOf(task);
-  if (link !== null)
-    lines.push(`[Open incident](${link.replace(/[()<>\s]/gu, encodeURIComponent)})`);
+  if (facts.undelivered !== null) lines.push(escapeMarkdown(facts.undelivered));
+  lines.push(...linkLines(task, "Open incident"));
   // A blank line before it: Markdown would else join the two lines into one paragraph.
   return [...lines, markerLine(task)].join("\n\n");
+}
+
+/** Of all names together, escaped; the other lines take less than a third of the rest. */
+const NAMES_CHARS_MAX = 8_000;
+
+/** A digest as Markdown: its counts, the most urgent by name, the rest counted, the marker last. */
+export function renderMarkdownDigest(task: DigestTask, { maybeRepeat = false } = {}): string {
+  const facts = digestFactsOf(task);
+  const names: string[] = [];
+  let chars = 0;
+  for (const name of facts.named) {
+    const line = `- ${escapeMarkdown(name)}`;
+    chars += line.length + 1;
+    if (chars > NAMES_CHARS_MAX) break;
+    names.push(line);
+  }
+  const repeat = maybeRepeat ? ` (${MAYBE_REPEAT})` : "";
+  const lines = [`${facts.emoji} **${escapeMarkdown(facts.lockLine)}**${repeat}`, names.join("\n")];
+  const more = [facts.rest(names.length), facts.undelivered].filter((line) => line !== null);
+  lines.push(...more.map(escapeMarkdown), ...linkLines(task, "Open incidents"));
+  return [...lines, digestMarkerLine(task)].join("\n\n");
+}
+
+function linkLines(task: Pick<DeliveryTask, "link">, label: string): string[] {
+  const link = linkOf(task);
+  if (link === null) return [];
+  return [`[${label}](${link.replace(/[()<>\s]/gu, encodeURIComponent)})`];
 }
 
 /** What is told of Tracer itself. */

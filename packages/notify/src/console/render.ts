@@ -1,5 +1,6 @@
-import { clip, type DeliveryTask, flatten, type Severity } from "@tracer/core";
+import { clip, type DeliveryTask, type DigestTask, flatten, type Severity } from "@tracer/core";
 import type { Notice } from "../channel.ts";
+import { digestFactsOf } from "../digest-facts.ts";
 import { type Facts, factsOf, isoText, worstText } from "../facts.ts";
 
 const COLUMNS_MAX = 78;
@@ -27,6 +28,25 @@ export function renderConsole(task: DeliveryTask, { color = false } = {}): strin
   const lines = [heading(task, facts, resolved), ...body(task, facts, resolved, paint)];
   const [first = "", ...rest] = lines;
   const card = [paint(first, resolved ? CODES.green : `1;${tone.replace("1;", "")}`), ...rest];
+  return `\n${card.map((line) => (line === "" ? bar : `${bar} ${line}`)).join("\n")}\n\n`;
+}
+
+/** Incidents that a card names; the page has them all. */
+const NAMED_MAX = 20;
+
+/** A digest as a card: its counts, the most urgent by name, and the rest counted. */
+export function renderConsoleDigest(task: DigestTask, { color = false } = {}): string {
+  const paint: Paint = color ? (text, code) => `\u001b[${code}m${text}\u001b[0m` : (text) => text;
+  const facts = digestFactsOf(task);
+  const isFiring = task.entries.some(({ action }) => action !== "resolve");
+  const tone = isFiring ? CODES.severity.critical : CODES.green;
+  const lines = facts.named.slice(0, NAMED_MAX).flatMap((name) => wrap(name, "• "));
+  for (const more of [facts.rest(Math.min(NAMED_MAX, facts.named.length)), facts.undelivered]) {
+    if (more !== null) lines.push(...wrap(more));
+  }
+  lines.push("", paint(task.id, CODES.dim), clip(flatten(task.link), LINK_CHARS_MAX));
+  const bar = paint("┃", tone);
+  const card = [paint(`${facts.emoji} ${facts.lockLine}`, tone), ...lines];
   return `\n${card.map((line) => (line === "" ? bar : `${bar} ${line}`)).join("\n")}\n\n`;
 }
 
@@ -65,7 +85,7 @@ function body(task: DeliveryTask, facts: Facts, resolved: boolean, paint: Paint)
   if (resolved) {
     lines.push(`after ${facts.openFor}, ${facts.closeReason}${worstText(facts.numbers)}`);
   } else {
-    lines.push(...wrap(facts.sentence));
+    lines.push(...wrap(facts.sentence), ...facts.notes.flatMap((note) => wrap(note)));
   }
   if (facts.sparkline !== "") lines.push(`${facts.sparkline}  ${dim(facts.sparklineSpan)}`);
   lines.push("");
@@ -92,6 +112,7 @@ function body(task: DeliveryTask, facts: Facts, resolved: boolean, paint: Paint)
   if (!resolved && facts.exemplars.length > 0) {
     lines.push("", ...facts.exemplars.flatMap((line) => wrap(line, "› ")));
   }
+  if (facts.undelivered !== null) lines.push("", ...wrap(facts.undelivered));
   lines.push("", dim(`${incident.id} · ${facts.kind} · seen ${facts.occurrences}×`));
   lines.push(clip(flatten(task.link), LINK_CHARS_MAX));
   return lines;

@@ -2,7 +2,7 @@ import type { Verdict } from "@tracer/core";
 import { z } from "zod";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } from "../channel.ts";
 import { type HttpReply, parseJson, request, requireHttpUrl } from "../http.ts";
-import { renderPagerduty, renderPagerdutyNotice } from "./render.ts";
+import { eventsOf, renderPagerdutyNotice, renderStorm } from "./render.ts";
 
 export interface PagerdutyChannelOptions {
   readonly name?: string;
@@ -15,7 +15,8 @@ export interface PagerdutyChannelOptions {
 
 /**
  * PagerDuty's Events API v2. Every event of an incident has the same dedup key, so a repeat is harmless;
- * escalations and reminders are triggers too, edits are skipped.
+ * escalations and reminders are triggers too, edits are skipped. All digests of the channel are one alert, open
+ * as long as an incident is that was told in one.
  */
 export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
   const { name = "pagerduty", routingKey } = options;
@@ -40,9 +41,20 @@ export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
   return {
     name,
     kind: "pagerduty",
+    ownAlone: true,
     send: guarded(async (task, signal): Promise<Verdict> => {
       if (task.action === "edit") return SENT_NOTHING;
-      return send(renderPagerduty(task), signal);
+      let verdict: Verdict = SENT_NOTHING;
+      for (const event of eventsOf(task, name)) {
+        verdict = await send(event, signal);
+        if (verdict.kind !== "sent") return verdict; // All of them again: a repeat is harmless.
+      }
+      return verdict;
+    }, timings),
+    sendDigest: guarded(async (task, signal): Promise<Verdict> => {
+      const verdict = await send(renderStorm(task, name), signal);
+      if (verdict.kind !== "sent") return verdict;
+      return { kind: "sent", receipt: { ...verdict.receipt, digest: task.id } };
     }, timings),
     sendNotice: guarded((notice, signal) => send(renderPagerdutyNotice(notice), signal), timings),
   };

@@ -1,5 +1,6 @@
-import { clip, type DeliveryTask, flatten } from "@tracer/core";
+import { clip, type DeliveryTask, type DigestTask, flatten, severityRank } from "@tracer/core";
 import type { Notice } from "../channel.ts";
+import { digestFactsOf } from "../digest-facts.ts";
 import { type FactNumbers, factsOf, isoText, severityWord } from "../facts.ts";
 import { isResolved, linkOf } from "../slack/render.ts";
 
@@ -9,6 +10,64 @@ const SOURCE_CHARS_MAX = 255;
 /** The same for every event of one incident; a trigger with it updates the open alert. */
 export function dedupKeyOf(task: DeliveryTask): string {
   return `tracer:${task.incident.fingerprint}:${task.incident.epoch}`;
+}
+
+/** The one alert of all digests of a channel. */
+export function stormKeyOf(channel: string): string {
+  return clip(`tracer:storm:${channel}`, SOURCE_CHARS_MAX);
+}
+
+/**
+ * The events of a delivery: its own, unless a digest told of the incident and it never had an alert of its
+ * own; and for the end of an incident of a digest what is left of the storm.
+ */
+export function eventsOf(task: DeliveryTask, channel: string) {
+  const own = renderPagerduty(task);
+  if (own.event_action !== "resolve" || task.stormOpen === undefined) return [own];
+  const { stormOpen: stillOpen, incident } = task;
+  const isOwn = task.receipt !== null && task.receipt["digest"] === undefined;
+  if (isOwn && stillOpen) return [own];
+  const entries = [{ ...incident, action: task.action }];
+  const storm = { ...task, id: task.deliveryId, entries, since: incident.openedAt, stillOpen };
+  return isOwn ? [own, renderStorm(storm, channel)] : [renderStorm(storm, channel)];
+}
+
+/** The event of a digest. Whoever is told that something began is told so even if it is over by now. */
+export function renderStorm(task: DigestTask, channel: string) {
+  const dedupKey = stormKeyOf(channel);
+  const isFiring = task.entries.some(({ action }) => action !== "resolve");
+  if (!isFiring && !task.stillOpen) {
+    return { event_action: "resolve", dedup_key: dedupKey } as const;
+  }
+  const facts = digestFactsOf(task);
+  const link = linkOf(task);
+  const others = isFiring ? "" : "; others are still open";
+  const worst = task.entries.toSorted(
+    (a, b) => severityRank(b.severity) - severityRank(a.severity),
+  );
+  return {
+    event_action: "trigger",
+    dedup_key: dedupKey,
+    client: "Tracer",
+    ...(link === null
+      ? {}
+      : { client_url: link, links: [{ href: link, text: "Open incidents in Tracer" }] }),
+    payload: {
+      summary: clip(`${facts.lockLine}${others}`, SUMMARY_CHARS_MAX),
+      source: "Tracer",
+      severity: worst[0]?.severity ?? "error",
+      timestamp: isoText(task.since),
+      class: "storm",
+      custom_details: {
+        incidents: facts.named,
+        ...(facts.rest(facts.named.length) === null
+          ? {}
+          : { more: facts.rest(facts.named.length) }),
+        ...(facts.undelivered === null ? {} : { undelivered: facts.undelivered }),
+        digest_id: task.id,
+      },
+    },
+  } as const;
 }
 
 /** The body of an event for PagerDuty's Events API v2, without the routing key. */
@@ -40,6 +99,7 @@ export function renderPagerduty(task: DeliveryTask) {
       class: facts.kind,
       custom_details: {
         what: facts.sentence,
+        ...(facts.notes.length === 0 ? {} : { notes: facts.notes }),
         severity: severityWord(incident.severity),
         ...numberDetails(facts.numbers),
         ...(facts.proof === null
@@ -52,6 +112,7 @@ export function renderPagerduty(task: DeliveryTask) {
           ? {}
           : { messages: facts.templates.map(({ rates, text }) => `${rates}: ${text}`) }),
         example_lines: facts.exemplars,
+        ...(facts.undelivered === null ? {} : { undelivered: facts.undelivered }),
         incident_id: incident.id,
       },
     },

@@ -1,4 +1,4 @@
-import type { DeliveryTask, Verdict } from "@tracer/core";
+import type { DeliveryTask, DigestTask, Verdict } from "@tracer/core";
 import {
   type Channel,
   DEFAULT_TIMINGS,
@@ -17,7 +17,8 @@ import {
   type SlackPort,
   type SlackReceipt,
 } from "./deliver.ts";
-import { findInHistory, type HistoryMethod } from "./history.ts";
+import { type DigestPort, deliverDigest, slackDigest } from "./digest.ts";
+import { findDigestInHistory, findInHistory, type HistoryMethod } from "./history.ts";
 import { slackMessage, slackUpdate } from "./message.ts";
 import { noticePlace, noticeText, noticeVerdict } from "./notice.ts";
 
@@ -60,11 +61,29 @@ export function slackChannel(options: SlackChannelOptions): Channel {
       return findInHistory(task, { ...find, channel: where, read });
     },
   };
+  const digests: DigestPort = {
+    async post(task, post, signal) {
+      const result = await postDigest(task, post, { api, channel, signal });
+      if (result.kind === "posted" && result.receipt !== null) knownId = result.receipt.channel;
+      return result;
+    },
+    async find(task, signal) {
+      const deadline = within(timings.lookupMs, signal);
+      const read = (method: HistoryMethod, query: Readonly<Record<string, string>>) =>
+        api.read(method, query, deadline);
+      return findDigestInHistory(task, { channel: knownId ?? channel, read });
+    },
+  };
   const settle = (signal: AbortSignal) => pause(timings.settleMs, signal);
   return {
     name,
     kind: "slack",
+    ownAlone: true,
     send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
+    sendDigest: guarded(
+      (task, signal) => deliverDigest(task, { port: digests, settle }, signal),
+      timings,
+    ),
     sendNotice: guarded((notice, signal) => postNotice(notice, { api, channel, signal }), timings),
   };
 }
@@ -93,6 +112,21 @@ export async function postMessage(
   let answer = await api.write("chat.postMessage", body, signal);
   if (answer.kind === "failed" && blocksRefused(answer.error)) {
     const plain = slackMessage(task, { ...post, channel, plain: true });
+    answer = await api.write("chat.postMessage", plain, signal);
+  }
+  return postResult(answer);
+}
+
+/** As `postMessage`, for a digest. */
+export async function postDigest(
+  task: DigestTask,
+  { maybeRepeat }: { readonly maybeRepeat: boolean },
+  { api, channel, signal }: CallOptions & { readonly channel: string },
+): Promise<PostResult> {
+  const body = slackDigest(task, { maybeRepeat, channel, plain: false });
+  let answer = await api.write("chat.postMessage", body, signal);
+  if (answer.kind === "failed" && blocksRefused(answer.error)) {
+    const plain = slackDigest(task, { maybeRepeat, channel, plain: true });
     answer = await api.write("chat.postMessage", plain, signal);
   }
   return postResult(answer);

@@ -52,6 +52,8 @@ export interface DeliverOptions {
  *     no message ─open, escalate, repeat, test→ posted ─edit, resolve→ edited
  *                                               posted ─escalate, repeat→ reply under it
  *     no message ─edit→ nothing                 no message ─resolve→ nothing, unless one is found
+ *     in a digest ─open, escalate, repeat→ posted           ─edit→ nothing
+ *     in a digest ─resolve→ reply under the digest
  */
 export async function deliverToSlack(
   task: DeliveryTask,
@@ -75,8 +77,12 @@ export async function deliverToSlack(
   }
 }
 
-/** A stored receipt as Slack's; null when there is none or it is another channel's. */
+/** The incident's own message; null when there is none, or its receipt is a digest's. */
 function receiptOf(receipt: DeliveryTask["receipt"]): SlackReceipt | null {
+  return receipt?.["digest"] === undefined ? placeOf(receipt) : null;
+}
+
+function placeOf(receipt: DeliveryTask["receipt"]): SlackReceipt | null {
   const channel = receipt?.["channel"];
   const ts = receipt?.["ts"];
   return channel && ts ? { channel, ts } : null;
@@ -97,6 +103,15 @@ async function reply(
   signal: AbortSignal,
 ): Promise<Verdict> {
   if (first === null) return postOnce(task, null, options, signal);
+  return answer(task, first, options, signal);
+}
+
+async function answer(
+  task: DeliveryTask,
+  first: SlackReceipt,
+  options: DeliverOptions,
+  signal: AbortSignal,
+): Promise<Verdict> {
   const verdict = await postOnce(task, first, options, signal);
   const gone = verdict.kind === "permanent" && THREAD_GONE.test(verdict.reason);
   // Somebody deleted the first message; the news is still news.
@@ -121,6 +136,12 @@ async function resolve(
   options: DeliverOptions,
   signal: AbortSignal,
 ): Promise<Verdict> {
+  if (first === null && task.receipt?.["digest"] !== undefined) {
+    const digest = placeOf(task.receipt);
+    return digest === null
+      ? postOnce(task, null, options, signal)
+      : answer(task, digest, options, signal);
+  }
   if (first === null) {
     // No receipt: either nothing was ever posted, and then there is nothing to take back, or a post ended
     // unknown and was given up. Only the history can tell; where it cannot be read, silence is likelier right.

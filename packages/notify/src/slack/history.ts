@@ -1,10 +1,10 @@
-import type { DeliveryTask } from "@tracer/core";
+import type { DeliveryTask, DigestTask } from "@tracer/core";
 import { z } from "zod";
 import { unixSeconds } from "../facts.ts";
 import type { SlackAnswer } from "./answer.ts";
 import type { FindOptions, FindResult, SlackReceipt } from "./deliver.ts";
-import { METADATA_EVENT } from "./identity.ts";
-import { markerOf } from "./marker.ts";
+import { DIGEST_EVENT, METADATA_EVENT } from "./identity.ts";
+import { digestRef, markerOf } from "./marker.ts";
 
 /** Pages of history that one look reads, and messages a page. Beyond it the look has failed. */
 export const HISTORY_PAGES_MAX = 5;
@@ -48,14 +48,45 @@ export async function findInHistory(
   task: DeliveryTask,
   { channel, thread, match, read }: FindInHistoryOptions,
 ): Promise<FindResult> {
+  return search({
+    ...{ channel, thread, read },
+    since: task.incident.openedAt,
+    // The first message of the incident is the one to edit.
+    wanted: match === "delivery" ? "any" : "first",
+    isOurs: (message) => isOurs(message, task, match),
+  });
+}
+
+/** Looks for the message of a digest. */
+export function findDigestInHistory(
+  task: DigestTask,
+  { channel, read }: Pick<FindInHistoryOptions, "channel" | "read">,
+): Promise<FindResult> {
+  return search({
+    ...{ channel, read, thread: null, since: task.since, wanted: "any" },
+    isOurs: ({ metadata, text }) =>
+      metadata?.event_type === DIGEST_EVENT
+        ? metadata.event_payload?.["digest_id"] === task.id
+        : markerOf(text ?? "")?.incidentId === digestRef(task),
+  });
+}
+
+interface SearchOptions extends Pick<FindInHistoryOptions, "channel" | "thread" | "read"> {
+  readonly since: string;
+  readonly wanted: "any" | "first";
+  readonly isOurs: (message: Message) => boolean;
+}
+
+async function search(options: SearchOptions): Promise<FindResult> {
+  const { channel, thread, read, since, wanted, isOurs } = options;
   const method = thread === null ? "conversations.history" : "conversations.replies";
-  const openedAt = unixSeconds(task.incident.openedAt) ?? CLOCK_MARGIN_SECONDS;
+  const from = unixSeconds(since) ?? CLOCK_MARGIN_SECONDS;
   const query = {
     channel,
     include_all_metadata: "true",
     inclusive: "true",
     limit: String(HISTORY_PAGE_MESSAGES),
-    oldest: String(Math.max(0, openedAt - CLOCK_MARGIN_SECONDS)),
+    oldest: String(Math.max(0, from - CLOCK_MARGIN_SECONDS)),
     ...(thread === null ? {} : { ts: thread.ts }),
   };
   let found: SlackReceipt | null = null;
@@ -66,10 +97,10 @@ export async function findInHistory(
     const parsed = Page.safeParse(answer.data);
     if (!parsed.success) return { kind: "unreadable" };
     for (const message of parsed.data.messages) {
-      if (!isOurs(message, task, match)) continue;
-      if (match === "delivery") return { kind: "found", receipt: { channel, ts: message.ts } };
+      if (!isOurs(message)) continue;
+      if (wanted === "any") return { kind: "found", receipt: { channel, ts: message.ts } };
       if (found === null || Number(message.ts) < Number(found.ts)) {
-        found = { channel, ts: message.ts }; // The first message of the incident is the one to edit.
+        found = { channel, ts: message.ts };
       }
     }
     cursor = parsed.data.response_metadata?.next_cursor ?? "";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DeliveryTask } from "@tracer/core";
+import type { DeliveryTask, DigestTask } from "@tracer/core";
 
 /** Namespace of Tracer's UUIDs, drawn once. */
 const NAMESPACE = "6f2b1d7e-9a53-4c0e-8d41-3b7c5e90a2f6";
@@ -40,4 +40,11 @@ export function metadataOf(task: DeliveryTask) {
       status: task.incident.state,
     },
   };
+}
+
+export const DIGEST_EVENT = "tracer_digest";
+
+/** As `metadataOf`, for a message about many incidents. */
+export function digestMetadataOf(task: DigestTask) {
+  return { event_type: DIGEST_EVENT, event_payload: { digest_id: task.id } };
 }

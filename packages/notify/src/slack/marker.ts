@@ -1,8 +1,18 @@
-import type { DeliveryTask } from "@tracer/core";
+import type { DeliveryTask, DigestTask } from "@tracer/core";
 
 /** The last line of a message that cannot carry metadata: how it is found again. */
 export function markerLine(task: DeliveryTask): string {
   return `\`ref ${task.incident.id}/${task.seq}\``;
+}
+
+/** As `markerLine`, for a digest; no incident's id is a digest's. */
+export function digestMarkerLine(task: DigestTask): string {
+  return `\`ref ${digestRef(task)}/0\``;
+}
+
+/** What `markerOf` reads as the incident's id. */
+export function digestRef(task: DigestTask): string {
+  return `digest_${task.id}`;
 }
 
 /**

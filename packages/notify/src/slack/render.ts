@@ -112,11 +112,13 @@ export function renderPlain(task: DeliveryTask, { maybeRepeat = false } = {}): S
   const facts = factsOf(task);
   const lines = [lockText(facts, maybeRepeat)];
   if (!isResolved(task)) lines.push(escapeUnlinked(facts.sentence, SENTENCE_CHARS_MAX));
+  lines.push(...facts.notes.map((note) => escapeUnlinked(note, FIELD_CHARS_MAX)));
   lines.push(...numbersText(facts), `since ${isoText(task.incident.openedAt)}`);
   lines.push(...templateLines(facts));
   lines.push(...facts.exemplars.map((line) => codeSpan(line, EXEMPLAR_ESCAPED_CHARS_MAX)));
   const link = linkOf(task);
   if (link !== null) lines.push(`<${escapeMrkdwn(link, URL_CHARS_MAX).replaceAll("|", "%7C")}>`);
+  if (facts.undelivered !== null) lines.push(escapeUnlinked(facts.undelivered, FIELD_CHARS_MAX));
   lines.push(codeSpan(task.incident.id, FIELD_CHARS_MAX));
   return { text: lines.join("\n"), blocks: [] };
 }
@@ -151,7 +153,7 @@ export function isResolved(task: DeliveryTask): boolean {
 }
 
 /** The link as a URL, or null when it is none that a message may carry. */
-export function linkOf(task: DeliveryTask): string | null {
+export function linkOf(task: Pick<DeliveryTask, "link">): string | null {
   const url = URL.parse(task.link);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return null;
   return url.href.length <= URL_CHARS_MAX ? url.href : null;
@@ -169,6 +171,7 @@ function leadText(task: DeliveryTask, facts: Facts, resolved: boolean): string {
     const sentence = escapeMrkdwn(facts.sentence, SENTENCE_CHARS_MAX);
     if (measured === null) lines.push(`*${sentence}*`, since);
     else lines.push(`${measured}${since}`, sentence);
+    lines.push(...facts.notes.map((note) => escapeMrkdwn(note, FIELD_CHARS_MAX)));
   }
   if (facts.sparkline !== "") lines.push(`\`${facts.sparkline}\`  ${facts.sparklineSpan}`);
   return lines.join("\n");
@@ -221,6 +224,7 @@ function contextText(task: DeliveryTask, facts: Facts, maybeRepeat: boolean): st
     `seen ${facts.occurrences}×`,
     `updated ${timeToken(task.incident.lastSeenAt, "{time_secs}")}`,
   ];
+  if (facts.undelivered !== null) parts.push(escapeUnlinked(facts.undelivered, FIELD_CHARS_MAX));
   if (maybeRepeat) parts.push(`_${MAYBE_REPEAT}_`);
   return parts.join(" · ").slice(0, CONTEXT_CHARS_MAX * 2);
 }

@@ -2,6 +2,7 @@ import type { DeliveryTask, Verdict } from "@tracer/core";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } from "../channel.ts";
 import { type HttpReply, request, requireHttpUrl } from "../http.ts";
 import { blocksRefused, httpVerdict, type NotSent, slackErrorVerdict } from "./answer.ts";
+import { renderDigest, renderPlainDigest } from "./digest.ts";
 import { noticeText } from "./notice.ts";
 import { renderCard, renderPlain, renderReply, type SlackContent } from "./render.ts";
 
@@ -29,6 +30,7 @@ export function slackWebhookChannel(options: SlackWebhookChannelOptions): Channe
   return {
     name,
     kind: "slack-webhook",
+    ownAlone: false, // What was posted stays as it is in any case.
     send: guarded(async (task, signal): Promise<Verdict> => {
       if (isSkipped(task)) return task.receipt === null ? SENT_NOTHING : sent(false);
       const maybeRepeat = task.uncertain; // It cannot be looked up, and lost is worse than twice.
@@ -37,6 +39,15 @@ export function slackWebhookChannel(options: SlackWebhookChannelOptions): Channe
         answer = await post(renderPlain(task, { maybeRepeat }), signal);
       }
       return answer.kind === "failed" ? answer.verdict : sent(maybeRepeat);
+    }, timings),
+    sendDigest: guarded(async (task, signal): Promise<Verdict> => {
+      const maybeRepeat = task.uncertain;
+      let answer = await post(renderDigest(task, { maybeRepeat }), signal);
+      if (answer.kind === "failed" && blocksRefused(answer.error)) {
+        answer = await post(renderPlainDigest(task, { maybeRepeat }), signal);
+      }
+      if (answer.kind === "failed") return answer.verdict;
+      return { ...sent(maybeRepeat), receipt: { ...POSTED, digest: task.id } };
     }, timings),
     sendNotice: guarded(async (notice, signal): Promise<Verdict> => {
       const answer = await post({ text: noticeText(notice) }, signal);
@@ -55,7 +66,7 @@ function contentOf(task: DeliveryTask, maybeRepeat: boolean): SlackContent {
   return first ? renderCard(task, { maybeRepeat }) : renderReply(task, { maybeRepeat });
 }
 
-function sent(maybeRepeat: boolean): Verdict {
+function sent(maybeRepeat: boolean): Extract<Verdict, { kind: "sent" }> {
   return { kind: "sent", receipt: POSTED, ...(maybeRepeat ? { maybeRepeat } : {}) };
 }
 

@@ -1,6 +1,8 @@
 import {
   type DeliveryAction,
   type DeliveryTask,
+  type DigestEntry,
+  type DigestTask,
   type Evidence,
   fingerprintOf,
   type Incident,
@@ -73,8 +75,39 @@ export function aDeliveryTask(
       occurrences: 12,
       title: `${service}: error rate spike`,
       exemplars: ["payment gateway timeout after 3000 ms for order 8813"],
+      ...{ flapping: false, deploy: null, ackedAt: null, ackedBy: null },
       ...incident,
       evidence: { ...EVIDENCE, ...evidence },
     },
+  };
+}
+
+/** A digest of so many changes, all openings of `error` severity; `entry` says what is different about each. */
+export function aDigestTask(
+  count: number,
+  {
+    entry = () => ({}),
+    ...rest
+  }: Partial<DigestTask> & { readonly entry?: (index: number) => Partial<DigestEntry> } = {},
+): DigestTask {
+  return {
+    id: "0b8f2c54-6f0e-4c5b-9d5e-0d9f4f6f1a11",
+    entries: Array.from({ length: count }, (_, index) => ({
+      action: "open",
+      id: `inc_${index}-1`,
+      service: `service-${index}`,
+      environment: "prod",
+      kind: "error",
+      part: "",
+      severity: "error",
+      title: `service-${index}: error rate spike`,
+      ...entry(index),
+    })),
+    since: "2026-11-22T14:02:10.000Z",
+    link: "http://127.0.0.1:4318/",
+    uncertain: false,
+    attempts: 0,
+    stillOpen: true,
+    ...rest,
   };
 }

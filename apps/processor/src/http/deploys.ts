@@ -1,0 +1,50 @@
+import { flatten } from "@tracer/core";
+import type { Deploy, ListDeploysOptions } from "@tracer/store";
+import type { FastifyPluginAsync } from "fastify";
+import { z } from "zod";
+import { parseInput } from "./input.ts";
+
+export interface DeployRoutesOptions {
+  readonly mark: (options: {
+    project: string;
+    service: string;
+    version: string;
+    environment: string;
+    by: string;
+  }) => Promise<Deploy>;
+  readonly list: (options: ListDeploysOptions) => Promise<Deploy[]>;
+}
+
+const NAME_CHARS_MAX = 200;
+const DEPLOYS_PER_PAGE_MAX = 200;
+
+const Text = z.string().refine((text) => !text.includes("\0"), "must not hold NUL");
+const Name = Text.max(NAME_CHARS_MAX);
+const Body = z.strictObject({
+  service: Name.min(1),
+  version: Text.refine((text) => flatten(text) !== "", "must not be empty"),
+  environment: Name.default(""),
+});
+const ListQuery = z.object({
+  service: Name.min(1).optional(),
+  limit: z.coerce.number().int().min(1).max(DEPLOYS_PER_PAGE_MAX).default(50),
+});
+
+/** Deploys of the caller's project. A pipeline that ships may mark them with the key that sends its logs. */
+export const deployRoutes: FastifyPluginAsync<DeployRoutesOptions> = async (app, options) => {
+  app.get("/api/v1/deploys", async (request) => {
+    const { service, limit } = parseInput(ListQuery, request.query);
+    const { project } = request.caller;
+    const deploys = await options.list({
+      ...{ project, limit },
+      ...(service === undefined ? {} : { service }),
+    });
+    return { deploys };
+  });
+
+  app.post("/api/v1/deploys", { config: { scope: "ingest" } }, async (request, reply) => {
+    const body = parseInput(Body, request.body);
+    reply.code(201);
+    return options.mark({ ...body, project: request.caller.project, by: "api" });
+  });
+};

@@ -1,0 +1,115 @@
+import { type Incident, KINDS, SEVERITIES, TracerError } from "@tracer/core";
+import {
+  type CreateSilenceOptions,
+  type ListSilencesOptions,
+  REASON_CHARS_MAX,
+  SILENCE_STATES,
+  type Silence,
+  type SilenceMatchers,
+} from "@tracer/store";
+import type { FastifyPluginAsync } from "fastify";
+import { z } from "zod";
+import { parseInput } from "./input.ts";
+
+export interface SilenceRoutesOptions {
+  readonly create: (options: CreateSilenceOptions) => Promise<Silence>;
+  readonly list: (options: ListSilencesOptions) => Promise<Silence[]>;
+  /** Null when the project has none of this id. */
+  readonly expire: (options: { id: string; project: string }) => Promise<Silence | null>;
+  /** Open incidents that it would hold back. */
+  readonly preview: (options: {
+    project: string;
+    matchers: SilenceMatchers;
+    limit: number;
+  }) => Promise<Incident[]>;
+}
+
+const PATTERN_CHARS_MAX = 300;
+const SILENCES_PER_PAGE_MAX = 1_000;
+const PREVIEW_MAX = 200;
+
+const Text = z.string().refine((text) => !text.includes("\0"), "must not hold NUL");
+const Pattern = Text.min(1).max(PATTERN_CHARS_MAX);
+const Matchers = z
+  .strictObject({
+    service: Pattern.optional(),
+    kind: z.enum(KINDS).optional(),
+    severity: z.enum(SEVERITIES).optional(),
+    template: Pattern.optional(),
+  })
+  .refine(
+    (matchers) => Object.values(matchers).some((matcher) => matcher !== undefined),
+    "must name at least one of service, kind, severity, template",
+  );
+const Instant = z.iso
+  .datetime({ offset: true, error: "must be ISO 8601 with an offset, as 2026-01-31T14:05:00Z" })
+  .refine((text) => Number.isFinite(Date.parse(text)), "must be a time");
+const Body = z
+  .strictObject({
+    matchers: Matchers,
+    reason: Text.refine((text) => text.trim() !== "", "must not be empty").max(REASON_CHARS_MAX),
+    startsAt: Instant.optional(),
+    endsAt: Instant.optional(),
+    /** Instead of `endsAt`, for callers whose clock nobody trusts. */
+    forSeconds: z
+      .number()
+      .min(1)
+      .max(400 * 86_400)
+      .optional(),
+  })
+  .refine(({ endsAt, forSeconds }) => (endsAt === undefined) !== (forSeconds === undefined), {
+    path: ["endsAt"],
+    message: "is required, or forSeconds instead of it",
+  });
+const ListQuery = z.object({
+  state: z.enum([...SILENCE_STATES, "all"]).default("active"),
+  limit: z.coerce.number().int().min(1).max(SILENCES_PER_PAGE_MAX).default(200),
+});
+const Params = z.object({ id: z.string().max(60) });
+
+/** The silences of the caller's project; another project's are not found. */
+export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (app, options) => {
+  app.get("/api/v1/silences", async (request) => {
+    const query = parseInput(ListQuery, request.query);
+    return { silences: await options.list({ ...query, project: request.caller.project }) };
+  });
+
+  app.post("/api/v1/silences", { config: { scope: "admin" } }, async (request, reply) => {
+    const { matchers, reason, startsAt, endsAt, forSeconds } = parseInput(Body, request.body);
+    const silence = await options.create({
+      project: request.caller.project,
+      matchers: given(matchers),
+      reason,
+      ...(startsAt === undefined ? {} : { startsAt }),
+      ends: endsAt === undefined ? { inSeconds: forSeconds ?? 0 } : { at: endsAt },
+      by: "api",
+    });
+    reply.code(201);
+    return silence;
+  });
+
+  app.post("/api/v1/silences/preview", async (request) => {
+    const { matchers } = parseInput(z.strictObject({ matchers: Matchers }), request.body);
+    const { project } = request.caller;
+    return {
+      incidents: await options.preview({ project, matchers: given(matchers), limit: PREVIEW_MAX }),
+    };
+  });
+
+  app.delete("/api/v1/silences/:id", { config: { scope: "admin" } }, async (request) => {
+    const { id } = parseInput(Params, request.params);
+    const silence = await options.expire({ id, project: request.caller.project });
+    if (silence === null) throw new TracerError("NOT_FOUND", "There is no silence of this id.");
+    return silence;
+  });
+};
+
+/** Without the keys that are there but undefined. */
+function given({ service, kind, severity, template }: z.infer<typeof Matchers>): SilenceMatchers {
+  return {
+    ...(service === undefined ? {} : { service }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(severity === undefined ? {} : { severity }),
+    ...(template === undefined ? {} : { template }),
+  };
+}

@@ -104,7 +104,8 @@ async function hasDeadLetter({ pool }: RowContext, fingerprint: string): Promise
 async function mend({ pool }: RowContext): Promise<void> {
   await pool.query("update outbox set incident = incident->'spoiled' where incident ? 'spoiled'");
   await pool.query(
-    `update outbox set state = 'pending', due_at = clock_timestamp(),
-       give_up_at = clock_timestamp() + interval '24 h' where state in ('pending', 'dead')`,
+    `update outbox set state = 'pending', due_at = clock_timestamp(), leased_by = null, leased_at = null,
+       lease_token = lease_token + 1, give_up_at = clock_timestamp() + interval '24 h'
+     where state in ('pending', 'leased', 'dead')`,
   );
 }

@@ -5,6 +5,8 @@ const ignored = ["**/node_modules/**", "**/.tracer/**"];
 /** One project per kind of test; the suffix of a file says what the test may use (docs/architecture.md). */
 export default defineConfig({
   test: {
+    // Much of the time a test waits for a process or a database.
+    maxWorkers: 3,
     projects: [
       {
         test: {

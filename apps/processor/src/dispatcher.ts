@@ -40,6 +40,8 @@ export interface DispatcherOptions {
   /** False when the lease is no longer ours, or too old to begin a send. */
   readonly recordDigestAttempt: (digest: ClaimedDigest) => Promise<boolean>;
   /** Returns how many of its deliveries were still ours. */
+  /** More than so many that are due beyond what may be sent now go out as one digest. Default DIGEST_DUE_MIN. */
+  readonly digestDueMin?: number;
   readonly settleDigest: (options: SettleDigestOptions) => Promise<number>;
   readonly linkOf: (incidentId: string) => string;
   /** Of the list of incidents. */
@@ -100,7 +102,7 @@ export class Dispatcher {
     const isMore = singly === 0 || (await this.#claim(lane, singly)) === singly;
     if (lane.isTelling || this.#isHeld()) return;
     const { name, ownAlone } = lane.channel;
-    const due = isMore ? DIGEST_DUE_MIN : null;
+    const due = isMore ? (this.#options.digestDueMin ?? DIGEST_DUE_MIN) : null;
     let digest: ClaimedDigest | null = null;
     try {
       digest = await this.#options.claimDigest(name, { due, ownAlone });

@@ -16,12 +16,14 @@ export interface DispatchingOptions {
   readonly channelStates: ChannelStates;
   /** An incident that nobody has sighted for this long is over. */
   readonly quietSeconds: number;
-  /** How long the right to send lasts, default 30; longer than twice the longest send. */
-  readonly leaseSeconds?: number;
-  /** How fast a kind of channel may be used. Default: what its provider lets. */
-  readonly paceOf?: (kind: string) => PaceLimits;
   /** The channel for what no other could deliver, and how long that is waited for. */
   readonly fallback: { readonly channel: string; readonly afterSeconds: number } | null;
+  /** How long the right to send lasts, default 30; longer than twice the longest send. */
+  readonly leaseSeconds?: number;
+  /** See DispatcherOptions. */
+  readonly digestDueMin?: number;
+  /** How fast a kind of channel may be used. Default: what its provider lets. */
+  readonly paceOf?: (kind: string) => PaceLimits;
   /** Alerts link to pages below this URL; known once HTTP listens. */
   readonly linkBase: () => string;
   readonly clock: Clock;
@@ -60,6 +62,7 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   const dispatcher = new Dispatcher({
     channels,
     ...(options.paceOf === undefined ? {} : { paceOf: options.paceOf }),
+    ...(options.digestDueMin === undefined ? {} : { digestDueMin: options.digestDueMin }),
     claim: (channel, limit) =>
       store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds }),
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),

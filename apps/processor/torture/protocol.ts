@@ -17,6 +17,8 @@ export type ChannelSetup = z.infer<typeof ChannelSetup>;
 /** How long things take; the slice and the full run differ in these. Seconds, and ms for sends. */
 const Times = z.object({
   leaseSeconds: z.number(),
+  /** More than so many that are due go out as a digest. */
+  digestDueMin: z.number(),
   holdSeconds: z.number(),
   quietSeconds: z.number(),
   repeatSeconds: z.number(),

@@ -33,16 +33,30 @@ export interface RowResult {
 }
 
 const LOOK_MS = 25;
+/** No row is told in a digest, unless its own times say so. */
+const NO_DIGEST = 1_000_000_000;
 const DRIVER_CONNECTIONS_MAX = 20;
 const CONNECTIONS_PER_WORKER_MAX = 6;
 
 /** Times of the product, and of `pnpm test`: a lease of 2 s, and sends that end within half of it. */
 export const FULL_TIMES: Times = {
-  ...{ leaseSeconds: 30, holdSeconds: 8, quietSeconds: 300, repeatSeconds: 14_400 },
+  ...{
+    leaseSeconds: 30,
+    digestDueMin: NO_DIGEST,
+    holdSeconds: 8,
+    quietSeconds: 300,
+    repeatSeconds: 14_400,
+  },
   ...{ clearSeconds: 2, requestMs: 10_000, lookupMs: 4_000, sendMs: 15_000, settleMs: 2_000 },
 };
 export const SLICE_TIMES: Times = {
-  ...{ leaseSeconds: 2, holdSeconds: 1, quietSeconds: 300, repeatSeconds: 14_400 },
+  ...{
+    leaseSeconds: 2,
+    digestDueMin: NO_DIGEST,
+    holdSeconds: 1,
+    quietSeconds: 300,
+    repeatSeconds: 14_400,
+  },
   ...{ clearSeconds: 1, requestMs: 800, lookupMs: 500, sendMs: 950, settleMs: 200 },
 };
 

@@ -113,6 +113,7 @@ const dispatching = setup.dispatches
       channelStates: new ChannelStates(channels, clock.wallMs),
       quietSeconds: times.quietSeconds,
       leaseSeconds: times.leaseSeconds,
+      digestDueMin: times.digestDueMin,
       fallback: null,
       paceOf: () => PACE,
       linkBase: () => "http://127.0.0.1:4318",

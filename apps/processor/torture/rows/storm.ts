@@ -13,6 +13,7 @@ export const storm: Row = {
   fullSize: 25_000,
   sliceSize: 200,
   unit: "keys",
+  times: { digestDueMin: 20 }, // As the product has it.
   run: async (context) => {
     const { isSlice, spawn, goOn, progress, size, sink } = context;
     const keysEach = isSlice ? size : 5_000;

@@ -160,7 +160,14 @@ class Comparison {
 
   /** The provider has something to show for a delivery that counts as sent. */
   #isBacked({ id, fingerprint, epoch, channel, action, digest }: StoredDelivery): boolean {
-    if (digest !== null) return this.#books.effects.some(({ text }) => text.includes(digest));
+    if (digest !== null) {
+      // The end of PagerDuty's alert for all digests has no room for the name of one.
+      return this.#books.effects.some(
+        (effect) =>
+          effect.channel === channel &&
+          (effect.text.includes(digest) || (effect.text !== "" && effect.action === "resolve")),
+      );
+    }
     const incidentId = incidentIdOf(fingerprint, epoch);
     const effects = this.#effects.get(`${incidentId} ${channel}`) ?? [];
     if (!channel.startsWith("pagerduty")) {

@@ -11,6 +11,12 @@ export class Ledger {
   readonly cleared = new Set<string>();
   /** Processor → how its attempts ended. */
   readonly settled = new Map<string, string[]>();
+  /** Processor → what it had an answer for. */
+  readonly answered = new Map<string, string[]>();
+  /** Processor → how long each of its reservations took. */
+  readonly sightMs = new Map<string, number[]>();
+  /** Of all calls of the database that took more than a second; 0: none did. */
+  slowestCallMs = 0;
   readonly failures: string[] = [];
   /** Called after each report. */
   onReport: () => void = () => {};
@@ -19,6 +25,11 @@ export class Ledger {
     switch (report.said) {
       case "sighted":
         for (const result of report.results) this.sighted(result);
+        push(this.sightMs, processorId, report.ms);
+        for (const { fingerprint } of report.results) push(this.answered, processorId, fingerprint);
+        break;
+      case "slow":
+        this.slowestCallMs = Math.max(this.slowestCallMs, report.ms);
         break;
       case "cleared":
         for (const fingerprint of report.fingerprints) this.cleared.add(fingerprint);
@@ -56,7 +67,7 @@ export class Ledger {
 
 const FAILURES_MAX = 200;
 
-function push(map: Map<string, string[]>, name: string, value: string): void {
+function push<Value>(map: Map<string, Value[]>, name: string, value: Value): void {
   const list = map.get(name);
   if (list === undefined) map.set(name, [value]);
   else list.push(value);

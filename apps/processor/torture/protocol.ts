@@ -90,7 +90,14 @@ export const Report = z.discriminatedUnion("said", [
   /** The command was taken; what it leads to is said when it has happened. */
   z.object({ said: z.literal("taken"), id: z.number() }),
   /** The database has answered: from here on it is a promise. */
-  z.object({ said: z.literal("sighted"), results: z.array(Sighted) }),
+  z.object({
+    said: z.literal("sighted"),
+    results: z.array(Sighted),
+    /** What the database took to answer. */
+    ms: z.number(),
+  }),
+  /** A call of the database that took long, however it ended. */
+  z.object({ said: z.literal("slow"), ms: z.number() }),
   z.object({ said: z.literal("cleared"), fingerprints: z.array(z.string()) }),
   z.object({
     said: z.literal("settled"),

@@ -20,7 +20,7 @@ export interface Row {
   readonly name: string;
   /** What is done, and what must hold; one line of the report. */
   readonly text: string;
-  /** Of `pnpm torture`, and of `pnpm test`. */
+  /** Of `pnpm torture`, and of `pnpm test`; 0: it is no part of that. */
   readonly fullSize: number;
   readonly sliceSize: number;
   /** What size counts, in the plural. */
@@ -50,6 +50,10 @@ export interface RowContext {
   readonly progress: (done: number) => void;
   /** Starts a worker on this row's database and sink; it is stopped after the comparison. */
   readonly spawn: (changes?: Partial<WorkerSetup>) => Promise<WorkerProcess>;
+  /** Lives until the books were compared, and is disposed of then, the last one first. */
+  readonly keep: <Thing extends AsyncDisposable>(thing: Thing) => Thing;
+  /** The row has brought a database of its own: the third book is read there. It must be up then. */
+  readonly useDatabase: (connectionString: string) => void;
   /** Waits until it holds, which is looked at many times a second; false when it did not in `ms`. */
   readonly until: (holds: () => boolean | Promise<boolean>, ms: number) => Promise<boolean>;
   /** Waits until nothing is left to be sent; false when it takes longer than `ms`, default two leases and a minute. */

@@ -75,10 +75,11 @@ export async function runRow(row: Row, options: RunRowOptions): Promise<RowResul
   closing.defer(() => pool.end());
   const ledger = new Ledger();
   await using workers = new AsyncDisposableStack();
-  const context = contextOf(row, { ...options, scratch, pool, sink, ledger, workers });
+  const parts = { ...options, scratch, pool, sink, ledger, workers, bookPool: pool };
+  const context = contextOf(row, parts);
   const { done, figures = {}, problems = [], ...expected } = await row.run(context);
   const undone = (await context.drained()) ? [] : ["not all was sent in time"];
-  const books = { ledger, effects: sink.effects, database: await readDatabaseBook(pool) };
+  const books = { ledger, effects: sink.effects, database: await readDatabaseBook(parts.bookPool) };
   const settling = row.movesTime === true ? {} : { settleMs: context.times.settleMs };
   const findings = compareBooks(books, { ...settling, ...expected });
   const nothing = findings.incidents === 0 || done === 0 ? ["nothing was looked at"] : [];
@@ -99,7 +100,10 @@ interface Parts extends RunRowOptions {
   readonly pool: Pool;
   readonly sink: Sink;
   readonly ledger: Ledger;
+  /** And what else the row keeps until the end. */
   readonly workers: AsyncDisposableStack;
+  /** On the database that the third book is read from. */
+  bookPool: Pool;
 }
 
 function contextOf(row: Row, parts: Parts): RowContext {
@@ -139,6 +143,12 @@ function contextOf(row: Row, parts: Parts): RowContext {
       return workers.use(await startWorker({ setup, onReport }));
     },
     drained: (ms = times.leaseSeconds * 2_000 + 60_000) =>
-      until(async () => (await undoneCount(pool)) === 0, ms),
+      until(async () => (await undoneCount(parts.bookPool)) === 0, ms),
+    keep: (thing) => workers.use(thing),
+    useDatabase: (own) => {
+      const bookPool = openPool({ connectionString: own, connectionsMax: 1, patient: true });
+      workers.defer(() => bookPool.end());
+      parts.bookPool = bookPool;
+    },
   };
 }

@@ -31,6 +31,8 @@ export interface SinkOptions {
   readonly slackChannels?: number;
   /** Default 1. */
   readonly pagerdutyServices?: number;
+  /** True: one of each, named as `tracer start` names them. Default false. */
+  readonly plainNames?: boolean;
 }
 
 /** The second book, and the providers that write it: Slack and PagerDuty on loopback. */
@@ -45,7 +47,7 @@ export interface Sink extends AsyncDisposable {
 const ROUTING_KEY = "0123456789abcdef0123456789abcdef";
 
 export async function startSink(options: SinkOptions = {}): Promise<Sink> {
-  const { slackChannels = 1, pagerdutyServices = 1 } = options;
+  const { slackChannels = 1, pagerdutyServices = 1, plainNames = false } = options;
   await using stack = new AsyncDisposableStack();
   const effects: Effect[] = [];
   const names = new Map<string, string>(); // Slack's id → the channel's name.
@@ -56,14 +58,14 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   const slack = stack.use(await startFakeSlack({ onCall }));
   const channels: ChannelSetup[] = [];
   for (let index = 1; index <= slackChannels; index += 1) {
-    const [name, target] = [`slack-${index}`, `C0SINK${index}`];
+    const [name, target] = [plainNames ? "slack" : `slack-${index}`, `C0SINK${index}`];
     names.set(target, name);
     channels.push({ kind: "slack", name, url: slack.apiUrl, target });
   }
   // A service of PagerDuty is a place of its own: the same key in two of them is two alerts.
   const services: FakePagerduty[] = [];
   for (let index = 1; index <= pagerdutyServices; index += 1) {
-    const name = `pagerduty-${index}`;
+    const name = plainNames ? "pagerduty" : `pagerduty-${index}`;
     const onEvent = (event: unknown) => effects.push(pagerdutyEffect(event, name));
     const service = await startFakePagerduty({ routingKey: ROUTING_KEY, onEvent });
     services.push(stack.use(service));

@@ -7,9 +7,11 @@ const SEED = 4;
 /** Rows at once: mostly they wait, and on two cores more of them would wait for each other. */
 const PARALLEL = 3;
 
+const IN_SLICE = ROWS.filter(({ sliceSize }) => sliceSize > 0);
+
 // Goal: the promise of contract §5 under each fault of the matrix. Method: the rows of `pnpm torture`, smaller.
 test("each row of the fault matrix, in small: the three books agree", async ({ signal }) => {
-  const waiting = [...ROWS];
+  const waiting = [...IN_SLICE];
   const results: RowResult[] = [];
   const lane = async () => {
     for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
@@ -27,5 +29,5 @@ test("each row of the fault matrix, in small: the three books agree", async ({ s
     .filter(({ ok }) => !ok)
     .map(({ name, findings, problems }) => [name, ...problems, ...findings.problems]);
   expect(wrong).toEqual([]);
-  expect(results).toHaveLength(ROWS.length);
+  expect(results).toHaveLength(IN_SLICE.length);
 });

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -23,6 +24,8 @@ export interface WorkerProcess extends AsyncDisposable {
   readonly alive: () => boolean;
   /** Tells it what to do; in how many ms it took the order, or null: it ended before. */
   readonly tell: (order: Order) => Promise<number | null>;
+  /** What it has in memory; 0 when it has ended, or where that cannot be read. */
+  readonly rssBytes: () => Promise<number>;
   readonly signal: (signal: "SIGKILL" | "SIGSTOP" | "SIGCONT") => void;
 }
 
@@ -67,6 +70,10 @@ export async function startWorker(options: WorkerProcessOptions): Promise<Worker
       const answer = await Promise.race([answered, ended]);
       taken.delete(id);
       return answer === true ? performance.now() - startedMs : null;
+    },
+    rssBytes: async () => {
+      const status = await readFile(`/proc/${child.pid}/status`, "utf8").catch(() => "");
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1_024;
     },
     signal: (signal) => void child.kill(signal),
     [Symbol.asyncDispose]: async () => {

@@ -14,6 +14,7 @@ import type { Observe, TracerEvent } from "../src/observe.ts";
 import { ReceiptClock } from "../src/receipt-clock.ts";
 import { keyOf, shardOf } from "./keys.ts";
 import { Command, type Report, type SightedSignal, WorkerSetup } from "./protocol.ts";
+import { timedPool } from "./timed-pool.ts";
 
 const FLUSH_MS = 500;
 const CLOCK_MS = 1_000;
@@ -59,11 +60,18 @@ function skewedClock({ skewMs, stepMs, stepEveryMs }: WorkerSetup["clock"]): Clo
 const clock = skewedClock(setup.clock);
 Date.now = clock.wallMs; // Also what reads the date behind our back is deceived.
 
-const pool = store.openPool({
-  connectionString: setup.connectionString,
-  connectionsMax: setup.connectionsMax,
-  applicationName: processorId,
-});
+const SLOW_CALL_MS = 1_000;
+
+const pool = timedPool(
+  store.openPool({
+    connectionString: setup.connectionString,
+    connectionsMax: setup.connectionsMax,
+    applicationName: processorId,
+  }),
+  (ms) => {
+    if (ms > SLOW_CALL_MS) say({ said: "slow", ms });
+  },
+);
 const receipt = new ReceiptClock(clock);
 const readDatabaseMs = () => store.serverTimeMs(pool);
 const readClock = async () => {
@@ -117,8 +125,9 @@ async function sight(sightings: readonly store.Sighting[]): Promise<store.SightR
   const byShard = Map.groupBy(sightings, ({ key }) => shardOf(fingerprintOf(key), setup.shards));
   for (const [shard, part] of byShard) {
     const options = { ...times, channels: channelsOfShard[shard] ?? [] };
+    const startedMs = performance.now();
     const answered = await store.sight(pool, part, options);
-    say({ said: "sighted", results: answered });
+    say({ said: "sighted", results: answered, ms: performance.now() - startedMs });
     results.push(...answered);
   }
   return results;

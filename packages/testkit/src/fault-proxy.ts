@@ -24,6 +24,8 @@ export interface FaultProxy extends AsyncDisposable {
   /** Accepted since the start, whatever became of them. */
   readonly connectionsTotal: number;
   readonly connectionsOpen: number;
+  /** New connections go there: the server has moved. The URL, with its user and path, stays. */
+  retarget(target: string): void;
   /** Takes effect before it resolves. */
   set(mode: FaultProxyMode): Promise<void>;
   /** Resets open connections, those that `pick` chooses by their place (oldest 0), else all. Says how many. */
@@ -39,7 +41,7 @@ const HOST = "127.0.0.1";
 
 export async function startFaultProxy({ target }: FaultProxyOptions): Promise<FaultProxy> {
   const url = new URL(target);
-  const server = { host: url.hostname, port: Number(url.port) || 5432 };
+  let server = addressOf(target);
   const pairs = new Set<Pair>();
   let mode: FaultProxyMode = "pass";
   let total = 0;
@@ -102,6 +104,9 @@ export async function startFaultProxy({ target }: FaultProxyOptions): Promise<Fa
       return pairs.size;
     },
     set,
+    retarget: (moved) => {
+      server = addressOf(moved);
+    },
     reset: resetSome,
     [Symbol.asyncDispose]: async () => {
       resetSome();
@@ -110,6 +115,11 @@ export async function startFaultProxy({ target }: FaultProxyOptions): Promise<Fa
       await once(listener, "close");
     },
   };
+}
+
+function addressOf(target: string): { host: string; port: number } {
+  const { hostname, port } = new URL(target);
+  return { host: hostname, port: Number(port) || 5432 };
 }
 
 /** Pieces stay in order, also when the delay changes between two of them. */

@@ -36,6 +36,20 @@ test("a reset after the event was taken: repeated, still one alert", async () =>
   expect(world.alerts()).toMatchObject([{ opened: 1, triggers: 2 }]);
 });
 
+test.each([
+  ["HTML", "<!doctype html><title>Sign in</title>"],
+  ["nothing", ""],
+  ["another word", { status: "throttle exceeded" }],
+  ["more than is read", "x".repeat(5 * 1024 * 1024)],
+])("a 202 with %s does not count as sent", async (_name, body) => {
+  await using world = await startWorld();
+  world.pagerduty.fail({ route: "enqueue", when: "before", status: 202, body });
+  const verdict = await world.channel.send(aDeliveryTask(), signal);
+  expect(verdict).toEqual({ kind: "ambiguous", reason: "unreadable_answer" });
+  expect(await world.channel.send(aDeliveryTask(), signal)).toMatchObject({ kind: "sent" });
+  expect(world.alerts()).toMatchObject([{ opened: 1 }]);
+});
+
 test("429 is waited for, a wrong key is not tried again", async () => {
   await using world = await startWorld();
   const headers = { "retry-after": "12" };

@@ -1,6 +1,7 @@
 import type { Verdict } from "@tracer/core";
+import { z } from "zod";
 import { type Channel, DEFAULT_TIMINGS, guarded, SENT_NOTHING, type Timings } from "../channel.ts";
-import { type HttpReply, request, requireHttpUrl } from "../http.ts";
+import { type HttpReply, parseJson, request, requireHttpUrl } from "../http.ts";
 import { eventsOf, renderPagerdutyNotice, renderStorm } from "./render.ts";
 
 export interface PagerdutyChannelOptions {
@@ -59,13 +60,21 @@ export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
   };
 }
 
+const Accepted = z.looseObject({ status: z.literal("success") });
+
 /** What PagerDuty's answer means. A wrong key is a 400 like any other wrong event. */
 export function pagerdutyVerdict(reply: HttpReply, dedupKey: string): Verdict {
   if (reply.kind === "not_sent") return { kind: "retry", reason: reply.reason, afterMs: null };
   if (reply.kind === "unknown") return { kind: "ambiguous", reason: reply.reason };
-  const { status, retryAfterMs } = reply;
+  const { status, retryAfterMs, text } = reply;
   const reason = `http_${status}`;
-  if (status >= 200 && status < 300) return { kind: "sent", receipt: { dedup_key: dedupKey } };
+  if (status >= 200 && status < 300) {
+    // A 2xx that is not PagerDuty's JSON: a proxy spoke, and nobody knows what happened behind it.
+    if (!Accepted.safeParse(parseJson(text)).success) {
+      return { kind: "ambiguous", reason: "unreadable_answer" };
+    }
+    return { kind: "sent", receipt: { dedup_key: dedupKey } };
+  }
   if (status === 429) return { kind: "retry", reason, afterMs: retryAfterMs };
   if (status === 408 || status >= 500) return { kind: "ambiguous", reason };
   if (status === 401 || status === 403) return { kind: "reconnect", reason };

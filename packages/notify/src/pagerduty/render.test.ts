@@ -56,6 +56,7 @@ test.each([
   [503, "ambiguous"],
   [403, "reconnect"],
 ])("status %i is %s", (status, kind) => {
-  const reply = { kind: "reply", status, retryAfterMs: 3_000, text: "" } as const;
+  const text = JSON.stringify({ status: status === 202 ? "success" : "invalid event" });
+  const reply = { kind: "reply", status, retryAfterMs: 3_000, text } as const;
   expect(pagerdutyVerdict(reply, "k")).toMatchObject({ kind });
 });

@@ -10,6 +10,7 @@ import { expect, test } from "vitest";
 import type { Channel, Timings } from "../channel.ts";
 import { REPLY_BYTES_MAX } from "../http.ts";
 import { slackChannel } from "./channel.ts";
+import { LOOKS_MAX } from "./deliver.ts";
 import { HISTORY_PAGE_MESSAGES, HISTORY_PAGES_MAX } from "./history.ts";
 
 const { signal } = new AbortController();
@@ -336,7 +337,7 @@ test("a redirect is not followed", async () => {
 test("looking and posting together have a deadline; what could not begin by then was not sent", async () => {
   await using world = await startWorld({ sendMs: 150 });
   world.slack.fail({ route: "conversations.history", when: "before", delayMs: 60_000 });
-  const task = aDeliveryTask("open", { uncertain: true });
+  const task = aDeliveryTask("open", { uncertain: true, attempts: LOOKS_MAX });
   expect(await world.channel.send(task, signal)).toMatchObject({
     kind: "retry",
     reason: "aborted",
@@ -344,10 +345,30 @@ test("looking and posting together have a deadline; what could not begin by then
   expect(world.slack.messages).toHaveLength(0);
 });
 
+test("a history that is out of order is waited for: still one message", async () => {
+  await using world = await startWorld();
+  world.slack.fail({ ...postRoute, when: "after", status: 500 });
+  world.slack.fail({ route: "conversations.history", when: "before", status: 500, times: 2 });
+  const verdicts = await sendAsOutbox(world.channel, aDeliveryTask("open"));
+  expect(kinds(verdicts)).toEqual(["ambiguous", "ambiguous", "ambiguous", "sent"]);
+  expect(verdicts.at(-1)).not.toHaveProperty("maybeRepeat");
+  expect(world.slack.messages).toHaveLength(1);
+});
+
+test.each([
+  [LOOKS_MAX - 1, { kind: "ambiguous" }],
+  [LOOKS_MAX, { kind: "sent", maybeRepeat: true }],
+])("out of order at attempt %i: %o", async (attempts, verdict) => {
+  await using world = await startWorld();
+  world.slack.fail({ route: "conversations.history", when: "before", status: 500 });
+  const task = aDeliveryTask("open", { uncertain: true, attempts });
+  expect(await world.channel.send(task, signal)).toMatchObject(verdict);
+});
+
 test("a look that takes too long is no look: posted once more, and marked", async () => {
   await using world = await startWorld({ lookupMs: 100 });
   world.slack.fail({ route: "conversations.history", when: "before", delayMs: 60_000 });
-  const task = aDeliveryTask("open", { uncertain: true });
+  const task = aDeliveryTask("open", { uncertain: true, attempts: LOOKS_MAX });
   expect(await world.channel.send(task, signal)).toMatchObject({ kind: "sent", maybeRepeat: true });
 });
 

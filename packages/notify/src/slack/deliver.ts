@@ -15,8 +15,8 @@ export type PostResult =
 export type FindResult =
   | { readonly kind: "found"; readonly receipt: SlackReceipt }
   | { readonly kind: "absent" }
-  /** The history cannot be read, now or ever. */
-  | { readonly kind: "unreadable" }
+  /** The history cannot be read, now or ever; with a verdict: not now. */
+  | { readonly kind: "unreadable"; readonly verdict?: NotSent }
   /** It cannot be read, and a post would end the same way: not the time to post. */
   | { readonly kind: "failed"; readonly verdict: NotSent };
 
@@ -87,6 +87,12 @@ function placeOf(receipt: DeliveryTask["receipt"]): SlackReceipt | null {
   const ts = receipt?.["ts"];
   return channel && ts ? { channel, ts } : null;
 }
+
+/**
+ * After so many attempts a history that is out of order is waited for no longer: about two minutes with the
+ * pauses that follow an unknown end. A second copy, marked, is better than none.
+ */
+export const LOOKS_MAX = 7;
 
 const THREAD_GONE = /^(?:thread_not_found|cannot_reply_to_message|message_not_found)$/u;
 
@@ -173,7 +179,10 @@ async function postOnce(
     if (found.kind === "found") return sentAt(thread ?? found.receipt);
     // The earlier attempt is still unknown, so the delivery must stay so.
     if (found.kind === "failed") return found.verdict;
-    maybeRepeat = found.kind === "unreadable";
+    if (found.kind === "unreadable") {
+      if (found.verdict !== undefined && task.attempts < LOOKS_MAX) return found.verdict;
+      maybeRepeat = true;
+    }
   }
   const result = await port.post(task, { thread, maybeRepeat }, signal);
   if (result.kind === "failed") return result.verdict;

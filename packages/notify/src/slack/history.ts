@@ -113,7 +113,10 @@ async function search(options: SearchOptions): Promise<FindResult> {
 function unreadable(answer: SlackAnswer & { kind: "failed" }): FindResult {
   // Slack is not taking calls now, so a post would fail too and a later look may succeed.
   if (answer.verdict.kind === "retry") return { kind: "failed", verdict: answer.verdict };
-  return { kind: "unreadable" };
+  // It broke off, hung or broke down: it may be well again later. Anything else stays as it is.
+  return answer.verdict.kind === "ambiguous"
+    ? { kind: "unreadable", verdict: answer.verdict }
+    : { kind: "unreadable" };
 }
 
 function isOurs(message: Message, task: DeliveryTask, match: FindOptions["match"]): boolean {

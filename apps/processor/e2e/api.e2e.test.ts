@@ -57,6 +57,7 @@ test("incidents with their deliveries: listed page by page, shown, acknowledged,
   const ids = [await open("cart"), await open("search")];
   await until("both sent", 10_000, async () => {
     const { json } = await ask<{ incidents: Shown[] }>("/api/v1/incidents?state=open");
+    expect(json).toHaveProperty("incidents"); // Else it says why not.
     const sent = json.incidents.flatMap(({ deliveries }) => deliveries.map(({ state }) => state));
     return sent.length === 2 && sent.every((state) => state === "sent");
   });

@@ -1,6 +1,7 @@
 import type { Signal } from "@tracer/core";
 import { aSighting } from "@tracer/testkit";
-import type { Observe, TracerEvent } from "./observe.ts";
+import type { Observe } from "./observe.ts";
+import type { TracerEvent } from "./tracer-event.ts";
 
 export function aSignal(overrides: Partial<Signal> = {}): Signal {
   return {

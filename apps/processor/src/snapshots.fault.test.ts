@@ -5,7 +5,6 @@ import { type Clock, CountDeltas } from "@tracer/core";
 import { describe, expect, test } from "vitest";
 import { readConfig } from "./config.ts";
 import { recordingObserve } from "./fixtures.test-helper.ts";
-import type { TracerEvent } from "./observe.ts";
 import type { PendingState } from "./pending-state.ts";
 import { FRAME_BYTES_MAX, readSnapshot, writeSnapshot } from "./snapshot-file.ts";
 import {
@@ -18,8 +17,8 @@ import {
   SLOT_FOLDERS_MAX,
   startSnapshots,
 } from "./snapshots.ts";
-
 import { teach } from "./templates.test-helper.ts";
+import type { TracerEvent } from "./tracer-event.ts";
 
 const NOON_MS = Date.UTC(2026, 0, 5, 12);
 const HOUR_MS = 3_600_000;

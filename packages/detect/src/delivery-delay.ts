@@ -19,6 +19,7 @@ interface Delivery {
  * the 99th percentile, in three numbers. One straggler in a hundred batches does not hold up the clock.
  */
 export function learnDelay(columns: SeriesColumns, slot: number, delivery: Delivery): void {
+  if (!Number.isFinite(columns.receiptMs.at(slot))) return; // Nothing came before.
   const eventMs = delivery.newestMs - columns.newestMs.at(slot);
   const elapsedMs = delivery.receiptMs - columns.receiptMs.at(slot);
   if (eventMs > HISTORY_RATE * elapsedMs + HISTORY_SLACK_MS) return;

@@ -1,7 +1,8 @@
 import { CountDeltas, LevelIndex, STEP_MS } from "@tracer/core";
 import { describe, expect, test } from "vitest";
-import { Detector, PIPELINE_SLOT } from "./detector.ts";
+import { Detector } from "./detector.ts";
 import { Feed, HOUR, MINUTE, NOON_MS, notFinite, SECOND } from "./feed.test-helper.ts";
+import { PIPELINE_SLOT } from "./pipeline-signal.ts";
 
 const steady = { perMinute: 100, errorShare: 0.02 };
 const spike = { perMinute: 100, errorShare: 0.3 };

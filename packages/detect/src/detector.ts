@@ -4,12 +4,12 @@ import { Arrivals } from "./arrivals.ts";
 import { delayOf, learnDelay } from "./delivery-delay.ts";
 import { Doubt, type Stretch } from "./doubt.ts";
 import { type Explanation, explanationOf } from "./explanation.ts";
-import { dormantSteps, isIdle, RING_STEPS, skipSilence } from "./idle.ts";
-import { emptyStep, type OpenStep, OpenSteps } from "./open-steps.ts";
+import { beginsAt, isAsleep, isIdle, RING_STEPS, skipSilence } from "./idle.ts";
+import { emptyStep, type OpenStep, OpenSteps, readCell } from "./open-steps.ts";
 import { type DetectorOptions, detectorOptions } from "./options.ts";
-import { PIPELINE_SLOT, pipelineSignal } from "./pipeline-signal.ts";
+import { type PipelineState, pipelineSignal } from "./pipeline-signal.ts";
 import { Flag, SeriesColumns } from "./series-columns.ts";
-import { type BucketView, bucketViews } from "./series-view.ts";
+import { type BucketView, bucketViews, type SeriesState } from "./series-view.ts";
 import { SignalBook } from "./signal-book.ts";
 import {
   decaySeries,
@@ -39,11 +39,6 @@ const IDLE_SCAN_MAX = 2_000;
 const SNAPSHOT_MS_MAX = 3_600_000;
 /** What others counted is here so long after they did: they write each second, and it is read each second. */
 const FOREIGN_DELAY_MS = 3_000;
-
-export type SeriesState = "learning" | "ok" | "watch" | "firing" | "silent";
-
-/** `ok`: batches come. `frozen`: nothing for 45 s, ticks stand still. `silent`: its signal is open. */
-export type PipelineState = "waiting" | "ok" | "frozen" | "silent";
 
 /**
  * Count deltas and ticks in, signals out. Pure: reads no clock, does no I/O, and the same calls give the
@@ -336,25 +331,10 @@ export class Detector {
     let step = Math.floor((deltas.stepStartMs[cell] ?? 0) / STEP_MS);
     if (step * STEP_MS > receiptMs + FUTURE_MS_MAX) step = Math.floor(receiptMs / STEP_MS);
     this.#touched.touch(slot, step, Math.min(deltas.newestMs[cell] ?? 0, receiptMs));
-    if (!columns.has(slot, Flag.known)) {
-      columns.raise(slot, Flag.known);
-      columns.firstStep.set(slot, step);
-      columns.nextStep.set(slot, step);
-      columns.newestMs.set(slot, Number.NEGATIVE_INFINITY);
-      columns.receiptMs.set(slot, Number.NEGATIVE_INFINITY);
-    }
-    if (step < columns.nextStep.at(slot)) {
-      if (columns.has(slot, Flag.started)) return false;
-      columns.firstStep.set(slot, step);
-      columns.nextStep.set(slot, step);
-    }
-    const counts = this.#counts;
-    counts.records = deltas.records[cell] ?? 0;
-    counts.errors = deltas.errors[cell] ?? 0;
-    counts.fatals = deltas.fatals[cell] ?? 0;
-    counts.latencyCount = deltas.latencyCount[cell] ?? 0;
-    counts.latencyLogSum = deltas.latencyLogSum[cell] ?? 0;
+    if (!beginsAt(columns, slot, step)) return false;
+    readCell(this.#counts, deltas, cell);
     const cells = this.#openSteps;
+    const counts = this.#counts;
     return foreign ? cells.addForeign(slot, step, counts) : cells.add(slot, step, counts);
   }
 
@@ -363,9 +343,7 @@ export class Detector {
     const columns = this.#columns;
     const newestMs = this.#touched.newestMs[slot] ?? 0;
     const oldestStepEndMs = ((this.#touched.oldestStep[slot] ?? 0) + 1) * STEP_MS;
-    if (Number.isFinite(columns.receiptMs.at(slot))) {
-      learnDelay(columns, slot, { receiptMs, newestMs, oldestStepEndMs });
-    }
+    learnDelay(columns, slot, { receiptMs, newestMs, oldestStepEndMs });
     columns.newestMs.set(slot, Math.max(columns.newestMs.at(slot), newestMs));
     columns.receiptMs.set(slot, Math.max(columns.receiptMs.at(slot), receiptMs));
     const newest = columns.newestMs.at(slot);
@@ -404,7 +382,7 @@ export class Detector {
     const delayMs = delayOf(columns, slot);
     const heardMs = columns.receiptMs.at(slot);
     for (let step = columns.nextStep.at(slot); step < end; step = columns.nextStep.at(slot)) {
-      if (this.#isAsleep(slot)) {
+      if (isAsleep(columns, slot) && !this.#book.isOpen(slot)) {
         if (!this.#openSteps.has(slot)) {
           columns.raise(slot, Flag.dormant);
           if (end - step < RING_STEPS) return;
@@ -431,11 +409,6 @@ export class Detector {
     }
   }
 
-  #isAsleep(slot: number): boolean {
-    const emptyRun = this.#columns.emptyRun.at(slot);
-    return emptyRun >= dormantSteps(this.#columns, slot) && !this.#book.isOpen(slot);
-  }
-
   #endPipeline(receiptMs: number): void {
     if (this.#pipelineDecidedMs === null) return;
     const signal = pipelineSignal(this.#arrivals, this.#pipelineDecidedMs, receiptMs);
@@ -443,5 +416,3 @@ export class Detector {
     this.#book.push({ state: "resolved", reason: "arrivals", signal });
   }
 }
-
-export { PIPELINE_SLOT };

@@ -1,6 +1,6 @@
 import { bucketOf, clearBucket, skipBuckets } from "./buckets.ts";
 import { decayErrors } from "./error-evidence.ts";
-import type { SeriesColumns } from "./series-columns.ts";
+import { Flag, type SeriesColumns } from "./series-columns.ts";
 import { restartVolume } from "./volume-evidence.ts";
 
 /** A service silent for this long gives its memory back… */
@@ -16,6 +16,23 @@ const BRIEF_RECORDS_MAX = 60;
 const DORMANT_STEPS = 2_200;
 const DORMANT_STEPS_KNOWN = 25_920;
 
+/** Lets a series begin with a step, or earlier than thought while none is closed. False: the step is closed already. */
+export function beginsAt(columns: SeriesColumns, slot: number, step: number): boolean {
+  if (!columns.has(slot, Flag.known)) {
+    columns.raise(slot, Flag.known);
+    columns.firstStep.set(slot, step);
+    columns.nextStep.set(slot, step);
+    columns.newestMs.set(slot, Number.NEGATIVE_INFINITY);
+    columns.receiptMs.set(slot, Number.NEGATIVE_INFINITY);
+  }
+  if (step < columns.nextStep.at(slot)) {
+    if (columns.has(slot, Flag.started)) return false;
+    columns.firstStep.set(slot, step);
+    columns.nextStep.set(slot, step);
+  }
+  return true;
+}
+
 /** A ring of nothing but the gap. */
 export const RING_STEPS = 360;
 
@@ -28,8 +45,13 @@ export function isIdle(columns: SeriesColumns, slot: number, receiptMs: number):
 }
 
 /** Empty steps after which it sleeps: a service whose day is known is silent for a weekend, say, and that is learned. */
-export function dormantSteps(columns: SeriesColumns, slot: number): number {
+function dormantSteps(columns: SeriesColumns, slot: number): number {
   return isDayKnown(columns, slot) ? DORMANT_STEPS_KNOWN : DORMANT_STEPS;
+}
+
+/** True while a series has been silent for so long that, with nothing open, its steps need not be judged one by one. */
+export function isAsleep(columns: SeriesColumns, slot: number): boolean {
+  return columns.emptyRun.at(slot) >= dormantSteps(columns, slot);
 }
 
 /** Lets a long silence pass at once. */

@@ -1,16 +1,12 @@
-export {
-  Detector,
-  PIPELINE_SLOT,
-  type PipelineState,
-  type SeriesState,
-} from "./detector.ts";
+export { Detector } from "./detector.ts";
 export type { Explanation, ExplanationState } from "./explanation.ts";
 export { IDLE_SECONDS } from "./idle.ts";
 export { MetricDetector, surpriseOf } from "./metric/metric-detector.ts";
 export type { MetricBand } from "./metric/metric-explanation.ts";
 export type { Reason } from "./open-signal.ts";
 export { type DetectorOptions, RULES, type Rule } from "./options.ts";
-export type { BucketView } from "./series-view.ts";
+export { PIPELINE_SLOT, type PipelineState } from "./pipeline-signal.ts";
+export type { BucketView, SeriesState } from "./series-view.ts";
 export {
   TemplateBook,
   type TemplateBookOptions,

@@ -1,3 +1,5 @@
+import type { CountDeltas } from "@tracer/core";
+
 /** The sums of one open step of one series. */
 export interface StepCounts {
   records: number;
@@ -21,6 +23,15 @@ export function noCounts(): StepCounts {
 
 export function emptyStep(): OpenStep {
   return { ...noCounts(), foreign: 0, foreignErrors: 0 };
+}
+
+/** What cell number `cell` of a batch adds to a step, without making an object. */
+export function readCell(counts: StepCounts, deltas: CountDeltas, cell: number): void {
+  counts.records = deltas.records[cell] ?? 0;
+  counts.errors = deltas.errors[cell] ?? 0;
+  counts.fatals = deltas.fatals[cell] ?? 0;
+  counts.latencyCount = deltas.latencyCount[cell] ?? 0;
+  counts.latencyLogSum = deltas.latencyLogSum[cell] ?? 0;
 }
 
 const CAPACITY_FIRST = 1_024;

@@ -2,6 +2,9 @@ import { type Signal, stepStartOf } from "@tracer/core";
 import { type Arrivals, PIPELINE_GAPS_MIN } from "./arrivals.ts";
 import { pipelineSentence } from "./sentence.ts";
 
+/** `ok`: batches come. `frozen`: nothing for 45 s, ticks stand still. `silent`: its signal is open. */
+export type PipelineState = "waiting" | "ok" | "frozen" | "silent";
+
 /** Slot of the one `pipeline` signal: it is about no series. */
 export const PIPELINE_SLOT = -1;
 

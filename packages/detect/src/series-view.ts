@@ -7,6 +7,8 @@ import { emptyStep, noCounts, type OpenSteps, type StepCounts } from "./open-ste
 import { RING_BUCKETS, type SeriesColumns } from "./series-columns.ts";
 import { volumeExpectedAt } from "./volume-evidence.ts";
 
+export type SeriesState = "learning" | "ok" | "watch" | "firing" | "silent";
+
 /** One 60-second bucket as pages show it, of all processors; latency of this one only. `low` and `high`: the band of records steady traffic stays in. */
 export interface BucketView {
   readonly startMs: number;

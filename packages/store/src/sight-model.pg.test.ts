@@ -290,17 +290,24 @@ function actOnModel(model: Model, step: Step): Outcome | null {
   }
 }
 
+const STILL_MS_MAX = 1_500;
+
+async function forgetAll(pool: Pool): Promise<void> {
+  await pool.query("truncate incidents, incident_history, outbox, processors, silences cascade");
+}
+
 test("the statement agrees with the model, whatever happens in whatever order", async () => {
   await using database = await createTestDatabase();
   const { pool } = database;
   const seen = new Set<string>();
-  let [runs, held, flapped] = [0, 0, 0];
+  let [runs, compared, held, flapped] = [0, 0, 0, 0];
   const property = fc.asyncProperty(steps, async (sequence) => {
     runs += 1;
     const service = `run ${runs}`;
     const model = new Model();
     let id = "";
     let lastMs = await serverTimeMs(pool);
+    let stoodStill = false;
     for (const step of sequence) {
       const passedSeconds = model.pass(step);
       // The model's time, not that of this machine: what really passed is taken back.
@@ -311,12 +318,17 @@ test("the statement agrees with the model, whatever happens in whatever order", 
       await heartbeat(pool, "p1");
       const expected = actOnModel(model, step);
       const done = await act(pool, step, { sighting: sightingOf(step, service), id });
+      // The margins are two seconds: when this machine stood still for that long, the model cannot know.
+      if ((await serverTimeMs(pool)) - nowMs > STILL_MS_MAX) stoodStill = true;
+      if (stoodStill) break;
       if (expected === null) continue;
       const [result] = Array.isArray(done) ? done : [];
       expect(result).toMatchObject({ outcome: expected, epoch: model.row?.epoch });
       id = result?.incidentId ?? "";
       seen.add(expected);
     }
+    if (stoodStill) return void (await forgetAll(pool));
+    compared += 1;
     const { rows } = await pool.query(
       `select epoch || ' ' || action as message from outbox
        where incident ->> 'service' = $1 and action <> 'edit' order by epoch, seq`,
@@ -329,9 +341,10 @@ test("the statement agrees with the model, whatever happens in whatever order", 
     const silences = await listSilences(pool, ALL_SILENCES);
     expect(silences.reduce((sum, silence) => sum + silence.held, 0)).toBe(model.held);
     [held, flapped] = [held + model.held, flapped + (flapping ? 1 : 0)];
-    await pool.query("truncate incidents, incident_history, outbox, processors, silences cascade");
+    await forgetAll(pool);
   });
   await fc.assert(property, { seed: 7, numRuns: 15, endOnFailure: true });
+  expect(compared).toBeGreaterThan(10);
   expect([held, flapped].every((count) => count > 0)).toBe(true);
   expect([...seen].toSorted()).toEqual([...OUTCOMES].toSorted());
 });

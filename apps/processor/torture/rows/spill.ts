@@ -5,9 +5,10 @@ import { TracerError } from "@tracer/core";
 import { type Sighting, type SightResult, sight } from "@tracer/store";
 import { aSighting } from "@tracer/testkit";
 import { Announcer } from "../../src/announcer.ts";
-import type { Observe, TracerEvent } from "../../src/observe.ts";
+import type { Observe } from "../../src/observe.ts";
 import { replaySpill } from "../../src/spill/replay.ts";
 import { BLOCKED_MS, Spill } from "../../src/spill/spill.ts";
+import type { TracerEvent } from "../../src/tracer-event.ts";
 import { fingerprintOfService, keyOf } from "../keys.ts";
 import type { Row, RowContext } from "../row.ts";
 

@@ -1,0 +1,123 @@
+import type { Kind, Verdict } from "@tracer/core";
+
+/** Everything that Tracer says about itself. A new event cannot be forgotten: the switch is exhaustive. */
+export type TracerEvent =
+  | {
+      readonly name: "ready";
+      readonly url: string;
+      readonly database: "embedded" | "postgres";
+      readonly processorId: string;
+    }
+  | { readonly name: "stopping"; readonly signal: string }
+  | { readonly name: "config_warning"; readonly message: string }
+  | { readonly name: "channels_configured"; readonly channels: readonly string[] }
+  | {
+      readonly name: "records_counted";
+      readonly protocol: string;
+      readonly accepted: number;
+      readonly rejected: number;
+      readonly late: number;
+      readonly future: number;
+      readonly bytes: number;
+    }
+  | {
+      readonly name: "batch_refused";
+      readonly protocol: string;
+      readonly code: string;
+      readonly status: number;
+    }
+  | {
+      readonly name: "signal_opened" | "signal_resolved" | "signal_stale";
+      readonly kind: Kind;
+      readonly service: string;
+      readonly sentence: string;
+      readonly detectSeconds: number;
+    }
+  | {
+      readonly name: "reserved";
+      readonly outcome: string;
+      readonly incidentId: string;
+      readonly reserveSeconds: number;
+    }
+  | {
+      readonly name: "sighting_dropped";
+      readonly kind: Kind;
+      readonly service: string;
+      readonly error: unknown;
+    }
+  | {
+      readonly name: "delivery_settled";
+      readonly channel: string;
+      readonly action: string;
+      readonly outcome: string;
+      readonly reason: string | null;
+      readonly incidentId: string;
+      readonly deliverySeconds: number;
+      readonly maybeRepeat: boolean;
+    }
+  | {
+      readonly name: "digest_settled";
+      readonly channel: string;
+      readonly outcome: Verdict["kind"];
+      readonly reason: string | null;
+      readonly digest: string;
+      /** Changes that it told of, or tried to; those that another processor had taken over. */
+      readonly deliveries: number;
+      readonly fenced: number;
+      /** Of the oldest of the changes. */
+      readonly deliverySeconds: number;
+      readonly maybeRepeat: boolean;
+    }
+  | { readonly name: "fallen_back"; readonly channel: string; readonly count: number }
+  | { readonly name: "incidents_resolved"; readonly count: number }
+  | { readonly name: "decisions_dropped"; readonly count: number }
+  | { readonly name: "foreign_counted"; readonly records: number; readonly late: number }
+  | { readonly name: "peers_changed"; readonly peers: number; readonly before: number }
+  | { readonly name: "series_full"; readonly seriesMax: number }
+  | {
+      readonly name: "snapshot_restored";
+      readonly services: number;
+      readonly openSignals: number;
+      readonly gapSeconds: number;
+    }
+  | { readonly name: "snapshot_outdated"; readonly gapSeconds: number }
+  | {
+      readonly name: "snapshot_refused";
+      readonly code: "SNAPSHOT_INVALID";
+      readonly reason: string;
+      readonly keptAs: string | null;
+    }
+  | { readonly name: "snapshots_off"; readonly reason: string }
+  | { readonly name: "snapshot_written"; readonly bytes: number; readonly seconds: number }
+  | { readonly name: "snapshot_failed"; readonly path: string; readonly error: unknown }
+  | { readonly name: "snapshot_recovered"; readonly failures: number }
+  | { readonly name: "spill_begun" | "spill_emptied"; readonly path: string }
+  | {
+      readonly name: "spill_replayed";
+      readonly path: string;
+      readonly signals: number;
+      readonly records: number;
+      readonly damaged: number;
+    }
+  | { readonly name: "spill_refused"; readonly path: string; readonly keptAs: string | null }
+  | { readonly name: "spill_failed"; readonly path: string; readonly error: unknown }
+  | { readonly name: "spill_recovered"; readonly failures: number }
+  | {
+      readonly name: "spill_dropped";
+      readonly reason: "memory" | "full" | "disk";
+      readonly count: number;
+      /** Since the database went away: one line is enough. */
+      readonly isFirst: boolean;
+    }
+  | {
+      /** Something about Tracer itself was told, or could not be. */
+      readonly name: "notice_settled";
+      readonly channel: string;
+      readonly state: "begun" | "over";
+      readonly outcome: string;
+      readonly reason: string | null;
+    }
+  | { readonly name: "loop_failed"; readonly loop: string; readonly error: unknown }
+  | { readonly name: "loop_recovered"; readonly loop: string; readonly failures: number }
+  | { readonly name: "database_lost"; readonly error: unknown }
+  | { readonly name: "request_failed"; readonly route: string; readonly error: unknown };

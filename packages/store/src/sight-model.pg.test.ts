@@ -67,6 +67,8 @@ class Model {
   /** Messages in order: epoch and action, edits left out. */
   readonly messages: string[] = [];
   silences: Silence[] = [];
+  /** When they were last ended by hand. */
+  expiredAt = Number.NEGATIVE_INFINITY;
   held = 0;
 
   /** How long passed: 4 s more than was asked for as long as two instants would be one. */
@@ -80,6 +82,7 @@ class Model {
 
   #isTie(): boolean {
     const { row, now } = this;
+    if (this.expiredAt === now) return true;
     return row?.expiresAt === now || (row?.opens ?? []).includes(now - FLAP_SECONDS);
   }
 
@@ -280,6 +283,7 @@ function actOnModel(model: Model, step: Step): Outcome | null {
       return null;
     case "expire":
       model.silences = [];
+      model.expiredAt = model.now;
       return null;
     case "ack":
       if (model.row?.open) model.row.acked = true;

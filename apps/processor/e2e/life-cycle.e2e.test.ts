@@ -76,7 +76,7 @@ test("a silence over HTTP: made, listed, previewed, holding, ended; another proj
   const matchers = { service: "cart*", kind: "error" };
   const preview = () => ask("/silences/preview", "POST", { matchers });
   const known = await open("cart-old");
-  expect((await preview()).json.incidents.map(({ id }) => id)).toEqual([known]);
+  expect((await preview()).json).toMatchObject({ incidents: [{ id: known }] });
   const endsAt = inAnHour();
   const made = await ask("/silences", "POST", { matchers, endsAt, reason: "move" });
   expect(made).toMatchObject({

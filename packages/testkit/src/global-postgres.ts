@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { startEmbeddedPostgres } from "@tracer/store";
 import { createTemplate, dropTemplate, SERVER_VARIABLE, TEMPLATE_VARIABLE } from "./postgres.ts";
 
-const CONNECTIONS_MAX = 200;
+const CONNECTIONS_MAX = 500;
 
 /**
  * One server for a whole run of the tests: that of TEST_DATABASE_URL, else an embedded one in a temporary

@@ -125,13 +125,16 @@ function addressOf(target: string): { host: string; port: number } {
 /** Pieces stay in order, also when the delay changes between two of them. */
 function forward(from: Socket, to: Socket, mode: () => FaultProxyMode): void {
   let freeAtMs = 0;
+  const waiting: (() => void)[] = [];
   const after = (act: () => void) => {
     const current = mode();
     const delayMs = typeof current === "object" ? current.delayMs : 0;
     const nowMs = performance.now();
     freeAtMs = Math.max(freeAtMs, nowMs + delayMs);
-    if (freeAtMs <= nowMs) return act();
-    setTimeout(act, freeAtMs - nowMs);
+    if (freeAtMs <= nowMs && waiting.length === 0) return act();
+    waiting.push(act);
+    // Timers may be late, and so overtake each other: whichever comes lets the oldest through.
+    setTimeout(() => waiting.shift()?.(), Math.max(0, freeAtMs - nowMs));
   };
   from.on("data", (bytes) =>
     after(() => {

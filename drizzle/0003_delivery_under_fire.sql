@@ -48,4 +48,5 @@ CREATE INDEX "deploys_service" ON "deploys" USING btree ("project","environment"
 CREATE INDEX "deploys_at" ON "deploys" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "silences_ends" ON "silences" USING btree ("ends_at");--> statement-breakpoint
 CREATE INDEX "step_counts_flushed" ON "step_counts" USING btree ("flushed_at");--> statement-breakpoint
+CREATE INDEX "outbox_ended" ON "outbox" USING btree ("created_at") WHERE "outbox"."state" in ('sent', 'dropped', 'dead');--> statement-breakpoint
 CREATE INDEX "outbox_digest" ON "outbox" USING btree ("digest") WHERE "outbox"."digest" is not null;

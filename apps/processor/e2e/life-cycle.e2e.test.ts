@@ -122,6 +122,8 @@ test("a silence that cannot be: the answer names the field", async () => {
     [{ ...good, endsAt: "tomorrow" }, /^endsAt: must be ISO 8601/],
     [{ ...good, endsAt: "2026-01-01T00:00:00" }, /^endsAt: must be ISO 8601/],
     [{ ...good, endsAt: "2020-01-01T00:00:00Z" }, /^endsAt: must be in the future/],
+    [{ ...good, startsAt: "0000-01-01T00:00:00Z" }, /^startsAt: must be a time/],
+    [{ ...good, endsAt: "2020-12-01T00:00:00+20:00" }, /^endsAt: must be in the future/],
     [{ ...good, endsAt: "9999-01-01T00:00:00+02:00" }, /^endsAt: a silence lasts at most/],
     [{ ...good, startsAt: "2030-01-01T00:00:00Z" }, /^endsAt: must be after startsAt/],
     [{ ...good, forSeconds: 60 }, /^endsAt: /],

@@ -135,6 +135,23 @@ test("what another processor tells of is followed in silence, told when it is ou
   expect(state.cleared.map(({ kind }) => kind)).toEqual(["error"]);
 });
 
+test("what another processor is to tell of and stays is told from here, too: the other may know less", async () => {
+  const { state, announcer } = world();
+  state.mine = ["error"];
+  const volume = aSignal({ kind: "volume", part: "drop" });
+  announcer.take(opened(volume));
+  announcer.sight([{ ...volume, lastStepMs: volume.decidedMs + 29_000 }]);
+  await announcer.flush();
+  expect(state.sighted).toEqual([]);
+  const stays = { ...volume, lastStepMs: volume.decidedMs + 30_000 };
+  announcer.sight([stays]);
+  await announcer.flush();
+  expect(state.sighted.map(({ key }) => key.kind)).toEqual(["volume"]);
+  announcer.take(resolved(stays));
+  await announcer.flush();
+  expect(state.cleared.map(({ kind }) => kind)).toEqual(["volume"]);
+});
+
 test("an open signal is sighted at every step, and between steps at least each ten seconds", async () => {
   const { state, announcer, pass } = world();
   announcer.take(opened(aSignal()));

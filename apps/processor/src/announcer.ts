@@ -43,6 +43,9 @@ export interface AnnouncerOptions {
   readonly onWritten: () => void;
 }
 
+/** So long a processor that is not to tell of a signal leaves it to the one that is. */
+const OTHERS_TELL_MS = 30_000;
+
 interface OpenSignal {
   readonly key: SignalKey;
   readonly fingerprint: string;
@@ -204,9 +207,13 @@ export class Announcer {
     if (due || signal.lastStepMs > open.lastStepMs) this.#queueSighting(open, signal, nowMs);
   }
 
-  /** A signal that another processor tells of is followed here, to go on with when that one is gone. */
-  #announces({ kind }: Signal): boolean {
-    return this.#options.announces?.(kind) ?? true;
+  /**
+   * A signal that another processor tells of is followed here, to go on with when that one is gone. One that
+   * stays is told from here, too: the other may know less, and twice is once for the reservation.
+   */
+  #announces({ kind, decidedMs, lastStepMs }: Signal): boolean {
+    if (this.#options.announces?.(kind) ?? true) return true;
+    return lastStepMs - decidedMs >= OTHERS_TELL_MS;
   }
 
   #stale(stepEndMs: number): boolean {

@@ -22,6 +22,19 @@ test("in flight: up to the limit, and again when one has ended", () => {
   expect(pace.free()).toBe(1);
 });
 
+test("sends that begin after the channel asked for a pause leave none free, never fewer", () => {
+  const { clock, pace } = world("slack");
+  pace.pause(30_000);
+  for (let begun = 0; begun < 3; begun += 1) {
+    pace.begin();
+    pace.end();
+  }
+  clock.nowMs += 30_000;
+  expect(pace.free()).toBe(0);
+  clock.nowMs += 3_000;
+  expect(pace.free()).toBe(1);
+});
+
 test.each(["slack", "slack-webhook", "composio-slack", "pagerduty", "webhook"])(
   "%s: a burst, then so many a second, whatever the times at which one looks",
   (kind) => {

@@ -50,7 +50,9 @@ export class ChannelPace {
     const { perSecond, burst } = this.#limits;
     this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#filledMs) / 1e3) * perSecond);
     this.#filledMs = nowMs;
-    return Math.min(Math.floor(this.#tokens), IN_FLIGHT_PER_CHANNEL_MAX - this.#inFlight);
+    // Sends that were claimed before the channel asked for a pause may have begun after it.
+    const free = Math.min(Math.floor(this.#tokens), IN_FLIGHT_PER_CHANNEL_MAX - this.#inFlight);
+    return Math.max(0, free);
   }
 
   begin(): void {

@@ -170,6 +170,16 @@ test("what was never told is not taken back; what was told is, whatever it takes
   ]);
 });
 
+test("what cannot be taken back for good does not keep the next outage from being told", async () => {
+  const { state, sent, pass } = world();
+  state.verdicts = [SENT, ...Array(5).fill(NEVER)];
+  await pass(65, true);
+  await pass(1_200, false);
+  const before = sent.length;
+  await pass(65, true);
+  expect(sent.slice(before).map((notice) => notice.state)).toEqual(["begun"]);
+});
+
 test("an answer that refuses is an answer", async () => {
   const { watch } = world();
   const refused = async () => {

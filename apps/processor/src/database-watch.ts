@@ -138,7 +138,9 @@ export class DatabaseWatch {
     const { channel, receipt } = told;
     const notice = { state: "over", title: "Tracer has its database back", text, receipt } as const;
     const verdict = await this.#send(channel, notice, signal);
-    if (verdict.kind !== "sent") return;
+    // Refused for good, it cannot be taken back; the next outage must be told all the same.
+    const givenUp = isHopeless(verdict) && this.#failures >= TAKE_BACK_TRIES_MAX;
+    if (verdict.kind !== "sent" && !givenUp) return;
     this.#told = null;
     // It may have gone again meanwhile: that is another outage.
     if (this.#isAway) this.#outageAtMs = this.#answeredAtMs;
@@ -165,8 +167,7 @@ export class DatabaseWatch {
     this.#options.observe({ name: "notice_settled", channel: name, state, outcome, reason });
     this.#failures = verdict.kind === "sent" ? 0 : this.#failures + 1;
     this.#nextTryMs = this.#options.monotonicMs() + this.#pauseMs(verdict);
-    const isHopeless = verdict.kind === "permanent" || verdict.kind === "reconnect";
-    if (isHopeless && notice.state === "begun") {
+    if (isHopeless(verdict) && notice.state === "begun") {
       this.#candidate = (this.#candidate + 1) % this.#candidates.length;
     }
     return verdict;
@@ -222,4 +223,10 @@ function durationText(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
   return `${Math.round(seconds / 3_600)} h`;
+}
+
+const TAKE_BACK_TRIES_MAX = 5;
+
+function isHopeless({ kind }: Verdict): boolean {
+  return kind === "permanent" || kind === "reconnect";
 }

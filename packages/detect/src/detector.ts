@@ -118,7 +118,7 @@ export class Detector {
     this.#endPipeline(receiptMs); // Before the silence that it tells of is over.
     this.#arrivals.arrive(receiptMs, records);
     const deliveredMs = foreign ? receiptMs - FOREIGN_DELAY_MS : receiptMs;
-    for (const slot of this.#touched.slots) this.#deliver(slot, deliveredMs);
+    for (const slot of this.#touched.slots) this.#deliver(slot, deliveredMs, foreign);
     this.#book.sortPending();
     return { late };
   }
@@ -339,11 +339,12 @@ export class Detector {
   }
 
   /** Takes note of a batch of one series and closes what its watermark has passed. */
-  #deliver(slot: number, receiptMs: number): void {
+  #deliver(slot: number, receiptMs: number, foreign: boolean): void {
     const columns = this.#columns;
     const newestMs = this.#touched.newestMs[slot] ?? 0;
     const oldestStepEndMs = ((this.#touched.oldestStep[slot] ?? 0) + 1) * STEP_MS;
-    learnDelay(columns, slot, { receiptMs, newestMs, oldestStepEndMs });
+    // How late peers are says nothing about the service: after an outage all of it comes at once.
+    if (!foreign) learnDelay(columns, slot, { receiptMs, newestMs, oldestStepEndMs });
     columns.newestMs.set(slot, Math.max(columns.newestMs.at(slot), newestMs));
     columns.receiptMs.set(slot, Math.max(columns.receiptMs.at(slot), receiptMs));
     const newest = columns.newestMs.at(slot);

@@ -114,7 +114,7 @@ export const FIRST_SQL = `not exists (select from outbox other
 export function stormOpenSql(channel: string): string {
   return `exists (select from incidents i where i.state = 'open'
     and exists (select from outbox t where t.fingerprint = i.fingerprint and t.epoch = i.epoch
-      and t.channel = ${channel} and t.digest is not null and t.state in ('sent', 'leased')))`;
+      and t.channel = ${channel} and t.digest is not null and t.state in ('sent', 'leased', 'pending')))`;
 }
 
 /**

@@ -53,6 +53,7 @@ const RECENT = `created_at > statement_timestamp() - interval '${FALL_BACK_DAYS}
 const FALL_BACK_SQL = `
 with dead as materialized (
   select o.* from outbox o where o.state = 'dead' and o.id >= $5::bigint and o.${RECENT}
+    and o.channel <> $1 and o.action in ('open', 'escalate')
 ), lost as materialized (
   select o.* from (
     select * from dead

@@ -182,12 +182,32 @@ test("a dead letter can be sent again by hand", async () => {
   await using database = await createTestDatabase();
   await open(database);
   const delivery = await claimOne(database);
-  expect(await retryDeadLetter(database.pool, delivery.deliveryId)).toBe(false);
+  const dead = { deliveryId: delivery.deliveryId, project: "default" };
+  expect(await retryDeadLetter(database.pool, dead)).toBe(false);
   await attempt(database, delivery, PERMANENT);
   expect(await claim(database)).toEqual([]);
-  expect(await retryDeadLetter(database.pool, delivery.deliveryId)).toBe(true);
-  expect(await retryDeadLetter(database.pool, "no such")).toBe(false);
+  expect(await retryDeadLetter(database.pool, { ...dead, project: "other" })).toBe(false);
+  expect(await retryDeadLetter(database.pool, dead)).toBe(true);
+  expect(await retryDeadLetter(database.pool, { ...dead, deliveryId: "no such" })).toBe(false);
   expect(await attempt(database, await claimOne(database))).toBe("settled");
+});
+
+test("an opening sent by hand after the incident is over is followed by its end once more", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  const opening = await claimOne(database);
+  await attempt(database, opening, PERMANENT);
+  await passTime(database.pool, 301);
+  await resolveQuiet(database.pool);
+  await attempt(database, await claimOne(database));
+  expect(await claim(database)).toEqual([]);
+  const dead = { deliveryId: opening.deliveryId, project: "default" };
+  expect(await retryDeadLetter(database.pool, dead)).toBe(true);
+  for (const action of ["open", "resolve"]) {
+    const delivery = await claimOne(database);
+    expect(delivery.action).toBe(action);
+    await attempt(database, delivery);
+  }
 });
 
 test("tried for a day, then given up; not a minute earlier", async () => {

@@ -167,6 +167,9 @@ export const outbox = pgTable(
       .on(table.channel, table.urgency, table.dueAt)
       .where(sql`${table.state} in ('pending', 'leased')`),
     index("outbox_dead").on(table.id).where(sql`${table.state} = 'dead'`),
+    index("outbox_ended")
+      .on(table.createdAt)
+      .where(sql`${table.state} in ('sent', 'dropped', 'dead')`),
     index("outbox_digest").on(table.digest).where(sql`${table.digest} is not null`),
   ],
 );

@@ -100,17 +100,34 @@ update outbox set
 where id = $1 and state = 'leased' and lease_token = $2
 returning id`;
 
-/** Puts a dead letter back, to be tried for another day with a message of its own. False: it is not one. */
-export async function retryDeadLetter(db: Executor, deliveryId: string): Promise<boolean> {
+/**
+ * Puts a dead letter of a project back, to be tried for another day with a message of its own; and the end
+ * that followed it: who is told now that it began is told after that that it ended. False: it is not one.
+ */
+export async function retryDeadLetter(
+  db: Executor,
+  { deliveryId, project }: { readonly deliveryId: string; readonly project: string },
+): Promise<boolean> {
   if (!/^[0-9]{1,15}$/.test(deliveryId)) return false;
-  const rows = await run(db, RETRY_SQL, [deliveryId]);
+  const rows = await run(db, RETRY_SQL, [deliveryId, project]);
   return rows.length === 1;
 }
 
+const AGAIN = `state = 'pending', digest = null, due_at = clock_timestamp(),
+    give_up_at = clock_timestamp() + interval '24 h'`;
+
 const RETRY_SQL = `
-update outbox set state = 'pending', digest = null, due_at = clock_timestamp(),
-  give_up_at = clock_timestamp() + interval '24 h'
-where id = $1 and state = 'dead' returning id`;
+with again as (
+  update outbox set ${AGAIN}
+  where id = $1 and state = 'dead' and incident ->> 'project' = $2
+  returning id, fingerprint, epoch, seq, channel, action
+), ended as (
+  update outbox set ${AGAIN}, sent_at = null from again
+  where outbox.fingerprint = again.fingerprint and outbox.epoch = again.epoch
+    and outbox.channel = again.channel and outbox.seq > again.seq and outbox.action = 'resolve'
+    and outbox.state in ('sent', 'dead') and again.action in ('open', 'escalate', 'repeat')
+)
+select id from again`;
 
 /** In how many ms the next delivery is due, 0 when one is; null when nothing waits. */
 export async function nextDueMs(db: Executor): Promise<number | null> {

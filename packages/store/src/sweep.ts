@@ -30,11 +30,18 @@ export interface SweepOptions {
  */
 export async function sweep(db: Executor, { limit, channels }: SweepOptions): Promise<number> {
   let swept = (await run(db, GIVE_UP_SQL, [limit, channels])).length;
+  const failures: unknown[] = [];
   for (const statement of STATEMENTS) {
-    swept += (await run(db, statement, [limit])).length;
+    try {
+      swept += (await run(db, statement, [limit])).length;
+    } catch (error) {
+      failures.push(error); // One kind that takes too long must not keep the others.
+    }
     crashPoints.pass("sweep.between");
   }
-  return swept + (await sweepDecisions(db, limit * DECISIONS_PER_ROW));
+  swept += await sweepDecisions(db, limit * DECISIONS_PER_ROW);
+  if (failures.length > 0) throw failures[0];
+  return swept;
 }
 
 const GIVE_UP_SQL = `
@@ -54,11 +61,11 @@ const expired = (column: string, days: number) =>
 const STATEMENTS = [
   `delete from outbox where id in (
     select o.id from outbox o
-    where (o.state in ('sent', 'dropped') and ${expired("o.created_at", DELIVERIES_KEPT_DAYS)}
-        or o.state = 'dead' and ${expired("o.created_at", INCIDENTS_KEPT_DAYS)})
+    where o.state in ('sent', 'dropped', 'dead') and ${expired("o.created_at", DELIVERIES_KEPT_DAYS)}
+      and (o.state <> 'dead' or ${expired("o.created_at", INCIDENTS_KEPT_DAYS)})
       and not exists (select from incidents i
         where i.fingerprint = o.fingerprint and i.epoch = o.epoch and i.state = 'open')
-    order by o.id limit $1 for update skip locked)
+    order by o.created_at limit $1 for update skip locked)
   returning id`,
   `delete from incident_history where id in (
     select id from incident_history where ${expired("closed_at", INCIDENTS_KEPT_DAYS)}

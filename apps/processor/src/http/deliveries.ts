@@ -6,8 +6,8 @@ import { parseInput } from "./input.ts";
 
 export interface DeliveryRoutesOptions {
   readonly list: (options: ListDeliveriesOptions) => Promise<DeliveryRecord[]>;
-  /** Puts a dead letter back into the outbox; false when it is none. */
-  readonly retry: (id: string) => Promise<boolean>;
+  /** Puts a dead letter of a project back into the outbox; false when it is none. */
+  readonly retry: (dead: { deliveryId: string; project: string }) => Promise<boolean>;
 }
 
 const DELIVERIES_PER_PAGE_MAX = 200;
@@ -28,8 +28,7 @@ export const deliveryRoutes: FastifyPluginAsync<DeliveryRoutesOptions> = async (
   app.post("/api/v1/deliveries/:id/retry", { config: { scope: "admin" } }, async (request) => {
     const { id } = parseInput(Params, request.params);
     const { project } = request.caller;
-    const dead = await options.list({ state: "dead", project, limit: DELIVERIES_PER_PAGE_MAX });
-    if (!dead.some((delivery) => delivery.id === id) || !(await options.retry(id))) {
+    if (!(await options.retry({ deliveryId: id, project }))) {
       throw new TracerError("NOT_FOUND", "There is no delivery of this id that was given up.");
     }
     return { id, state: "pending" };

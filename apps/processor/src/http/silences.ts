@@ -43,7 +43,12 @@ const Matchers = z
   );
 const Instant = z.iso
   .datetime({ offset: true, error: "must be ISO 8601 with an offset, as 2026-01-31T14:05:00Z" })
-  .refine((text) => Number.isFinite(Date.parse(text)), "must be a time");
+  .transform((text) => new Date(text))
+  .refine(
+    (time) => time.getUTCFullYear() >= 1970 && time.getUTCFullYear() <= 9999,
+    "must be a time",
+  )
+  .transform((time) => time.toISOString());
 const Body = z
   .strictObject({
     matchers: Matchers,

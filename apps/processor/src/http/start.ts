@@ -125,8 +125,8 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   });
   await app.register(deliveryRoutes, {
     list: (query) => store.listDeliveries(pool, query),
-    retry: async (id) => {
-      const again = await store.retryDeadLetter(pool, id);
+    retry: async (dead) => {
+      const again = await store.retryDeadLetter(pool, dead);
       options.wakeDispatch();
       return again;
     },

@@ -1,6 +1,6 @@
 import type { DigestTask, Verdict } from "@tracer/core";
 import { digestFactsOf } from "../digest-facts.ts";
-import type { FindResult, PostResult } from "./deliver.ts";
+import { type FindResult, LOOKS_MAX, type PostResult } from "./deliver.ts";
 import { escapeMrkdwn, escapeUnlinked } from "./escape.ts";
 import { digestMetadataOf, uuidOf } from "./identity.ts";
 import {
@@ -131,7 +131,11 @@ export async function deliverDigest(
       return { kind: "sent", receipt: { ...found.receipt, digest: task.id } };
     }
     if (found.kind === "failed") return found.verdict;
-    maybeRepeat = found.kind === "unreadable";
+    if (found.kind === "unreadable") {
+      // As with a single message: a look that is slow may succeed the next time.
+      if (found.verdict !== undefined && task.attempts < LOOKS_MAX) return found.verdict;
+      maybeRepeat = true;
+    }
   }
   const result = await port.post(task, { maybeRepeat }, signal);
   if (result.kind === "failed") return result.verdict;

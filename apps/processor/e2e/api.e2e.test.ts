@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { sight } from "@tracer/store";
 import { aSighting, createTestDatabase, SIGHT_OPTIONS, type TestDatabase } from "@tracer/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -35,6 +36,7 @@ async function ask<Answer>(
   path: string,
   method = "GET",
   sent?: unknown,
+  retriesLeft = 50,
 ): Promise<{ status: number; json: Answer }> {
   const withBody = {
     body: JSON.stringify(sent),
@@ -44,7 +46,13 @@ async function ask<Answer>(
     method,
     ...(sent === undefined ? {} : withBody),
   });
-  return { status: response.status, json: JSON.parse(await response.text()) };
+  const json = JSON.parse(await response.text());
+  // Many tests at once can make a database slow; whoever is told so asks again.
+  if (response.status === 503 && retriesLeft > 0) {
+    await pause(100);
+    return ask(path, method, sent, retriesLeft - 1);
+  }
+  return { status: response.status, json };
 }
 
 async function open(service: string, channel = "console"): Promise<string> {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { createKeysIfNone, sight } from "@tracer/store";
 import {
   aSighting,
@@ -46,7 +47,13 @@ interface Answer {
   readonly deliveries: readonly { action: string; state: string }[];
 }
 
-async function ask(path: string, method = "GET", sent?: unknown, key = ADMIN_KEY) {
+async function ask(
+  path: string,
+  method = "GET",
+  sent?: unknown,
+  key = ADMIN_KEY,
+  retriesLeft = 50,
+): Promise<{ status: number; json: Answer }> {
   const response = await fetch(`${tracer.url}/api/v1${path}`, {
     method,
     headers: {
@@ -56,6 +63,11 @@ async function ask(path: string, method = "GET", sent?: unknown, key = ADMIN_KEY
     ...(sent === undefined ? {} : { body: JSON.stringify(sent) }),
   });
   const json: Answer = JSON.parse(await response.text());
+  // Many tests at once can make a database slow; whoever is told so asks again.
+  if (response.status === 503 && retriesLeft > 0) {
+    await pause(100);
+    return ask(path, method, sent, key, retriesLeft - 1);
+  }
   return { status: response.status, json };
 }
 

@@ -11,7 +11,7 @@ const STATEMENT_TIMEOUT_MS = 1_800;
 /** Ours is the longer one: the server's answer to its own time-out tells more. */
 const QUERY_TIMEOUT_MS = 2_000;
 /** For a new connection, and for one of the pool to be free. */
-const CONNECT_TIMEOUT_MS = 1_000;
+const CONNECT_TIMEOUT_MS = 1_400;
 /** For the question whether the database is back. */
 const PROBE_TIMEOUT_MS = 1_000;
 
@@ -38,7 +38,7 @@ export interface PoolOptions {
 }
 
 /**
- * A pool whose calls end within 3 s, whatever the database does: 1 s for a connection, 1 s for a lock,
+ * A pool whose calls end within 3 s, whatever the database does: 1.4 s for a connection, 1 s for a lock,
  * 1.8 s for a statement, 2 s until we stop waiting and throw the connection away. After some failures in
  * a row the database is not asked for half a second at a time (breaker.ts). Connects at the first use. The
  * caller ends it.

@@ -143,8 +143,8 @@ test.each(["refuse", "blackHole", "cut"] satisfies FaultProxyMode[])(
     const elapsedMs = performance.now() - openedMs;
     const offMs = (slot: number, sinceMs: number) =>
       Math.abs((rows[slot]?.onset_age_ms ?? 0) - ONSET_AGE_MS - sinceMs);
-    expect(offMs(2, elapsedMs - 3_000)).toBeLessThan(500);
     // A statement that lay in a black hole is done when that ends: its ages are as old as it is.
+    expect(offMs(2, elapsedMs - 3_000)).toBeLessThan(mode === "blackHole" ? 3_500 : 500);
     expect(offMs(1, elapsedMs)).toBeLessThan(mode === "blackHole" ? 6_500 : 500);
     expect(processor.slowestMs()).toBeLessThan(CALL_MS_MAX);
     expect(connections).toBeLessThan(40); // It is not hammered: about two a second and the first ones.

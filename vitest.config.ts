@@ -6,7 +6,7 @@ const ignored = ["**/node_modules/**", "**/.tracer/**"];
 export default defineConfig({
   test: {
     // Much of the time a test waits for a process or a database.
-    maxWorkers: 3,
+    maxWorkers: 2,
     projects: [
       {
         test: {

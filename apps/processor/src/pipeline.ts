@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { CountDeltas, type SignalKey, TracerError } from "@tracer/core";
 import type { Detector, TemplateBook, Transition } from "@tracer/detect";
 import {
+  type CreateDecoder,
   countBatch,
-  createLogsDecoder,
   type DecodeFatal,
   type DecodeReport,
   type ExemplarRings,
@@ -41,7 +41,9 @@ export interface PipelineOptions {
 }
 
 export interface BatchOrigin {
+  /** For metrics and events; one of few. */
   readonly protocol: string;
+  readonly createDecoder: CreateDecoder;
   readonly project: string;
   /** Service of records that name none. */
   readonly defaultService: string;
@@ -77,8 +79,8 @@ export class Pipeline {
         defaultService: origin.defaultService,
         receiptMs,
       };
-      const decoder = createLogsDecoder(bytes, context, (batch) => {
-        rings.collect(batch, bytes);
+      const decoder = origin.createDecoder(bytes, context, (batch) => {
+        rings.collect(batch, decoder.text);
         lines.collect(batch);
         if (!countBatch(batch, deltas)) full = true;
       });
@@ -87,7 +89,7 @@ export class Pipeline {
       if (decoder.fatal !== null) throw refused(decoder.fatal, report);
       if (full) throw tooManyCells();
       // Before they are counted, which closes their steps.
-      while (!lines.learn(bytes, detector)) await nextTurn();
+      while (!lines.learn(decoder.text, detector)) await nextTurn();
       const { late } = detector.observe(deltas, receiptMs);
       this.#options.collect?.(deltas);
       const { accepted, rejected, future } = report;

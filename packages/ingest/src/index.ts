@@ -1,4 +1,5 @@
 export { BATCH_ROWS_MAX, countBatch, RecordBatch, RecordFlag } from "./batch.ts";
+export type { BodyDecoder, CreateDecoder, DecodeFatal } from "./decoder.ts";
 export { OTHER_NAME, SeriesDirectory, type SeriesDirectoryOptions } from "./directory.ts";
 export { loadNames, saveNames } from "./directory-snapshot.ts";
 export {
@@ -8,7 +9,7 @@ export {
   messageOf,
   messageText,
 } from "./exemplars.ts";
-export { createLogsDecoder, type DecodeFatal, type LogsDecoder } from "./logs.ts";
+export { createLogsDecoder } from "./logs.ts";
 export { cleanName, NAME_BYTES_MAX } from "./names.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";
 export { parseTime } from "./time.ts";

@@ -1,4 +1,5 @@
 import { BATCH_ROWS_MAX, type RecordBatch } from "./batch.ts";
+import type { BodyDecoder, DecodeFatal } from "./decoder.ts";
 import { ElementSkipper } from "./element-skipper.ts";
 import { DEPTH_MAX, RECORD_BYTES_MAX } from "./json-walker.ts";
 import { RecordReader } from "./record.ts";
@@ -7,26 +8,6 @@ import { type DecodeContext, type DecodeReport, RecordSink } from "./sink.ts";
 
 /** Multi-line objects that may turn out broken before each line must be a record of its own. */
 export const MULTI_LINE_RETRIES_MAX = 8;
-
-/** Why nothing of a body was taken. */
-export interface DecodeFatal {
-  readonly code: "BODY_EMPTY" | "BODY_NOT_LOGS" | "BODY_CUT_OFF" | "RECORDS_ALL_INVALID";
-  readonly message: string;
-  /** Byte of the body at which it shows. */
-  readonly offset: number;
-}
-
-export interface LogsDecoder {
-  /**
-   * Decodes about `bytesMax` more bytes (at least 1; it overshoots by at most the record in hand, so by
-   * `RECORD_BYTES_MAX`). Rows are handed to `onBatch` before it returns. True when all is decoded.
-   */
-  advance(bytesMax: number): boolean;
-  /** Counts so far; final when done. */
-  readonly report: DecodeReport;
-  /** Once done: set when no record was taken, else null. */
-  readonly fatal: DecodeFatal | null;
-}
 
 /**
  * Decodes the body of `POST /logs`, told by its content: an object, an array of them, `{"logs":[…]}`, or
@@ -46,7 +27,7 @@ export function createLogsDecoder(
   bytes: Uint8Array,
   context: DecodeContext,
   onBatch: (batch: RecordBatch) => void,
-): LogsDecoder {
+): BodyDecoder {
   return new ContentDecoder(bytes, context, onBatch);
 }
 
@@ -66,7 +47,7 @@ type State =
   | "skip_element_lines"
   | "done";
 
-class ContentDecoder implements LogsDecoder {
+class ContentDecoder implements BodyDecoder {
   readonly #bytes: Uint8Array;
   readonly #length: number;
   readonly #scanner: RecordScanner;
@@ -120,6 +101,10 @@ class ContentDecoder implements LogsDecoder {
     const reason = this.#sink.errors[0]?.reason ?? "";
     const message = `None of the ${this.#sink.rejected} records can be read. The first: ${reason}`;
     return { code: "RECORDS_ALL_INVALID", message, offset };
+  }
+
+  get text(): Uint8Array {
+    return this.#bytes;
   }
 
   advance(bytesMax: number): boolean {

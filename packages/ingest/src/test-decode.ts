@@ -1,7 +1,8 @@
 import { LEVELS } from "@tracer/core";
 import { RecordFlag } from "./batch.ts";
+import type { DecodeFatal } from "./decoder.ts";
 import { SeriesDirectory } from "./directory.ts";
-import { createLogsDecoder, type DecodeFatal } from "./logs.ts";
+import { createLogsDecoder } from "./logs.ts";
 import type { DecodeContext, DecodeReport } from "./sink.ts";
 import { textOf, unescapedTextOf } from "./text.ts";
 

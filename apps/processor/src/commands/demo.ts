@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Clock, systemClock } from "@tracer/core";
+import { createLogsDecoder } from "@tracer/ingest";
 import { consoleChannel } from "@tracer/notify";
 import * as store from "@tracer/store";
 import { ChannelStates } from "../channel-states.ts";
@@ -151,7 +152,12 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
 async function advance({ shop, detections, time }: World, ms: number): Promise<number> {
   const { bytes, records } = shop.logs(time.nowMs, time.nowMs + ms);
   time.nowMs += ms;
-  const origin = { protocol: "logs", project: "default", defaultService: "unknown" };
+  const origin = {
+    protocol: "logs",
+    createDecoder: createLogsDecoder,
+    project: "default",
+    defaultService: "unknown",
+  };
   for (const { pipeline } of detections) {
     if (records > 0) await pipeline.ingest(bytes, origin);
     pipeline.tick();

@@ -38,20 +38,45 @@ export function statusOf(code: ErrorCode): number {
   }
 }
 
-/** One shape for every failure: `{"code","message","details"?}`. What went wrong inside stays inside. */
+/** A failure as a client of some protocol is told it. What went wrong inside stays inside. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly message: string;
+  readonly details: unknown;
+}
+
+/** Writes a failure in a protocol's own words: the status, if another, and the body. */
+export type Dialect = (
+  failure: Failure,
+  request: FastifyRequest,
+) => { readonly status?: number; readonly body: unknown; readonly contentType?: string };
+
+/** One shape for every failure: `{"code","message","details"?}`. */
 export function createErrorHandler(observe: Observe) {
+  return dialectErrors(observe, ({ code, message, details }) => ({
+    body: details === undefined ? { code, message } : { code, message, details },
+  }));
+}
+
+/** An error handler that speaks a protocol's own dialect; headers such as `Retry-After` are the same in all. */
+export function dialectErrors(observe: Observe, dialect: Dialect) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    const known = toTracerError(error);
-    const status = statusOf(known.code);
+    const { code, message, details } = toTracerError(error);
+    const status = statusOf(code);
     if (status === 500) {
       observe({ name: "request_failed", route: request.routeOptions.url ?? "-", error });
     }
-    if (status === 503) reply.header("retry-after", String(RETRY_AFTER_SECONDS));
-    if (status === 401) reply.header("www-authenticate", 'Basic realm="Tracer", charset="UTF-8"');
-    const { code, message, details } = known;
-    void reply
-      .code(status)
-      .send(details === undefined ? { code, message } : { code, message, details });
+    const said = dialect({ code, status, message, details }, request);
+    const saidStatus = said.status ?? status;
+    if (saidStatus === 503 || saidStatus === 429) {
+      reply.header("retry-after", String(RETRY_AFTER_SECONDS));
+    }
+    if (saidStatus === 401) {
+      reply.header("www-authenticate", 'Basic realm="Tracer", charset="UTF-8"');
+    }
+    if (said.contentType !== undefined) reply.type(said.contentType);
+    void reply.code(saidStatus).send(said.body);
   };
 }
 

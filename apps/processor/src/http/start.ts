@@ -15,11 +15,11 @@ import { channelRoutes } from "./channels.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { deployRoutes } from "./deploys.ts";
+import { doors } from "./doors/index.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import type { InFlight } from "./in-flight.ts";
 import { incidentRoutes } from "./incidents.ts";
-import { ingestRoutes } from "./ingest.ts";
 import { KeyCache } from "./key-cache.ts";
 import { pageRoutes } from "./page.ts";
 import { createServer } from "./server.ts";
@@ -104,7 +104,7 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
 async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysExist: boolean) {
   const { pool, pipeline, inFlight, services, events, channelStates, observe, version } = options;
   const ingest = pipeline.ingest.bind(pipeline);
-  await app.register(ingestRoutes, { ingest, inFlight, observe });
+  await app.register(doors, { ingest, inFlight, observe });
   await app.register(healthRoutes, {
     missing: () => missingOf(options),
     version,

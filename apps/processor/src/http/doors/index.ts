@@ -1,0 +1,29 @@
+import type { FastifyPluginAsync } from "fastify";
+import type { DoorOptions } from "./door.ts";
+import { logsDoor } from "./logs.ts";
+
+const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [logsDoor];
+
+/**
+ * The doors for log records, one plugin a protocol, told apart by path, never by content type.
+ * Back-pressure comes before the body is read; 2xx means counted. A door that speaks another's dialect
+ * sets its own error handler (`dialectErrors`).
+ */
+export const doors: FastifyPluginAsync<DoorOptions> = async (app, options) => {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  app.decorateRequest("contentType", "");
+  app.addHook("onRequest", async (request) => {
+    // Content types that Fastify would refuse to parse must not matter either.
+    request.contentType = request.headers["content-type"] ?? "";
+    request.raw.headers["content-type"] = "application/octet-stream";
+  });
+  for (const door of DOORS) await app.register(door, options);
+};
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Of a request to a door: the Content-Type as it was sent, `""` for none. A hint, never a decision. */
+    contentType: string;
+  }
+}

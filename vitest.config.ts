@@ -13,6 +13,8 @@ export default defineConfig({
           name: "unit",
           include: ["{apps,packages}/**/{src,bench,torture}/**/*.test.ts", "*.test.ts"],
           exclude: [...ignored, "**/*.{pg,fault,e2e,prop}.test.ts"],
+          // Far beyond what they need: only a machine that does much else at once comes near.
+          testTimeout: 30_000,
         },
       },
       {

@@ -6,6 +6,7 @@ import {
   pagerdutyChannel,
   slackChannel,
   slackWebhookChannel,
+  webhookChannel,
 } from "@tracer/notify";
 import type { ChannelsConfig } from "./config.ts";
 
@@ -18,13 +19,14 @@ export interface ChannelsOptions {
 
 /** Every configured channel; none configured: the terminal. */
 export function createChannels({ channels, print, color }: ChannelsOptions): Channel[] {
-  const { slackWebhook, slack, composioSlack, pagerduty } = channels;
+  const { slackWebhook, slack, composioSlack, pagerduty, webhook } = channels;
   const configured: Channel[] = [];
   if (slack !== null) configured.push(slackChannel(slack));
   if (composioSlack !== null)
     configured.push(composioSlackChannel({ ...composioSlack, via: "tool" }));
   if (slackWebhook !== null) configured.push(slackWebhookChannel(slackWebhook));
   if (pagerduty !== null) configured.push(pagerdutyChannel(pagerduty));
+  if (webhook !== null) configured.push(webhookChannel(webhook));
   return configured.length > 0 ? configured : [consoleChannel({ write: print, color })];
 }
 

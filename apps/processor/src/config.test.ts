@@ -24,6 +24,7 @@ test("an empty environment gives the defaults of the contract", () => {
     slack: null,
     composioSlack: null,
     pagerduty: null,
+    webhook: null,
   });
 });
 
@@ -75,7 +76,7 @@ test("empty values count as unset, as compose passes them", () => {
 });
 
 test("what this version cannot do is refused, not ignored", () => {
-  expect(() => readConfig({ WEBHOOK_URL: "https://example.org/hook" })).toThrow(/WEBHOOK_URL: /);
+  expect(() => readConfig({ TRACER_CONFIG: "tracer.yaml" })).toThrow(/TRACER_CONFIG: /);
 });
 
 test("only loopback addresses count as loopback", () => {
@@ -85,4 +86,20 @@ test("only loopback addresses count as loopback", () => {
   for (const host of ["0.0.0.0", "::", "10.0.0.1", "127.example.org", "example.org"]) {
     expect(isLoopback(host), host).toBe(false);
   }
+});
+
+test("a webhook: its secret and its hosts are checked at start, and mean nothing without it", () => {
+  const WEBHOOK_URL = "https://hooks.example/tracer";
+  const secret = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
+  expect(readConfig({ WEBHOOK_URL }).channels.webhook).toMatchObject({ secret: null });
+  expect(readConfig({ WEBHOOK_URL, WEBHOOK_SECRET: secret }).channels.webhook).toEqual({
+    ...{ url: WEBHOOK_URL, secret, allowHosts: "" },
+  });
+  expect(() => readConfig({ WEBHOOK_SECRET: secret })).toThrow(/WEBHOOK_URL: is required/);
+  expect(() => readConfig({ WEBHOOK_URL, WEBHOOK_SECRET: "short" })).toThrow(
+    /WEBHOOK_SECRET: must/,
+  );
+  expect(() => readConfig({ WEBHOOK_URL, WEBHOOK_ALLOW_HOSTS: "a b" })).toThrow(
+    /WEBHOOK_ALLOW_HOSTS: must/,
+  );
 });

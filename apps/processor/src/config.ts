@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { TracerError } from "@tracer/core";
+import { parseAllowedHosts, parseSecrets } from "@tracer/notify";
 import { z } from "zod";
 
 /** Keys that hold a secret; each may also be given as `NAME_FILE`, the path of a file that holds it. */
@@ -9,14 +10,15 @@ const SECRETS = [
   "TRACER_INGEST_KEY",
   "TRACER_ADMIN_KEY",
   "SLACK_WEBHOOK_URL",
+  "WEBHOOK_URL",
   "SLACK_BOT_TOKEN",
   "COMPOSIO_API_KEY",
   "PAGERDUTY_ROUTING_KEY",
   "WEBHOOK_SECRET",
 ] as const;
 
-/** Keys of channels and files that this version does not have yet: set, they would do nothing in silence. */
-const NOT_YET = ["WEBHOOK_URL", "WEBHOOK_SECRET", "WEBHOOK_ALLOW_HOSTS", "TRACER_CONFIG"] as const;
+/** Keys of files that this version does not have yet: set, they would do nothing in silence. */
+const NOT_YET = ["TRACER_CONFIG"] as const;
 
 /** The first needs the second: half a channel would deliver nothing. */
 const PAIRS = [
@@ -24,6 +26,8 @@ const PAIRS = [
   ["SLACK_CHANNEL", "SLACK_BOT_TOKEN"],
   ["COMPOSIO_API_KEY", "COMPOSIO_SLACK_CHANNEL"],
   ["COMPOSIO_SLACK_CHANNEL", "COMPOSIO_API_KEY"],
+  ["WEBHOOK_SECRET", "WEBHOOK_URL"],
+  ["WEBHOOK_ALLOW_HOSTS", "WEBHOOK_URL"],
 ] as const;
 
 const KEY_LENGTH_MIN = 16;
@@ -79,6 +83,20 @@ const Environment = z.object({
     }),
   PAGERDUTY_ROUTING_KEY: z.string().optional(),
   PAGERDUTY_EVENTS_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),
+  WEBHOOK_URL: httpUrl.optional(),
+  WEBHOOK_SECRET: z
+    .string()
+    .refine((secret) => parseSecrets(secret) !== null, {
+      error:
+        'must be whsec_ and base64 of 24 to 64 bytes; try: echo "whsec_$(openssl rand -base64 32)"',
+    })
+    .optional(),
+  WEBHOOK_ALLOW_HOSTS: z
+    .string()
+    .refine((list) => parseAllowedHosts(list) !== null, {
+      error: "must be host names, addresses or networks such as 10.1.0.0/16, separated by commas",
+    })
+    .optional(),
   FALLBACK_CHANNEL: z.string().optional(),
   FALLBACK_SECONDS: seconds(1, DAY_SECONDS, 300),
   HOLD_SECONDS: seconds(1, 3600, 8),
@@ -142,6 +160,12 @@ export interface ChannelsConfig {
     readonly toolkits: readonly string[];
   } | null;
   readonly pagerduty: { readonly routingKey: string; readonly eventsUrl: string } | null;
+  readonly webhook: {
+    readonly url: string;
+    /** Null: events are not signed. */
+    readonly secret: string | null;
+    readonly allowHosts: string;
+  } | null;
 }
 
 /**
@@ -247,6 +271,14 @@ function channelsOf(env: Environment): ChannelsConfig {
       env.PAGERDUTY_ROUTING_KEY === undefined
         ? null
         : { routingKey: env.PAGERDUTY_ROUTING_KEY, eventsUrl: env.PAGERDUTY_EVENTS_URL },
+    webhook:
+      env.WEBHOOK_URL === undefined
+        ? null
+        : {
+            url: env.WEBHOOK_URL,
+            secret: env.WEBHOOK_SECRET ?? null,
+            allowHosts: env.WEBHOOK_ALLOW_HOSTS ?? "",
+          },
   };
 }
 

@@ -42,7 +42,7 @@ export async function request(options: HttpRequest, signal: AbortSignal): Promis
     });
     crashPoints.pass("send.begun");
     const response = await answered;
-    const text = await readText(response);
+    const text = await readText(response.body);
     crashPoints.pass("send.answered");
     const retryAfterMs = retryAfter(response.headers.get("retry-after"), {
       answeredAt: response.headers.get("date"),
@@ -55,11 +55,12 @@ export async function request(options: HttpRequest, signal: AbortSignal): Promis
   }
 }
 
-async function readText(response: Response): Promise<string> {
-  if (response.body === null) return "";
+/** A body as text, REPLY_BYTES_MAX of it at most. */
+export async function readText(body: AsyncIterable<Uint8Array> | null): Promise<string> {
+  if (body === null) return "";
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     bytes += chunk.byteLength;
     if (bytes > REPLY_BYTES_MAX) break; // What is cut off does not parse, and so is not believed.
     chunks.push(chunk);

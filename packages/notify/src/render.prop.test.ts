@@ -14,6 +14,8 @@ import {
   renderReply,
 } from "./slack/render.ts";
 
+import { BODY_BYTES_MAX, renderIncidentEvent } from "./webhook/event.ts";
+
 const RUNS = { seed: 20_261_122, numRuns: 400 };
 
 /** What hostile log text is made of. */
@@ -200,6 +202,7 @@ test("no rendering of any finite or missing number says NaN, Infinity or undefin
       renderConsole(clean),
       renderMarkdown(clean),
       ...textsOf(renderPagerduty(clean)),
+      ...textsOf(renderIncidentEvent(clean)),
       ...mrkdwnTexts(clean),
     ];
     for (const text of texts) expect(withoutLogText(text)).not.toMatch(BROKEN_NUMBER);
@@ -227,6 +230,17 @@ test("PagerDuty: the summary is within its bound, and the key is the incident's"
     expect(event.payload.summary.length).toBeLessThanOrEqual(SUMMARY_CHARS_MAX);
     expect(event.payload.source).not.toBe("");
     expect(JSON.parse(JSON.stringify(event))).toEqual(event);
+  });
+  fc.assert(check, RUNS);
+});
+
+test("Webhook: an event is within its bound, plain JSON, and without control characters", () => {
+  const check = fc.property(tasks, (task) => {
+    const event = renderIncidentEvent(task);
+    const body = JSON.stringify(event);
+    expect(Buffer.byteLength(body)).toBeLessThanOrEqual(BODY_BYTES_MAX);
+    expect(JSON.parse(body)).toEqual(event);
+    for (const text of textsOf(event)) expect(text).not.toMatch(/\p{Cc}|[\u202a-\u202e]/u);
   });
   fc.assert(check, RUNS);
 });

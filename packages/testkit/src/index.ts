@@ -26,4 +26,5 @@ export type { Fault, Receiver, RecordedRequest } from "./receivers/receiver.ts";
 export { aDeliveryTask, aDigestTask, SAMPLE_OPENED_MS } from "./receivers/sample-task.ts";
 export { type FakeSlack, startFakeSlack } from "./receivers/slack.ts";
 export { createSlackWorkspace, type SlackMessage } from "./receivers/slack-workspace.ts";
+export { type FakeWebhook, startFakeWebhook } from "./receivers/webhook.ts";
 export { aSighting, SIGHT_OPTIONS } from "./sightings.ts";

@@ -5,12 +5,13 @@ import type { CommandContext } from "./context.ts";
 /** Says what the configuration means, without starting anything and without printing a secret. */
 export async function checkConfig({ environment, stdout }: CommandContext): Promise<Exit> {
   const config = readConfig(environment);
-  const { slack, slackWebhook, composioSlack, pagerduty } = config.channels;
+  const { slack, slackWebhook, composioSlack, pagerduty, webhook } = config.channels;
   const channels = [
     slack && `slack (${slack.channel})`,
     composioSlack && `composio-slack (${composioSlack.channel})`,
     slackWebhook && "slack-webhook",
     pagerduty && "pagerduty",
+    webhook && `webhook${webhook.secret === null ? " (unsigned: WEBHOOK_SECRET is not set)" : ""}`,
   ].filter((name) => typeof name === "string");
   const keys = config.ingestKey !== null || config.adminKey !== null;
   const noKeys = config.loopback ? "none needed on loopback" : "made at the first start";

@@ -3,6 +3,7 @@ import {
   fingerprintOf,
   type Kind,
   type SeriesKey,
+  type Severity,
   type Signal,
   type SignalKey,
   type TemplateCount,
@@ -36,6 +37,11 @@ export interface AnnouncerOptions {
   readonly templatesOf?: (signal: Signal) => readonly TemplateCount[];
   /** Whether this processor tells of signals of a kind now; every kind when it is not given. */
   readonly announces?: (kind: Kind) => boolean;
+  /** What the rules make of a signal; null: it is not told at all. As it was found when it is not given. */
+  readonly judge?: (signal: {
+    readonly key: SignalKey;
+    readonly severity: Severity;
+  }) => { readonly severity: Severity; readonly channels: readonly string[] } | null;
   readonly sight: (sightings: readonly Sighting[]) => Promise<readonly SightResult[]>;
   readonly clear: (keys: readonly SignalKey[]) => Promise<void>;
   readonly observe: Observe;
@@ -291,15 +297,19 @@ export class Announcer {
   #toSighting(pending: Pending, nowMs: number): Sighting[] {
     if (pending.sighting === null) return [];
     const { signal, seenAtMs, onsetAtMs } = pending.sighting;
+    const { key } = pending;
+    const judged = this.#options.judge?.({ key, severity: signal.severity });
+    if (judged === null) return [];
     return [
       {
-        key: pending.key,
+        key,
         severity: signal.severity,
+        ...judged,
         onsetAgeMs: Math.round(Math.max(0, nowMs - onsetAtMs)),
         ageMs: Math.round(Math.max(0, nowMs - seenAtMs)),
         occurrences: Math.max(1, pending.occurrences),
         peak: signal.peak,
-        title: titleOf(pending.key, signal.evidence),
+        title: titleOf(key, signal.evidence),
         evidence: signal.evidence,
         exemplars: [...pending.exemplars],
         hasNewText: pending.hasNewText,

@@ -13,16 +13,23 @@ export interface ChannelState {
 
 /** How the attempts of this process ended, per channel. */
 export class ChannelStates {
-  readonly #states: Map<string, ChannelState>;
+  #states: Map<string, ChannelState> = new Map();
   readonly #wallMs: () => number;
 
   constructor(channels: readonly Channel[], wallMs: () => number) {
     this.#wallMs = wallMs;
+    this.use(channels);
+  }
+
+  /** From now on of these; what is known of those that stay is kept. */
+  use(channels: readonly Channel[]): void {
+    const before = this.#states;
+    const unused = { state: "unused", lastSuccessAt: null, lastError: null } as const;
     this.#states = new Map(
-      channels.map(({ name, kind }) => [
-        name,
-        { name, kind, state: "unused", lastSuccessAt: null, lastError: null },
-      ]),
+      channels.map(({ name, kind }) => {
+        const known = before.get(name);
+        return [name, known?.kind === kind ? known : { name, kind, ...unused }];
+      }),
     );
   }
 

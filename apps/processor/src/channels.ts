@@ -8,26 +8,35 @@ import {
   slackWebhookChannel,
   webhookChannel,
 } from "@tracer/notify";
-import type { ChannelsConfig } from "./config.ts";
+import type { ChannelSpec } from "./settings/channel-specs.ts";
 
-export interface ChannelsOptions {
-  readonly channels: ChannelsConfig;
-  /** Where the `console` channel prints. */
+/** The terminal, for when no channel is configured. */
+export const CONSOLE: ChannelSpec = { name: "console", kind: "console" };
+
+export interface MakeOptions {
+  /** Where `console` channels print. */
   readonly print: (text: string) => Promise<void>;
   readonly color: boolean;
 }
 
-/** Every configured channel; none configured: the terminal. */
-export function createChannels({ channels, print, color }: ChannelsOptions): Channel[] {
-  const { slackWebhook, slack, composioSlack, pagerduty, webhook } = channels;
-  const configured: Channel[] = [];
-  if (slack !== null) configured.push(slackChannel(slack));
-  if (composioSlack !== null)
-    configured.push(composioSlackChannel({ ...composioSlack, via: "tool" }));
-  if (slackWebhook !== null) configured.push(slackWebhookChannel(slackWebhook));
-  if (pagerduty !== null) configured.push(pagerdutyChannel(pagerduty));
-  if (webhook !== null) configured.push(webhookChannel(webhook));
-  return configured.length > 0 ? configured : [consoleChannel({ write: print, color })];
+/** The channel that a spec describes. */
+export function makeChannel(spec: ChannelSpec, { print, color }: MakeOptions): Channel {
+  switch (spec.kind) {
+    case "slack":
+      return slackChannel(spec);
+    case "composio-slack":
+      return composioSlackChannel({ ...spec, via: "tool" });
+    case "slack-webhook":
+      return slackWebhookChannel(spec);
+    case "pagerduty":
+      return pagerdutyChannel(spec);
+    case "webhook":
+      return webhookChannel(spec);
+    case "console":
+      return consoleChannel({ name: spec.name, write: print, color });
+    default:
+      return spec satisfies never;
+  }
 }
 
 export interface Routes {

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -19,13 +20,7 @@ test("an empty environment gives the defaults of the contract", () => {
     staleSeconds: 900,
     seriesMax: 100_000,
   });
-  expect(config.channels).toEqual({
-    slackWebhook: null,
-    slack: null,
-    composioSlack: null,
-    pagerduty: null,
-    webhook: null,
-  });
+  expect(config.channels).toEqual([]);
 });
 
 test("every problem is named at once, by key, and no value is printed", () => {
@@ -75,8 +70,63 @@ test("empty values count as unset, as compose passes them", () => {
   expect(readConfig({ SLACK_BOT_TOKEN: "", SLACK_CHANNEL: " ", PORT: "" }).port).toBe(4318);
 });
 
-test("what this version cannot do is refused, not ignored", () => {
-  expect(() => readConfig({ TRACER_CONFIG: "tracer.yaml" })).toThrow(/TRACER_CONFIG: /);
+async function withFile(text: string, use: (path: string) => void): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "tracer-config-"));
+  try {
+    const path = join(folder, "tracer.yaml");
+    await writeFile(path, text);
+    use(path);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test("TRACER_CONFIG: the channels and rules of a file; the environment wins", async () => {
+  const text = `
+channels:
+  payments: { kind: slack-webhook, url: { env: PAYMENTS } }
+  slack-webhook: { kind: slack-webhook, url: https://file.example/ }
+routes: [{ channels: [payments, pagerduty] }]
+fallback: { channel: slack-webhook, after_seconds: 60 }
+`;
+  await withFile(text, (path) => {
+    const environment = {
+      ...{ TRACER_CONFIG: path, PAYMENTS: "https://pay.example/" },
+      ...{ SLACK_WEBHOOK_URL: "https://environment.example/", PAGERDUTY_ROUTING_KEY: "k" },
+    };
+    const config = readConfig(environment);
+    expect(config.channels).toMatchObject([
+      { name: "slack-webhook", url: "https://environment.example/" },
+      { name: "pagerduty" },
+      { name: "payments", kind: "slack-webhook", url: "https://pay.example/" },
+    ]);
+    expect(config).toMatchObject({ fallbackChannel: "slack-webhook", fallbackSeconds: 60 });
+    expect(config.settings.routes).toHaveLength(1);
+    const own = readConfig({ ...environment, FALLBACK_CHANNEL: "pagerduty" });
+    expect(own).toMatchObject({ fallbackChannel: "pagerduty", fallbackSeconds: 300 });
+  });
+});
+
+test("TRACER_CONFIG: all its problems are named at once, without a value", async () => {
+  const text = `
+channels:
+  a: { kind: slack-webhook, url: { env: NOT_SET } }
+  b: { kind: webhook, url: https://b.example/, secret: hunter2 }
+  c: { kind: slack, token: { file: /nowhere/token }, channel: C1 }
+routes: [{ channels: [d] }]
+`;
+  await withFile(text, (path) => {
+    expect(() => readConfig({ TRACER_CONFIG: path })).toThrow(
+      expect.objectContaining({
+        message: `The configuration has 4 problems:
+  TRACER_CONFIG: channels.a.url: NOT_SET is not set in the environment
+  TRACER_CONFIG: channels.b.secret: must be whsec_ and base64 of 24 to 64 bytes
+  TRACER_CONFIG: channels.c.token: the file cannot be read (ENOENT)
+  TRACER_CONFIG: routes[0].channels: there is no channel d; did you mean a?`,
+      }),
+    );
+  });
+  expect(() => readConfig({ TRACER_CONFIG: "/nowhere" })).toThrow(/cannot be read \(ENOENT\)/);
 });
 
 test("only loopback addresses count as loopback", () => {
@@ -91,10 +141,10 @@ test("only loopback addresses count as loopback", () => {
 test("a webhook: its secret and its hosts are checked at start, and mean nothing without it", () => {
   const WEBHOOK_URL = "https://hooks.example/tracer";
   const secret = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
-  expect(readConfig({ WEBHOOK_URL }).channels.webhook).toMatchObject({ secret: null });
-  expect(readConfig({ WEBHOOK_URL, WEBHOOK_SECRET: secret }).channels.webhook).toEqual({
-    ...{ url: WEBHOOK_URL, secret, allowHosts: "" },
-  });
+  expect(readConfig({ WEBHOOK_URL }).channels).toMatchObject([{ secret: null }]);
+  expect(readConfig({ WEBHOOK_URL, WEBHOOK_SECRET: secret }).channels).toEqual([
+    { name: "webhook", kind: "webhook", url: WEBHOOK_URL, secret, allowHosts: "" },
+  ]);
   expect(() => readConfig({ WEBHOOK_SECRET: secret })).toThrow(/WEBHOOK_URL: is required/);
   expect(() => readConfig({ WEBHOOK_URL, WEBHOOK_SECRET: "short" })).toThrow(
     /WEBHOOK_SECRET: must/,

@@ -3,6 +3,9 @@ import { isIP } from "node:net";
 import { TracerError } from "@tracer/core";
 import { parseAllowedHosts, parseSecrets } from "@tracer/notify";
 import { z } from "zod";
+import { type ChannelSpec, channelSpecsOf } from "./settings/channel-specs.ts";
+import { FILE_BYTES_MAX, parseSettings, unknownChannels } from "./settings/read.ts";
+import type { QuietHours, SettingsFile } from "./settings/schema.ts";
 
 /** Keys that hold a secret; each may also be given as `NAME_FILE`, the path of a file that holds it. */
 const SECRETS = [
@@ -16,9 +19,6 @@ const SECRETS = [
   "PAGERDUTY_ROUTING_KEY",
   "WEBHOOK_SECRET",
 ] as const;
-
-/** Keys of files that this version does not have yet: set, they would do nothing in silence. */
-const NOT_YET = ["TRACER_CONFIG"] as const;
 
 /** The first needs the second: half a channel would deliver nothing. */
 const PAIRS = [
@@ -55,6 +55,7 @@ const whole = (min: number, max: number, byDefault: number) =>
     .default(byDefault);
 
 const DAY_SECONDS = 86_400;
+const FALLBACK_SECONDS = 300;
 
 const Environment = z.object({
   HOST: z.string().default("127.0.0.1"),
@@ -97,8 +98,9 @@ const Environment = z.object({
       error: "must be host names, addresses or networks such as 10.1.0.0/16, separated by commas",
     })
     .optional(),
+  TRACER_CONFIG: z.string().optional(),
   FALLBACK_CHANNEL: z.string().optional(),
-  FALLBACK_SECONDS: seconds(1, DAY_SECONDS, 300),
+  FALLBACK_SECONDS: seconds(1, DAY_SECONDS, FALLBACK_SECONDS),
   HOLD_SECONDS: seconds(1, 3600, 8),
   QUIET_SECONDS: seconds(1, 7 * DAY_SECONDS, 300),
   CLEAR_SECONDS: seconds(0, DAY_SECONDS, 30),
@@ -128,7 +130,10 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly ingestKey: string | null;
   readonly adminKey: string | null;
-  readonly channels: ChannelsConfig;
+  /** Each channel that is configured; none: alerts go to the terminal. */
+  readonly channels: readonly ChannelSpec[];
+  /** Of the file that TRACER_CONFIG names. */
+  readonly settings: Settings;
   /** Name of the channel that gets what another cannot deliver; null: there is none. */
   readonly fallbackChannel: string | null;
   /** So long a firing waits for its own channel before the fall-back gets it, too. */
@@ -144,28 +149,10 @@ export interface Config {
   readonly logLevel: Environment["LOG_LEVEL"];
 }
 
-/** Each channel that is configured; none of them: alerts go to the terminal. */
-export interface ChannelsConfig {
-  readonly slackWebhook: { readonly url: string } | null;
-  readonly slack: {
-    readonly token: string;
-    readonly channel: string;
-    readonly apiUrl: string;
-  } | null;
-  readonly composioSlack: {
-    readonly apiKey: string;
-    readonly channel: string;
-    readonly userId: string;
-    readonly baseUrl: string;
-    readonly toolkits: readonly string[];
-  } | null;
-  readonly pagerduty: { readonly routingKey: string; readonly eventsUrl: string } | null;
-  readonly webhook: {
-    readonly url: string;
-    /** Null: events are not signed. */
-    readonly secret: string | null;
-    readonly allowHosts: string;
-  } | null;
+/** Rules for who is told what, and how. */
+export interface Settings extends Pick<SettingsFile, "routes" | "services" | "redaction"> {
+  /** By channel. */
+  readonly quietHours: ReadonlyMap<string, QuietHours>;
 }
 
 /**
@@ -175,9 +162,6 @@ export interface ChannelsConfig {
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
   const values = readSecretFiles(environment, problems);
-  for (const key of NOT_YET) {
-    if (values[key] !== undefined) problems.push(`${key}: this version does not have it; unset it`);
-  }
   for (const [key, other] of PAIRS) {
     if (values[key] !== undefined && values[other] === undefined) {
       problems.push(`${other}: is required with ${key}`);
@@ -189,7 +173,9 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       problems.push(`${issue.path.join(".")}: ${issue.message}`);
     }
   }
-  if (problems.length > 0 || !parsed.success) {
+  const file = readSettingsFile(values, problems);
+  const config = parsed.success ? toConfig(parsed.data, { file, values, problems }) : null;
+  if (problems.length > 0 || config === null) {
     throw new TracerError(
       "CONFIG_INVALID",
       `The configuration has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n${problems
@@ -197,7 +183,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
         .join("\n")}`,
     );
   }
-  return toConfig(parsed.data);
+  return config;
 }
 
 /** The environment without empty values (compose passes unset keys as ""), with `NAME_FILE` read. */
@@ -223,7 +209,42 @@ function readSecretFiles(environment: NodeJS.ProcessEnv, problems: string[]): No
   return values;
 }
 
-function toConfig(env: Environment): Config {
+/** What TRACER_CONFIG names; nothing when it is not set, or its problems are said. */
+function readSettingsFile(values: NodeJS.ProcessEnv, problems: string[]): SettingsFile | null {
+  const path = values["TRACER_CONFIG"];
+  if (path === undefined) return null;
+  try {
+    const text = readFileSync(path, "utf8");
+    if (text.length > FILE_BYTES_MAX) throw new Error("too large");
+    const { settings, problems: found } = parseSettings(text);
+    problems.push(...found.map((problem) => `TRACER_CONFIG: ${problem}`));
+    return settings;
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? String(error.code) : "too large";
+    problems.push(`TRACER_CONFIG: the file cannot be read (${reason})`);
+    return null;
+  }
+}
+
+interface Sources {
+  readonly file: SettingsFile | null;
+  readonly values: NodeJS.ProcessEnv;
+  readonly problems: string[];
+}
+
+/** The environment wins: a channel of the file that has the name of one of the environment is not used. */
+function toConfig(env: Environment, { file, values, problems }: Sources): Config {
+  const channels = channelsOf(env);
+  if (file !== null) {
+    const defaults = channelDefaultsOf(env);
+    const { specs, problems: found } = channelSpecsOf(file, { environment: values, defaults });
+    const known = new Set(channels.map(({ name }) => name));
+    channels.push(...specs.filter(({ name }) => !known.has(name)));
+    const names = channels.map(({ name }) => name);
+    for (const problem of [...found, ...unknownChannels(file, names)]) {
+      problems.push(`TRACER_CONFIG: ${problem}`);
+    }
+  }
   return Object.freeze({
     host: env.HOST,
     port: env.PORT,
@@ -233,9 +254,13 @@ function toConfig(env: Environment): Config {
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
     ingestKey: env.TRACER_INGEST_KEY ?? null,
     adminKey: env.TRACER_ADMIN_KEY ?? null,
-    channels: channelsOf(env),
-    fallbackChannel: env.FALLBACK_CHANNEL ?? null,
-    fallbackSeconds: env.FALLBACK_SECONDS,
+    channels,
+    settings: settingsOf(file),
+    fallbackChannel: env.FALLBACK_CHANNEL ?? file?.fallback?.channel ?? null,
+    fallbackSeconds:
+      env.FALLBACK_CHANNEL === undefined
+        ? (file?.fallback?.after_seconds ?? env.FALLBACK_SECONDS)
+        : env.FALLBACK_SECONDS,
     holdSeconds: env.HOLD_SECONDS,
     quietSeconds: env.QUIET_SECONDS,
     clearSeconds: env.CLEAR_SECONDS,
@@ -248,38 +273,53 @@ function toConfig(env: Environment): Config {
   });
 }
 
-function channelsOf(env: Environment): ChannelsConfig {
-  const { SLACK_BOT_TOKEN: token, SLACK_CHANNEL: channel } = env;
-  const { COMPOSIO_API_KEY: composioKey, COMPOSIO_SLACK_CHANNEL: composioChannel } = env;
+function settingsOf(file: SettingsFile | null): Settings {
+  const { channels = {}, routes = [], services = [], redaction = [] } = file ?? {};
+  const quietHours = new Map<string, QuietHours>();
+  for (const [name, { quiet_hours: hours }] of Object.entries(channels)) {
+    if (hours !== undefined) quietHours.set(name, hours);
+  }
+  return { routes, services, redaction, quietHours };
+}
+
+function channelDefaultsOf(env: Environment) {
   return {
-    slackWebhook: env.SLACK_WEBHOOK_URL === undefined ? null : { url: env.SLACK_WEBHOOK_URL },
-    slack:
-      token === undefined || channel === undefined
-        ? null
-        : { token, channel, apiUrl: env.SLACK_API_URL.replace(/\/+$/, "") },
-    composioSlack:
-      composioKey === undefined || composioChannel === undefined
-        ? null
-        : {
-            apiKey: composioKey,
-            channel: composioChannel,
-            userId: env.COMPOSIO_USER_ID,
-            baseUrl: env.COMPOSIO_BASE_URL.replace(/\/+$/, ""),
-            toolkits: env.COMPOSIO_TOOLKITS,
-          },
-    pagerduty:
-      env.PAGERDUTY_ROUTING_KEY === undefined
-        ? null
-        : { routingKey: env.PAGERDUTY_ROUTING_KEY, eventsUrl: env.PAGERDUTY_EVENTS_URL },
-    webhook:
-      env.WEBHOOK_URL === undefined
-        ? null
-        : {
-            url: env.WEBHOOK_URL,
-            secret: env.WEBHOOK_SECRET ?? null,
-            allowHosts: env.WEBHOOK_ALLOW_HOSTS ?? "",
-          },
+    slackApiUrl: env.SLACK_API_URL.replace(/\/+$/, ""),
+    composioBaseUrl: env.COMPOSIO_BASE_URL.replace(/\/+$/, ""),
+    composioToolkits: env.COMPOSIO_TOOLKITS,
+    pagerdutyEventsUrl: env.PAGERDUTY_EVENTS_URL,
   };
+}
+
+/** The channels of the environment, under the names of their kinds. */
+function channelsOf(env: Environment): ChannelSpec[] {
+  const { SLACK_BOT_TOKEN: token, SLACK_CHANNEL: channel } = env;
+  const { COMPOSIO_API_KEY: apiKey, COMPOSIO_SLACK_CHANNEL: composioChannel } = env;
+  const { slackApiUrl, composioBaseUrl, composioToolkits, pagerdutyEventsUrl } =
+    channelDefaultsOf(env);
+  const specs: ChannelSpec[] = [];
+  if (token !== undefined && channel !== undefined) {
+    specs.push({ name: "slack", kind: "slack", token, channel, apiUrl: slackApiUrl });
+  }
+  if (apiKey !== undefined && composioChannel !== undefined) {
+    const userId = env.COMPOSIO_USER_ID;
+    const place = { baseUrl: composioBaseUrl, toolkits: composioToolkits };
+    const composio = { apiKey, channel: composioChannel, userId, ...place };
+    specs.push({ name: "composio-slack", kind: "composio-slack", ...composio });
+  }
+  if (env.SLACK_WEBHOOK_URL !== undefined) {
+    specs.push({ name: "slack-webhook", kind: "slack-webhook", url: env.SLACK_WEBHOOK_URL });
+  }
+  if (env.PAGERDUTY_ROUTING_KEY !== undefined) {
+    const routingKey = env.PAGERDUTY_ROUTING_KEY;
+    specs.push({ name: "pagerduty", kind: "pagerduty", routingKey, eventsUrl: pagerdutyEventsUrl });
+  }
+  if (env.WEBHOOK_URL !== undefined) {
+    const secret = env.WEBHOOK_SECRET ?? null;
+    const allowHosts = env.WEBHOOK_ALLOW_HOSTS ?? "";
+    specs.push({ name: "webhook", kind: "webhook", url: env.WEBHOOK_URL, secret, allowHosts });
+  }
+  return specs;
 }
 
 /** True for `localhost`, 127.0.0.0/8 and ::1, with or without brackets. */

@@ -49,7 +49,7 @@ interface Told {
  */
 export class DatabaseWatch {
   readonly #options: DatabaseWatchOptions;
-  readonly #candidates: readonly Channel[];
+  #candidates: readonly Channel[];
   #answeredAtMs: number;
   /** Of the last answer before the outage; null: there is none, also not one that just ended. */
   #outageAtMs: number | null = null;
@@ -65,6 +65,12 @@ export class DatabaseWatch {
     this.#options = options;
     this.#candidates = candidatesOf(options.channels, options.fallbackChannel);
     this.#answeredAtMs = options.monotonicMs();
+  }
+
+  /** From now on tells these. */
+  use(channels: readonly Channel[], fallbackChannel: string | null): void {
+    this.#candidates = candidatesOf(channels, fallbackChannel);
+    this.#candidate = 0;
   }
 
   /** Null: the database answers, or has only just failed to. */

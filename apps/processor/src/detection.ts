@@ -9,6 +9,7 @@ import { DecisionRecorder } from "./decisions/recorder.ts";
 import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { Pipeline } from "./pipeline.ts";
+import type { LiveSettings } from "./settings/live-settings.ts";
 import { SharedCounts } from "./shared-counts.ts";
 import { createState, type RestoredState } from "./snapshots.ts";
 import { startSpill } from "./spill/spill.ts";
@@ -19,8 +20,10 @@ export interface DetectionOptions {
   /** Receipt time, ms since the epoch. */
   readonly receiptMs: () => number;
   readonly pool: store.Pool;
-  /** Names of the channels that an incident is announced to. */
+  /** Names of the channels that an incident is announced to; what rules say comes before. */
   readonly channels: readonly string[];
+  /** Who is told of what, and what is kept of a line; without them everybody and everything. */
+  readonly rules?: Pick<LiveSettings, "judge" | "redact">;
   readonly observe: Observe;
   /** Called after something was written that a channel may have to send. */
   readonly onWritten: () => void;
@@ -61,7 +64,8 @@ const SIGHT_SECONDS_MAX = 10;
 
 /** From bytes to rows: the detector, what it needs, and the loop that writes what it finds. */
 export function startDetection(options: DetectionOptions): Detection {
-  const { config, clock, receiptMs, pool, channels, observe, onWritten } = options;
+  const { config, clock, receiptMs, pool, channels, observe, onWritten, rules } = options;
+  const redact = (line: string) => rules?.redact(line) ?? line;
   const { staleSeconds, holdSeconds, quietSeconds, repeatSeconds, clearSeconds } = config;
   const { directory, detector, templates, pending } = options.state ?? {
     ...createState(config),
@@ -88,7 +92,8 @@ export function startDetection(options: DetectionOptions): Detection {
     keyOf: (slot) => directory.key(slot),
     announces: (kind) => shared?.announces(kind) ?? true,
     templatesOf: (signal) => templates.templatesOf(signal),
-    linesOf: (slot, sinceMs) => rings.take(slot, sinceMs).map(({ text }) => text),
+    linesOf: (slot, sinceMs) => rings.take(slot, sinceMs).map(({ text }) => redact(text)),
+    ...(rules === undefined ? {} : { judge: (signal) => rules.judge(signal) }),
     sight: (sightings) => readFirst.sight(sightings),
     clear: async (keys) => {
       await readFirst.flush(); // Written after the end, a sighting would take it back.
@@ -123,6 +128,7 @@ export function startDetection(options: DetectionOptions): Detection {
   const parts = { directory, detector, templates, rings, announcer, decisions: recorder };
   const pipeline = new Pipeline({
     ...{ ...parts, receiptMs, observe, onSignals },
+    redact,
     collect: (deltas) => shared?.collect(deltas),
   });
   const loops = [announcing, counting, recording];

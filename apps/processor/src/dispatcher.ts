@@ -69,7 +69,7 @@ interface Lane {
 /** Lease → attempt row → send → settle. Holds no transaction during a send. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #lanes: ReadonlyMap<string, Lane>;
+  #lanes: ReadonlyMap<string, Lane> = new Map();
   readonly #inFlight = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   /** Answers that are known and could not be written yet. */
@@ -77,13 +77,19 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    const { paceOf = paceLimitsOf } = options;
-    const laneOf = (channel: Channel): Lane => ({
-      channel,
-      pace: new ChannelPace(paceOf(channel.kind), options.monotonicMs),
-      isTelling: false,
-    });
-    this.#lanes = new Map(options.channels.map((channel) => [channel.name, laneOf(channel)]));
+    this.use(options.channels);
+  }
+
+  /** From now on sends through these; what is on its way goes on. A channel that was there keeps its pace. */
+  use(channels: readonly Channel[]): void {
+    const { paceOf = paceLimitsOf, monotonicMs } = this.#options;
+    const laneOf = (channel: Channel): Lane => {
+      const before = this.#lanes.get(channel.name);
+      if (before?.channel === channel) return before;
+      const pace = new ChannelPace(paceOf(channel.kind), monotonicMs);
+      return { channel, pace, isTelling: false };
+    };
+    this.#lanes = new Map(channels.map((channel) => [channel.name, laneOf(channel)]));
   }
 
   /**

@@ -34,6 +34,8 @@ export interface DispatchingOptions {
 }
 
 export interface Dispatching extends AsyncDisposable {
+  /** From now on with these channels, and this fall-back. */
+  readonly use: (now: Pick<DispatchingOptions, "channels" | "fallback">) => void;
   /** Looks for due deliveries now. */
   readonly wake: () => void;
 }
@@ -57,7 +59,8 @@ const FALLEN_BACK_AT_ONCE_MAX = 500;
 export function startDispatching(options: DispatchingOptions): Dispatching {
   const { pool, processorId, channels, channelStates, linkBase, clock, observe } = options;
   const { quietSeconds, leaseSeconds = LEASE_SECONDS } = options;
-  const channelNames = channels.map(({ name }) => name);
+  let channelNames = channels.map(({ name }) => name);
+  let { fallback } = options;
   const stack = new AsyncDisposableStack();
   const pulse = stack.use(new Pulse(clock.monotonicMs));
   let wake = () => {};
@@ -126,21 +129,27 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
       await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels: channelNames });
     }),
   );
-  if (options.fallback !== null) {
-    const falling = { ...options.fallback, processorId, limit: FALLEN_BACK_AT_ONCE_MAX };
-    let fromId = "0";
-    stack.use(
-      startLoop({ name: "fall-back", idleMs: FALL_BACK_MS, jitter: 0.2, observe }, async () => {
-        const fallen = await store.fallBack(pool, { ...falling, fromId });
-        ({ fromId } = fallen);
-        if (fallen.written === 0) return;
-        observe({ name: "fallen_back", channel: falling.channel, count: fallen.written });
-        claiming.wake();
-      }),
-    );
-  }
+  const falling = { processorId, limit: FALLEN_BACK_AT_ONCE_MAX };
+  let fromId = "0";
+  stack.use(
+    startLoop({ name: "fall-back", idleMs: FALL_BACK_MS, jitter: 0.2, observe }, async () => {
+      if (fallback === null) return;
+      const { channel } = fallback;
+      const fallen = await store.fallBack(pool, { ...falling, ...fallback, fromId });
+      ({ fromId } = fallen);
+      if (fallen.written === 0) return;
+      observe({ name: "fallen_back", channel, count: fallen.written });
+      claiming.wake();
+    }),
+  );
   return {
     wake: claiming.wake,
+    use: (now) => {
+      dispatcher.use(now.channels);
+      channelStates.use(now.channels);
+      channelNames = now.channels.map(({ name }) => name);
+      ({ fallback } = now);
+    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

@@ -16,11 +16,14 @@ interface Line extends MessageRange {
 /** Which lines of a body matter to the templates. They are read only once the body is known to be counted. */
 export class LineQueue {
   readonly #book: TemplateBook;
+  readonly #redact: (line: string) => string;
   readonly #lines: Line[] = [];
   #learned = 0;
 
-  constructor(book: TemplateBook) {
+  /** `redact`: what may be kept of a line; all of it when it is not given. */
+  constructor(book: TemplateBook, redact: (line: string) => string = (line) => line) {
     this.#book = book;
+    this.#redact = redact;
   }
 
   /** Notes where the lines of a batch are that pass. */
@@ -48,7 +51,7 @@ export class LineQueue {
     for (; this.#learned < end; this.#learned += 1) {
       const line = this.#lines[this.#learned];
       if (line === undefined || line.timestampMs < detector.closedMsOf(line.slot)) continue;
-      const message = messageText(line, bytes);
+      const message = this.#redact(messageText(line, bytes));
       this.#book.add(line.slot, line.timestampMs, line.level, message, line.count);
     }
     return end === this.#lines.length;

@@ -212,7 +212,10 @@ function context(stop: AbortSignal): CommandContext {
   const { env: environment, stdin, stdout, stderr } = process;
   const color = (stream: { isTTY?: boolean }) =>
     stream.isTTY === true && (environment["NO_COLOR"] ?? "") === "";
-  return { environment, version: version(), stdin, stdout, stderr, stop, color };
+  const onReload = (listener: () => void) => {
+    if (stderr.isTTY !== true) process.on("SIGHUP", listener);
+  };
+  return { environment, version: version(), stdin, stdout, stderr, stop, onReload, color };
 }
 
 /** The first signal asks the command to stop, the second ends the process at once, and so does a deadline. */

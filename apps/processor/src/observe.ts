@@ -167,6 +167,13 @@ function write(log: Logger, event: TracerEvent): void {
       return log.info(event, "Stopping: no new batches, what was admitted is finished.");
     case "config_warning":
       return log.warn(event, event.message);
+    case "settings_reloaded":
+      return log.info(
+        event,
+        "The configuration was read again; channels and rules are as it says.",
+      );
+    case "settings_refused":
+      return log.error(event, "The configuration was read again and refused; nothing has changed.");
     case "channels_configured":
       return log.info(event, `Alerts go to: ${event.channels.join(", ")}.`);
     case "records_counted":

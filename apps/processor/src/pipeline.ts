@@ -36,6 +36,8 @@ export interface PipelineOptions {
   readonly onSignals: () => void;
   /** Keeps account of what was decided. */
   readonly decisions: Pick<DecisionRecorder, "take" | "release">;
+  /** What is kept of a line. */
+  readonly redact?: (line: string) => string;
   /** Told of every batch that was counted. */
   readonly collect?: (deltas: CountDeltas) => void;
 }
@@ -68,7 +70,7 @@ export class Pipeline {
   async ingest(bytes: Uint8Array, origin: BatchOrigin): Promise<DecodeReport> {
     const { directory, detector, templates, rings, observe } = this.#options;
     const receiptMs = this.#options.receiptMs();
-    const lines = new LineQueue(templates);
+    const lines = new LineQueue(templates, this.#options.redact);
     const deltas = this.#spare.pop() ?? new CountDeltas();
     this.#decoding += 1;
     try {

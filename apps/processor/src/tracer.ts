@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "@tracer/core";
 import * as store from "@tracer/store";
 import { ChannelStates } from "./channel-states.ts";
-import { createChannels, routesOf } from "./channels.ts";
+import { CONSOLE, makeChannel } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { DatabaseWatch, startDatabaseWatch } from "./database-watch.ts";
@@ -17,6 +17,7 @@ import { startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { ReceiptClock } from "./receipt-clock.ts";
 import { ServicesView } from "./services-view.ts";
+import { LiveSettings } from "./settings/live-settings.ts";
 import { openSnapshotPlace, restoreState, startSnapshots } from "./snapshots.ts";
 import { newestStates } from "./spill/codec.ts";
 import { replaySpill } from "./spill/replay.ts";
@@ -40,6 +41,11 @@ export interface Tracer extends AsyncDisposable {
   readonly processorId: string;
   /** Settles when something that Tracer cannot do without has ended by itself. */
   readonly failed: Promise<Error>;
+  /**
+   * Goes on with the channels and rules of another configuration, all of them at once. Everything else of it
+   * counts from the next start. Throws CONFIG_INVALID, and nothing has changed.
+   */
+  readonly reload: (config: Config) => void;
 }
 
 const TICK_MS = 500;
@@ -67,13 +73,13 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.use(startLoop({ name: "clock", idleMs: CLOCK_MS, observe }, readClock));
   const receiptMs = () => receipt.nowMs();
 
-  const { channels: configured } = config;
-  const channels = createChannels({ ...options, channels: configured });
-  stack.defer(async () => {
-    for (const channel of channels) await channel.close?.();
+  const settings = new LiveSettings(config, {
+    make: (spec) => makeChannel(spec, options),
+    none: CONSOLE,
   });
-  const { announced, fallback } = routesOf(channels, config.fallbackChannel);
-  observe({ name: "channels_configured", channels: channels.map(({ name }) => name) });
+  stack.defer(() => settings.close());
+  const { channels, fallback } = settings;
+  observe({ name: "channels_configured", channels: settings.names });
   const channelStates = new ChannelStates(channels, clock.wallMs);
   const processorId = randomUUID();
   let pageUrl = config.publicUrl ?? "";
@@ -90,8 +96,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     startDispatching({
       ...{ ...shared, processorId, channels, channelStates, linkBase, watch },
       quietSeconds: config.quietSeconds,
-      fallback:
-        fallback === null ? null : { channel: fallback, afterSeconds: config.fallbackSeconds },
+      fallback,
     }),
   );
 
@@ -108,7 +113,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
         spill: spillPath === null ? null : { path: spillPath, size: spilled?.size ?? 0 },
       },
       ...{ config, receiptMs, processorId, onWritten: dispatching.wake },
-      channels: announced,
+      channels: settings.names,
+      rules: settings,
     }),
   );
   const { pipeline, directory, announcer } = detection;
@@ -145,6 +151,12 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     url: http.url,
     processorId,
     failed: database.failed,
+    reload: (next) => {
+      settings.replace(next);
+      dispatching.use(settings);
+      watch.use(settings.channels, next.fallbackChannel);
+      observe({ name: "channels_configured", channels: settings.names });
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -25,6 +25,8 @@ export interface Sighting {
   readonly exemplars: readonly string[];
   /** True when `title` or `exemplars` say something that people should be shown. Default false. */
   readonly hasNewText?: boolean;
+  /** Channels that are told of it. Default: those of the options. */
+  readonly channels?: readonly string[];
 }
 
 /** A sighting as it goes to the statement, one per fingerprint. Names are the statement's columns. */

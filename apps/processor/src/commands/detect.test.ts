@@ -13,7 +13,10 @@ async function run(end: () => void, stop: AbortController) {
     yield Buffer.from(line);
   }
   const context = { environment: {}, version: "0", stdin: stdin(), stdout, stderr };
-  const exit = await detect({ ...context, stop: stop.signal, color: () => false }, {});
+  const exit = await detect(
+    { ...context, stop: stop.signal, color: () => false, onReload: () => {} },
+    {},
+  );
   return { exit, said: String(stderr.read() ?? "") };
 }
 

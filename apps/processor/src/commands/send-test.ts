@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from "@tracer/core";
 import type { Channel } from "@tracer/notify";
-import { createChannels } from "../channels.ts";
+import { CONSOLE, makeChannel } from "../channels.ts";
 import { readConfig } from "../config.ts";
 import { Exit } from "../exit.ts";
 import type { CommandContext } from "./context.ts";
@@ -27,7 +27,8 @@ export async function sendTest(
   const { environment, stdout, color, stop } = context;
   const config = readConfig(environment);
   const print = async (text: string) => void stdout.write(text);
-  const channels = createChannels({ channels: config.channels, print, color: color(stdout) });
+  const specs = config.channels.length > 0 ? config.channels : [CONSOLE];
+  const channels = specs.map((spec) => makeChannel(spec, { print, color: color(stdout) }));
   const chosen = channels.filter((channel) => name === undefined || channel.name === name);
   if (chosen.length === 0) {
     const known = channels.map((channel) => channel.name).join(", ");

@@ -41,6 +41,14 @@ export async function start(context: CommandContext): Promise<Exit> {
   const { url, processorId } = tracer;
   const database = config.databaseUrl === null ? "embedded" : "postgres";
   observe({ name: "ready", url, database, processorId });
+  context.onReload(() => {
+    try {
+      tracer.reload(readConfig(environment));
+      observe({ name: "settings_reloaded" });
+    } catch (error) {
+      observe({ name: "settings_refused", error });
+    }
+  });
   const ended = await Promise.race([stopped(stop), tracer.failed]);
   if (ended instanceof Error) {
     stderr.write(`${ended.message}\n`);
@@ -52,9 +60,10 @@ export async function start(context: CommandContext): Promise<Exit> {
 
 /** What somebody who sees this for the first time does next. */
 function firstSteps(url: string, { channels }: Config): string {
-  const channel = Object.values(channels).some((configured) => configured !== null)
-    ? ""
-    : "  No channel is set, so alerts are printed here. README.md says how they get to Slack or PagerDuty.\n";
+  const channel =
+    channels.length > 0
+      ? ""
+      : "  No channel is set, so alerts are printed here. README.md says how they get to Slack or PagerDuty.\n";
   return (
     "\n  Open that page, then send it something:\n" +
     `    curl ${url}/logs -d '{"level":"error","service":"checkout","message":"hello Tracer"}'\n` +

@@ -97,3 +97,13 @@ test("after its pause one question goes to the database, whoever asks", async ()
   await Promise.all(Array.from({ length: 20 }, world.ask));
   expect(world.proxy.connectionsTotal - before).toBe(1);
 });
+
+test("a process that stalls while it connects: its calls time out together, and the database is asked on", async () => {
+  await using world = await startWorld();
+  const stalled = Array.from({ length: 5 }, world.ask);
+  // Longer than a connection may take: the time-outs run before the answers that have long come are read.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_600);
+  const ends = await Promise.all(stalled);
+  expect(ends.filter(({ error }) => error !== null).length).toBeGreaterThanOrEqual(3);
+  expect((await world.ask()).error).toBeNull();
+});

@@ -1,6 +1,12 @@
 import { TracerError } from "@tracer/core";
 import { expect, test } from "vitest";
-import { Breaker, FAILURE_SPAN_MS_MIN, FAILURE_WINDOW_MS, FAILURES_MAX, OPEN_MS } from "./breaker.ts";
+import {
+  Breaker,
+  FAILURE_SPAN_MS_MIN,
+  FAILURE_WINDOW_MS,
+  FAILURES_MAX,
+  OPEN_MS,
+} from "./breaker.ts";
 
 const away = () => Promise.reject(new TracerError("DATABASE_UNAVAILABLE", "no answer"));
 const refused = () => Promise.reject(new Error("lock_not_available"));

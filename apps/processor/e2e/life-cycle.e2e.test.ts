@@ -93,7 +93,14 @@ test("a silence over HTTP: made, listed, previewed, holding, ended; another proj
   const made = await ask("/silences", "POST", { matchers, endsAt, reason: "move" });
   expect(made).toMatchObject({
     status: 201,
-    json: { matchers, endsAt, reason: "move", createdBy: "api", state: "active", held: 0 },
+    json: {
+      matchers,
+      endsAt,
+      reason: "move",
+      createdBy: "TRACER_ADMIN_KEY",
+      state: "active",
+      held: 0,
+    },
   });
   const { id } = made.json;
   const incident = await open("cart-new");
@@ -182,11 +189,22 @@ test("the command line: incidents and silences, as text and as JSON", async () =
   const shown = await command("incidents", "show", id);
   expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining("Errors in shop") });
   const acked = await command("incidents", "ack", id, "--json");
-  expect(JSON.parse(acked.stdout)).toMatchObject({ id, ackedBy: "api", state: "open" });
+  expect(JSON.parse(acked.stdout)).toMatchObject({
+    id,
+    ackedBy: "TRACER_ADMIN_KEY",
+    state: "open",
+  });
   const list = await command("incidents", "list", "--service", "shop", "--state", "open");
   expect(list.stdout).toMatch(new RegExp(`^${id}  .*open, acked  Errors in shop\n$`));
   const resolved = await command("incidents", "resolve", id);
   expect(resolved.stdout).toContain("resolved");
+  const late = await command("incidents", "ack", id);
+  expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining("It is over") });
+  const first = await command("incidents", "list", "--limit", "1");
+  const cursor = /\nThere are more: --cursor (\S+)\n$/.exec(first.stdout)?.[1] ?? "";
+  const next = await command("incidents", "list", "--limit", "1", "--cursor", cursor);
+  expect(next.code).toBe(0);
+  expect(next.stdout.split("  ")[0]).not.toBe(first.stdout.split("  ")[0]);
   const listed = await command("incidents", "list", "--service", "shop", "--json");
   expect(JSON.parse(listed.stdout).incidents).toMatchObject([{ id, state: "resolved" }]);
   expect((await command("incidents", "show", "inc_x")).code).toBe(1);

@@ -122,7 +122,7 @@ routes: [{ channels: [d] }]
   TRACER_CONFIG: channels.a.url: NOT_SET is not set in the environment
   TRACER_CONFIG: channels.b.secret: must be whsec_ and base64 of 24 to 64 bytes
   TRACER_CONFIG: channels.c.token: the file cannot be read (ENOENT)
-  TRACER_CONFIG: routes[0].channels: there is no channel d; did you mean a?`,
+  TRACER_CONFIG: routes[0].channels: there is no channel d; there are a, b, c`,
       }),
     );
   });

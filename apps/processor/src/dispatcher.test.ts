@@ -33,12 +33,14 @@ interface WorldOptions {
   /** By channel name; `slack` alone when not given. */
   readonly sends?: Readonly<Record<string, () => Promise<Verdict>>>;
   readonly recordAttempt?: () => Promise<string | null>;
+  readonly hasStormAlert?: boolean;
   readonly random?: number;
 }
 
 const SENT: Verdict = { kind: "sent", receipt: { ts: "1" } };
 
-function world({ sends, recordAttempt, random = 0.5 }: WorldOptions = {}) {
+function world(options: WorldOptions = {}) {
+  const { sends, recordAttempt, hasStormAlert = false, random = 0.5 } = options;
   const waiting: ClaimedDelivery[] = [];
   const settled: SettleOptions[] = [];
   const links: string[] = [];
@@ -59,6 +61,7 @@ function world({ sends, recordAttempt, random = 0.5 }: WorldOptions = {}) {
       name,
       kind: name,
       ownAlone: true,
+      hasStormAlert,
       send: async (task) => {
         links.push(task.link);
         return answer();
@@ -366,4 +369,21 @@ test("a claim that fails holds back neither the channel's own deliveries nor the
   await expect(rounds(1)).rejects.toThrow("slow");
   await new Promise(setImmediate);
   expect(settled).toHaveLength(2 * IN_FLIGHT_PER_CHANNEL_MAX);
+});
+
+test("what was said of a storm goes with its settle, where all of a storm is one alert", async () => {
+  for (const hasStormAlert of [true, false]) {
+    const { waiting, digests, dispatcher, rounds, settled, settledDigests } = world({
+      hasStormAlert,
+    });
+    waiting.push(aDelivery(1), aDelivery(2, { stormOpen: false }));
+    const entries = aDigest(2).entries.map((entry) => ({ ...entry, action: "resolve" as const }));
+    digests.push(aDigest(2, { stillOpen: true }), aDigest(2, { entries, stillOpen: true }));
+    await rounds(4);
+    await dispatcher.drain(1_000);
+    const told = settled.map(({ toldStormOpen }) => toldStormOpen);
+    expect(told.toSorted()).toEqual(hasStormAlert ? [false, undefined] : [undefined, undefined]);
+    const toldByDigests = settledDigests.map(({ toldStormOpen }) => toldStormOpen);
+    expect(toldByDigests).toEqual([undefined, hasStormAlert ? true : undefined]);
+  }
 });

@@ -177,7 +177,10 @@ export class Dispatcher {
     const retryAfterMs = this.#retryAfterMs(verdict, delivery.attempts);
     const { deliveryId, leaseToken } = delivery;
     const settled = await this.#settle(() =>
-      this.#options.settle({ deliveryId, leaseToken, attemptId, verdict, retryAfterMs }),
+      this.#options.settle({
+        ...{ deliveryId, leaseToken, attemptId, verdict, retryAfterMs },
+        ...toldOf(channel, delivery.stormOpen),
+      }),
     );
     onSettled(delivery.channel, verdict);
     observe({
@@ -201,7 +204,11 @@ export class Dispatcher {
     if (verdict.kind === "retry" && verdict.afterMs !== null) pace.pause(verdict.afterMs);
     const retryAfterMs = this.#retryAfterMs(verdict, digest.attempts);
     const settled = await this.#settle(() =>
-      this.#options.settleDigest({ digest, verdict, retryAfterMs }),
+      this.#options.settleDigest({
+        ...{ digest, verdict, retryAfterMs },
+        // One in which something begins says only that: whoever hears it later hears the end after it.
+        ...toldOf(channel, isFiring(digest) ? undefined : digest.stillOpen),
+      }),
     );
     onSettled(channel.name, verdict);
     observe({
@@ -278,4 +285,13 @@ export class Dispatcher {
   #jitteredMs(firstMs: number, attempts: number): number {
     return this.#options.random() * Math.min(BACKOFF_MS_MAX, firstMs * 2 ** Math.min(attempts, 20));
   }
+}
+
+function isFiring({ entries }: ClaimedDigest): boolean {
+  return entries.some(({ action }) => action !== "resolve");
+}
+
+/** What a message has said of the storm, to a channel that has one alert for all of it. */
+function toldOf({ hasStormAlert = false }: Channel, stormOpen: boolean | undefined) {
+  return hasStormAlert && stormOpen !== undefined ? { toldStormOpen: stormOpen } : {};
 }

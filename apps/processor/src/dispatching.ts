@@ -50,6 +50,8 @@ const DIGEST_PAUSE_SECONDS = 10;
 const DRAIN_MS = 5_000;
 const SWEEP_MS = 60_000;
 const SWEPT_AT_ONCE_MAX = 1_000;
+/** While there is more; what is left waits for the next minute. */
+const SWEEP_ROUNDS_MAX = 10;
 const RESOLVED_AT_ONCE_MAX = 200;
 const FALL_BACK_MS = 2_000;
 const FALLEN_BACK_AT_ONCE_MAX = 500;
@@ -126,19 +128,20 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   );
   stack.use(
     startLoop({ name: "sweep", idleMs: SWEEP_MS, jitter: 0.5, observe }, async () => {
-      await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels: channelNames });
+      for (let rounds = 0; rounds < SWEEP_ROUNDS_MAX; rounds += 1) {
+        const swept = await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels: channelNames });
+        if (swept < SWEPT_AT_ONCE_MAX) break;
+      }
     }),
   );
   const falling = { processorId, limit: FALLEN_BACK_AT_ONCE_MAX };
-  let fromId = "0";
   stack.use(
     startLoop({ name: "fall-back", idleMs: FALL_BACK_MS, jitter: 0.2, observe }, async () => {
       if (fallback === null) return;
       const { channel } = fallback;
-      const fallen = await store.fallBack(pool, { ...falling, ...fallback, fromId });
-      ({ fromId } = fallen);
-      if (fallen.written === 0) return;
-      observe({ name: "fallen_back", channel, count: fallen.written });
+      const count = await store.fallBack(pool, { ...falling, ...fallback });
+      if (count === 0) return;
+      observe({ name: "fallen_back", channel, count });
       claiming.wake();
     }),
   );

@@ -115,6 +115,7 @@ function incidentCommands(tracer: Command, run: RunLoaded): void {
     .option("--state <state>", "only open or resolved ones")
     .option("--service <name>", "only of this service")
     .option("--limit <n>", "at most so many, 1 to 200; 50 unless given")
+    .option("--cursor <cursor>", "go on after the page that gave it out")
     .option("--json", JSON_HELP)
     .action((args) => run(async () => (await load()).listIncidents, args));
   incidents

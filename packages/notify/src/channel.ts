@@ -31,6 +31,8 @@ export interface Channel {
   sendDigest(task: DigestTask, signal: AbortSignal): Promise<Verdict>;
   /** True: what has a message of its own must be ended there, so a digest may not tell of it. */
   readonly ownAlone: boolean;
+  /** True: all its digests are one alert, so what is sent of it last must be true. Default false. */
+  readonly hasStormAlert?: boolean;
   /**
    * One attempt to tell of Tracer itself, with the same bounds. `over` is for whoever was told `begun`. A
    * channel that cannot recognise a repeat shows it again.

@@ -89,10 +89,21 @@ test("a row that another session holds, and statements that are refused, open no
 test("after its pause one question goes to the database, whoever asks", async () => {
   await using world = await startWorld();
   await world.proxy.set("refuse");
-  for (let count = 0; count < 3; count += 1) await world.ask();
+  const refused = async () => String((await world.ask()).error).includes("not asked for");
+  await expect.poll(refused, { interval: 100, timeout: 5_000 }).toBe(true);
   await world.proxy.set("cut");
   const before = world.proxy.connectionsTotal;
   await new Promise((resolve) => setTimeout(resolve, OPEN_MS)); // The pause is real time.
   await Promise.all(Array.from({ length: 20 }, world.ask));
   expect(world.proxy.connectionsTotal - before).toBe(1);
+});
+
+test("a process that stalls while it connects: its calls time out together, and the database is asked on", async () => {
+  await using world = await startWorld();
+  const stalled = Array.from({ length: 5 }, world.ask);
+  // Longer than a connection may take: the time-outs run before the answers that have long come are read.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_600);
+  const ends = await Promise.all(stalled);
+  expect(ends.filter(({ error }) => error !== null).length).toBeGreaterThanOrEqual(3);
+  expect((await world.ask()).error).toBeNull();
 });

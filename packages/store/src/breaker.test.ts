@@ -1,6 +1,12 @@
 import { TracerError } from "@tracer/core";
 import { expect, test } from "vitest";
-import { Breaker, FAILURE_WINDOW_MS, FAILURES_MAX, OPEN_MS } from "./breaker.ts";
+import {
+  Breaker,
+  FAILURE_SPAN_MS_MIN,
+  FAILURE_WINDOW_MS,
+  FAILURES_MAX,
+  OPEN_MS,
+} from "./breaker.ts";
 
 const away = () => Promise.reject(new TracerError("DATABASE_UNAVAILABLE", "no answer"));
 const refused = () => Promise.reject(new Error("lock_not_available"));
@@ -21,7 +27,13 @@ function aBreaker() {
       await expect(breaker.call(away)).rejects.toThrow("no answer");
     }
   };
-  return { world, breaker, fail };
+  /** As it is when the database is away: failures over just long enough. */
+  const failLong = async () => {
+    await fail(FAILURES_MAX - 1);
+    world.nowMs += FAILURE_SPAN_MS_MIN;
+    await fail(1);
+  };
+  return { world, breaker, fail, failLong };
 }
 
 /** True when a call is refused without being made. */
@@ -36,16 +48,29 @@ async function isOpen(breaker: Breaker): Promise<boolean> {
 }
 
 test("it opens at the third failure in a row, not before", async () => {
-  const { breaker, fail } = aBreaker();
+  const { breaker, fail, failLong } = aBreaker();
   await fail(FAILURES_MAX - 1);
   expect(await isOpen(breaker)).toBe(false); // And that success starts the count anew.
   await fail(FAILURES_MAX - 1);
   expect(await breaker.call(fine)).toBe("fine");
-  await fail(FAILURES_MAX);
+  await failLong();
   await expect(breaker.call(fine)).rejects.toMatchObject({
     code: "DATABASE_UNAVAILABLE",
     message: `The database is away; it is not asked for ${OPEN_MS} ms more.`,
   });
+});
+
+test("failures in one moment open nothing, however many: our own process had stalled", async () => {
+  const { breaker, world, fail } = aBreaker();
+  const stalled = Array.from({ length: 20 }, () => breaker.call(away));
+  await Promise.allSettled(stalled);
+  world.nowMs += FAILURE_SPAN_MS_MIN - 1;
+  await fail(1);
+  expect(await isOpen(breaker)).toBe(false); // And that answer starts the span anew.
+  await fail(FAILURES_MAX);
+  world.nowMs += FAILURE_SPAN_MS_MIN;
+  await fail(1);
+  expect(await isOpen(breaker)).toBe(true);
 });
 
 test("an answer that refuses a statement is an answer", async () => {
@@ -72,8 +97,8 @@ test("failures that lie far apart are no outage", async () => {
 });
 
 test("after the pause one caller looks, the others are refused meanwhile, and its answer closes it", async () => {
-  const { breaker, world, fail } = aBreaker();
-  await fail(FAILURES_MAX);
+  const { breaker, world, failLong } = aBreaker();
+  await failLong();
   world.nowMs += OPEN_MS - 1;
   await expect(breaker.call(fine)).rejects.toThrow("not asked for 1 ms more");
   expect(world.probes).toBe(0);
@@ -89,8 +114,8 @@ test("after the pause one caller looks, the others are refused meanwhile, and it
 });
 
 test("a probe without an answer keeps it open for another pause", async () => {
-  const { breaker, world, fail } = aBreaker();
-  await fail(FAILURES_MAX);
+  const { breaker, world, failLong } = aBreaker();
+  await failLong();
   world.nowMs += OPEN_MS;
   await expect(breaker.call(fine)).rejects.toThrow("no answer");
   world.nowMs += OPEN_MS - 1;
@@ -101,11 +126,11 @@ test("a probe without an answer keeps it open for another pause", async () => {
 });
 
 test("what was asked before it closed and fails late does not open it again", async () => {
-  const { breaker, world, fail } = aBreaker();
+  const { breaker, world, failLong } = aBreaker();
   const late = Promise.withResolvers<void>();
   const calls = Array.from({ length: FAILURES_MAX }, () => breaker.call(() => late.promise));
   const ends = Promise.allSettled(calls);
-  await fail(FAILURES_MAX);
+  await failLong();
   world.nowMs += OPEN_MS;
   world.probe = fine;
   await breaker.call(fine);

@@ -1,8 +1,10 @@
 import { TracerError } from "@tracer/core";
 
-/** So many failures in a row, none of them older than the window, and the database is taken for away. */
+/** So many failures in a row, none of them older than the window, and the database is taken for away… */
 export const FAILURES_MAX = 3;
 export const FAILURE_WINDOW_MS = 10_000;
+/** …once they span so long: when this process stalls, all calls in flight time out in the same moment. */
+export const FAILURE_SPAN_MS_MIN = 1_000;
 /** So long nobody asks a database that is away; then one looks whether it is back. */
 export const OPEN_MS = 500;
 
@@ -17,7 +19,7 @@ export interface BreakerOptions {
 /**
  * Keeps callers from waiting for a database that is away, and from piling up on its pool.
  *
- *     closed ─FAILURES_MAX failures in a row→ open ─OPEN_MS→ one caller probes ─answer→ closed
+ *     closed ─failures in a row, over a second→ open ─OPEN_MS→ one caller probes ─answer→ closed
  *                                               ↑────────────────no answer────────┘
  *
  * While it is open, and while one caller probes, all others are refused at once.
@@ -84,6 +86,7 @@ export class Breaker {
       this.#firstFailureMs = nowMs;
     }
     this.#failures += 1;
-    if (this.#failures >= FAILURES_MAX) this.#openUntilMs = nowMs + OPEN_MS;
+    if (this.#failures < FAILURES_MAX || nowMs - this.#firstFailureMs < FAILURE_SPAN_MS_MIN) return;
+    this.#openUntilMs = nowMs + OPEN_MS;
   }
 }

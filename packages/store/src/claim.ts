@@ -93,8 +93,15 @@ update outbox set state = 'dropped' where id in (
       and own.action <> 'edit'))
   for update skip locked)`;
 
+/**
+ * SQL: row `o` of outbox was leased after its time, for a last try that nobody has settled. It is not leased
+ * again, and the sweep makes it a dead letter when that lease is over.
+ */
+export const LAST_TRIED_SQL = "(o.state = 'leased' and o.leased_at >= o.give_up_at)";
+
 /** SQL: a row of outbox `o` may be leased by processor $1, whose word on who is dead takes $4 seconds. */
-export const CLAIMABLE_SQL = `(o.state = 'pending' and o.due_at <= statement_timestamp()
+export const CLAIMABLE_SQL = `not ${LAST_TRIED_SQL}
+      and (o.state = 'pending' and o.due_at <= statement_timestamp()
       or o.state = 'leased' and o.leased_by = $1 and o.due_at <= statement_timestamp()
       or o.state = 'leased' and o.leased_by <> $1 and ${watchfulSql("$1", "$4::float8")}
         and (o.due_at <= statement_timestamp()
@@ -109,6 +116,13 @@ export const FIRST_SQL = `not exists (select from outbox other
       where other.fingerprint = o.fingerprint and other.channel || '' = o.channel and other.id <> o.id
         and (other.state = 'leased' or (other.state = 'pending'
           and (other.epoch, other.seq) < (o.epoch, o.seq))))`;
+
+/** The reason of an attempt that was sent, and whose sender had lost its lease by then. */
+export const FENCED = "fenced";
+
+/** SQL: attempt `a` may have reached the channel, for all that is known, and is not what settled the delivery. */
+export const UNCERTAIN_SQL = `(a.outcome is null or a.outcome = 'ambiguous'
+      or a.outcome = 'sent' and a.reason = '${FENCED}')`;
 
 /** SQL: an incident is open that a digest told the channel of. */
 export function stormOpenSql(channel: string): string {
@@ -146,7 +160,7 @@ select c.id, c.incident -> 'undelivered' as undelivered,
     and told.digest is not null)
     then ${stormOpenSql("c.channel")} end as storm_open,
   exists (select from delivery_attempts a where a.delivery_id = c.id
-    and (a.outcome is null or a.outcome = 'ambiguous')) as uncertain
+    and ${UNCERTAIN_SQL}) as uncertain
 from claimed c left join lateral (
   select earlier.receipt from outbox earlier where earlier.fingerprint = c.fingerprint
     and earlier.epoch = c.epoch and earlier.channel = c.channel and earlier.state = 'sent'

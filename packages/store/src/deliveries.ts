@@ -1,4 +1,4 @@
-import { DELIVERY_ACTIONS, type DeliveryAction, type Incident } from "@tracer/core";
+import { DELIVERY_ACTIONS, type DeliveryAction, type Incident, TracerError } from "@tracer/core";
 import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
 import { numberOf, textOf, textOrNull, wordOf } from "./row.ts";
@@ -25,15 +25,42 @@ export interface ListDeliveriesOptions {
   readonly state: DeliveryState;
   readonly project?: string;
   readonly limit: number;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string;
 }
 
-/** Deliveries in a state, newest first. */
+export interface DeliveryPage {
+  /** Newest first. */
+  readonly deliveries: DeliveryRecord[];
+  /** Null when this is the last page. */
+  readonly nextCursor: string | null;
+}
+
+/**
+ * Deliveries in a state, newest first. What is written meanwhile does not shift later pages.
+ *
+ * @throws TracerError INPUT_INVALID when the cursor is not one of ours.
+ */
 export async function listDeliveries(
   db: Executor,
-  { state, project, limit }: ListDeliveriesOptions,
-): Promise<DeliveryRecord[]> {
-  const rows = await run(db, LIST_SQL, [state, project ?? null, limit]);
-  return rows.map(recordOf);
+  { state, project, limit, cursor }: ListDeliveriesOptions,
+): Promise<DeliveryPage> {
+  const beforeId = cursor === undefined ? null : idOf(cursor);
+  const rows = await run(db, LIST_SQL, [state, project ?? null, limit + 1, beforeId]);
+  const deliveries = rows.slice(0, limit).map(recordOf);
+  const last = deliveries.at(-1);
+  const isLastPage = rows.length <= limit || last === undefined;
+  return { deliveries, nextCursor: isLastPage ? null : cursorOf(last.id) };
+}
+
+function cursorOf(id: string): string {
+  return Buffer.from(`delivery ${id}`).toString("base64url");
+}
+
+function idOf(cursor: string): string {
+  const id = /^delivery ([0-9]{1,15})$/.exec(Buffer.from(cursor, "base64url").toString())?.[1];
+  if (id !== undefined) return id;
+  throw new TracerError("INPUT_INVALID", "The cursor is not one that this API gave out.");
 }
 
 /**
@@ -58,6 +85,7 @@ const LIST_SQL = `
 select ${COLUMNS} from outbox
 where state = any(case when $1 = 'pending' then array['pending', 'leased'] else array[$1] end)
   and ($2::text is null or incident ->> 'project' = $2)
+  and ($4::bigint is null or outbox.id < $4::bigint)
 order by outbox.id desc limit $3`;
 
 const OF_INCIDENTS_SQL = `

@@ -13,12 +13,14 @@ import {
 import { resolveQuiet } from "./resolve.ts";
 import { recordAttempt, settle } from "./settle.ts";
 import { sight } from "./sight.ts";
+import { sweep } from "./sweep.ts";
 
 type Database = Awaited<ReturnType<typeof createTestDatabase>>;
 
 const RECEIPT = { channel: "C1", ts: "1.5", digest: "d" };
 const SENT: Verdict = { kind: "sent", receipt: RECEIPT };
 const AMBIGUOUS: Verdict = { kind: "ambiguous", reason: "timeout" };
+const RETRY: Verdict = { kind: "retry", reason: "http_429", afterMs: null };
 const PERMANENT: Verdict = { kind: "permanent", reason: "invalid_blocks" };
 
 const OPTIONS = {
@@ -158,6 +160,59 @@ test("two processors at once: no delivery is in two digests, and no digest is in
   const { sent, pending = 0 } = await states(database);
   expect(sent).toBe(100 - pending);
   expect(pending).toBeLessThanOrEqual(5);
+});
+
+test("of eight that ask at once one forms a digest, and it holds everything", async () => {
+  await using database = await createTestDatabase();
+  for (let round = 0; round < 5; round += 1) {
+    await open(database, 200, { prefix: `r${round}-` });
+    const claims = Array.from({ length: 8 }, (_, index) =>
+      claim(database, { processorId: `p${index}`, due: 5, pauseSeconds: 60 }),
+    );
+    const digests = (await Promise.all(claims)).filter((digest) => digest !== null);
+    expect(digests.map(({ rows }) => rows.length)).toEqual([200]);
+    for (const digest of digests) await attempt(database, digest);
+    await database.pool.query("update leases set until = clock_timestamp()");
+  }
+});
+
+test("a digest of DIGEST_MAX that fails for a day: its attempts stay few, and it ends as dead letters", {
+  timeout: 60_000,
+}, async () => {
+  await using database = await createTestDatabase();
+  await open(database, DIGEST_MAX);
+  const digest = await claimOne(database);
+  expect(digest.rows).toHaveLength(DIGEST_MAX);
+  const verdicts: Verdict[] = [AMBIGUOUS, RETRY, RETRY, AMBIGUOUS, RETRY];
+  await attempt(database, digest, RETRY);
+  for (const verdict of verdicts) {
+    const again = await claimOne(database, { due: null });
+    expect(again.uncertain).toBe(verdict !== verdicts[0]); // Since the first whose end is unknown.
+    await attempt(database, again, verdict);
+    const { rows } = await database.pool.query(
+      "select max(count)::int from (select count(*) from delivery_attempts group by delivery_id) a",
+    );
+    expect(rows[0]?.max).toBeLessThanOrEqual(2);
+  }
+  await passTime(database.pool, 86_400);
+  await attempt(database, await claimOne(database, { due: null }), RETRY);
+  expect(await states(database)).toEqual({ dead: DIGEST_MAX });
+});
+
+test("the last try of a digest that nobody settles: no other follows, and the sweep gives it up", async () => {
+  await using database = await createTestDatabase();
+  await open(database, 30);
+  await attempt(database, await claimOne(database), AMBIGUOUS);
+  await passTime(database.pool, 86_400);
+  const last = await claimOne(database, { due: null });
+  expect(await recordDigestAttempt(database.pool, last, { processorId: "p1" })).toBe(true);
+  await passTime(database.pool, 119);
+  await sweep(database.pool, { limit: 100, channels: ["slack"] });
+  expect(await states(database)).toEqual({ leased: 30 });
+  await passTime(database.pool, 2);
+  expect(await claim(database, { due: null })).toBeNull();
+  await sweep(database.pool, { limit: 100, channels: ["slack"] });
+  expect(await states(database)).toEqual({ dead: 30 });
 });
 
 test("a holder that shows no life: another takes the same digest over, whole; the first is fenced", async () => {

@@ -9,7 +9,15 @@ import {
   type Verdict,
 } from "@tracer/core";
 import { notPausedSql, pauseMsOf, pauseSql } from "./channel-pause.ts";
-import { CLAIMABLE_SQL, FIRST_SQL, readable, stormOpenSql, undeliveredOf } from "./claim.ts";
+import {
+  CLAIMABLE_SQL,
+  FENCED,
+  FIRST_SQL,
+  readable,
+  stormOpenSql,
+  UNCERTAIN_SQL,
+  undeliveredOf,
+} from "./claim.ts";
 import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
 import { DEAD_AFTER_SECONDS } from "./processors.ts";
@@ -61,14 +69,17 @@ export async function claimDigest(
   let rows = await retryOnLock(() => run(db, CLAIM_FORMED_SQL, formed));
   if (rows.length === 0 && due !== null) {
     const { ownAlone, pauseSeconds } = options;
-    rows = await run(db, FORM_SQL, [...lease, limit, due, ownAlone, pauseSeconds]);
+    // Before any row is locked: several that lock at once would each get a part.
+    const turn = await run(db, TURN_SQL, [processorId, channel, due, ownAlone, pauseSeconds]);
+    if (turn.length === 0) return null;
+    rows = await run(db, FORM_SQL, [...lease, limit, due, ownAlone]);
   }
   if (rows.length === 0) return null;
   crashPoints.pass("claim.after");
   const members = await readable(db, rows, memberOf);
   const [first] = members;
   if (first === undefined) return null;
-  const [state] = await run(db, STATE_SQL, [members.map(({ deliveryId }) => deliveryId), channel]);
+  const [state] = await run(db, STATE_SQL, [first.deliveryId, channel]);
   return digestOf(channel, members, { first, state: state ?? {} });
 }
 
@@ -80,7 +91,8 @@ const RETURNED_SQL = `
 select id::text, digest::text, lease_token, action, attempts, incident ->> 'id' as incident_id,
   incident ->> 'service' as service, incident ->> 'environment' as environment,
   incident ->> 'kind' as kind, incident ->> 'part' as part, incident ->> 'severity' as severity,
-  incident ->> 'title' as title, incident -> 'undelivered' as undelivered
+  incident ->> 'title' as title, incident -> 'undelivered' as undelivered,
+  ${isoSql("created_at")} as created, extract(epoch from leased_at - created_at) * 1000 as age_ms
 from claimed order by urgency, (incident ->> 'severity' = 'error') desc, claimed.id`;
 
 /**
@@ -88,11 +100,12 @@ from claimed order by urgency, (incident ->> 'severity' = 'error') desc, claimed
  * cannot each get a part.
  */
 const CLAIM_FORMED_SQL = `
-with head as materialized (
+with firsts as materialized (
+  select min(id) as id from outbox
+  where channel = $3 and digest is not null and state in ('pending', 'leased') group by digest
+), head as materialized (
   select o.id, o.digest from outbox o
-  where o.channel = $3 and o.digest is not null and ${CLAIMABLE_SQL} and ${notPausedSql("$3")}
-    and not exists (select from outbox e where e.digest = o.digest and e.id < o.id
-      and e.state in ('pending', 'leased'))
+  where o.id in (select id from firsts) and ${CLAIMABLE_SQL} and ${notPausedSql("$3")}
   order by o.due_at, o.id limit 1 for update skip locked
 ), whole as materialized (
   select o.id from outbox o join head on o.digest = head.digest
@@ -101,46 +114,49 @@ with head as materialized (
   update outbox set ${LEASE_SQL} from whole where outbox.id = whole.id returning outbox.*
 ) ${RETURNED_SQL}`;
 
-/**
- * One at a time: a digest is formed only by who gets the channel's turn, and while none is in flight, so
- * that of two events about one storm the later is the last.
- */
-const FORM_SQL = `
-with due as materialized (
-  select o.id from outbox o
-  where o.channel = $3 and o.digest is null and o.action <> 'edit'
+/** SQL: row `o` may go into a new digest of `channel`; what has a message of its own may not where `ownAlone`. */
+function formableSql(channel: string, ownAlone: string): string {
+  return `o.channel = ${channel} and o.digest is null and o.action <> 'edit'
     and o.state = 'pending' and o.due_at <= statement_timestamp() and o.attempts = 0
-    and ${notPausedSql("$3")}
+    and ${notPausedSql(channel)}
     and ${FIRST_SQL}
-    and (not $6::boolean or o.action = 'open' or not exists (select from outbox own
+    and (not ${ownAlone}::boolean or o.action = 'open' or not exists (select from outbox own
       where own.fingerprint = o.fingerprint and own.epoch = o.epoch and own.channel = o.channel
         and own.digest is null and own.attempts > 0))
-    and not exists (select from leases where name = 'digest:' || $3 and until > statement_timestamp())
-    and not exists (select from outbox busy where busy.channel = $3 and busy.digest is not null
-      and busy.state = 'leased')
+    and not exists (select from outbox busy where busy.channel = ${channel} and busy.digest is not null
+      and busy.state = 'leased')`;
+}
+
+/**
+ * One at a time: a digest is formed only by who gets the channel's turn, and while none is in flight. Of several
+ * that ask at once the others wait here for the first, and are refused.
+ */
+const TURN_SQL = `
+insert into leases as held (name, holder, until)
+select 'digest:' || $2, $1, clock_timestamp() + make_interval(secs => $5::float8)
+where not exists (select from leases where name = 'digest:' || $2 and until > statement_timestamp())
+  and (select count(*) from (select from outbox o where ${formableSql("$2", "$4")}
+    limit $3::bigint + 1) due) > $3::bigint
+on conflict (name) do update set holder = excluded.holder, until = excluded.until
+where held.until <= clock_timestamp()
+returning name`;
+
+/** With a snapshot of its own, taken after the turn: what the one before has leased shows. */
+const FORM_SQL = `
+with due as materialized (
+  select o.id from outbox o where ${formableSql("$3", "$6")}
   order by o.urgency, o.due_at, o.id limit $4
   for update skip locked
-), turn as (
-  insert into leases (name, holder, until)
-  select 'digest:' || $3, $1, clock_timestamp() + make_interval(secs => $7::float8)
-  where (select count(*) from due) > $5::bigint
-  on conflict (name) do update set holder = excluded.holder, until = excluded.until
-  where leases.until <= clock_timestamp()
-  returning name
 ), claimed as (
   update outbox set digest = (select gen_random_uuid()), ${LEASE_SQL}
-  from due where outbox.id = due.id and exists (select from turn)
+  from due where outbox.id = due.id and (select count(*) from due) > $5::bigint
   returning outbox.*
 ) ${RETURNED_SQL}`;
 
-/** Of $1 deliveries that have just been leased; asked afterwards, so that they count. */
+/** Asked after $1, a delivery of the digest, was leased. The deliveries of a digest share every try: one tells for all. */
 const STATE_SQL = `
-select ${isoSql("min(o.created_at)")} as since,
-  extract(epoch from clock_timestamp() - min(o.created_at)) * 1000 as age_ms,
-  ${stormOpenSql("$2")} as still_open,
-  exists (select from delivery_attempts a where a.delivery_id = any($1::bigint[])
-    and (a.outcome is null or a.outcome = 'ambiguous')) as uncertain
-from outbox o where o.id = any($1::bigint[])`;
+select ${stormOpenSql("$2")} as still_open,
+  exists (select from delivery_attempts a where a.delivery_id = $1 and ${UNCERTAIN_SQL}) as uncertain`;
 
 type Member = ReturnType<typeof memberOf>;
 
@@ -161,6 +177,8 @@ function memberOf(row: Row) {
     deliveryId: textOf(row, "id"),
     leaseToken: numberOf(row, "lease_token"),
     attempts: numberOf(row, "attempts"),
+    created: textOf(row, "created"),
+    ageMs: numberOf(row, "age_ms"),
     ...undeliveredOf(row),
   };
 }
@@ -171,13 +189,14 @@ function digestOf(
   { first, state }: { readonly first: Member; readonly state: Row },
 ): ClaimedDigest {
   const { digest, attempts, undelivered } = first;
+  const oldest = members.reduce((one, other) => (other.ageMs > one.ageMs ? other : one));
   return {
     id: digest,
     channel,
     entries: members.map(({ entry }) => entry),
     rows: members.map(({ deliveryId, leaseToken }) => ({ deliveryId, leaseToken })),
-    since: textOf(state, "since"),
-    ageMs: numberOf(state, "age_ms"),
+    since: oldest.created,
+    ageMs: oldest.ageMs,
     stillOpen: booleanOf(state, "still_open"),
     uncertain: booleanOf(state, "uncertain"),
     attempts,
@@ -186,8 +205,9 @@ function digestOf(
 }
 
 /**
- * Writes down that a send of the digest begins: one attempt for each delivery. False, and nothing is
- * written: a row of it is no longer ours, or half of the lease is over. Then do not send.
+ * Writes down that a send of the digest begins: one attempt for each delivery. Of those before, the newest
+ * whose end is unknown stays, so that a digest that is tried for a day keeps no more than two for each.
+ * False, and nothing is written: a row of it is no longer ours, or half of the lease is over. Then do not send.
  */
 export async function recordDigestAttempt(
   db: Executor,
@@ -213,6 +233,11 @@ const RECORD_SQL = `${HELD_SQL}
   where outbox.id = held.id and (select count(*) from held) = (select count(*) from input)
     and clock_timestamp() < (select min(leased_at + (due_at - leased_at) / 2) from held)
   returning outbox.id, held.lease_token
+), forgotten as (
+  delete from delivery_attempts a using begun where a.delivery_id = begun.id
+    and (not (${UNCERTAIN_SQL}) or exists (select from delivery_attempts later
+      where later.delivery_id = a.delivery_id and later.id > a.id
+        and ${UNCERTAIN_SQL.replaceAll("a.", "later.")}))
 )
 insert into delivery_attempts (delivery_id, lease_token, processor_id, started_at)
 select id, lease_token, $3, clock_timestamp() from begun returning id::text`;
@@ -221,6 +246,8 @@ export interface SettleDigestOptions {
   readonly digest: Pick<ClaimedDigest, "rows">;
   readonly verdict: Verdict;
   readonly retryAfterMs: number;
+  /** See SettleOptions. */
+  readonly toldStormOpen?: boolean;
 }
 
 /**
@@ -231,32 +258,37 @@ export interface SettleDigestOptions {
  */
 export async function settleDigest(
   db: Executor,
-  { digest, verdict, retryAfterMs }: SettleDigestOptions,
+  { digest, verdict, retryAfterMs, toldStormOpen }: SettleDigestOptions,
 ): Promise<number> {
   assert(retryAfterMs >= 0);
   const receipt =
     verdict.kind === "sent" && verdict.receipt !== null ? jsonbOf(verdict.receipt) : null;
   const answer = [verdict.kind, reasonOf(verdict), receipt, retryAfterMs, pauseMsOf(verdict)];
-  const values = [...idsAndTokens(digest), ...answer];
+  const values = [...idsAndTokens(digest), ...answer, toldStormOpen ?? null];
   const [row] = await retryOnLock(() => run(db, SETTLE_SQL, values));
   crashPoints.pass("settle.after");
   return numberOf(row ?? {}, "settled");
 }
 
 const SETTLE_SQL = `${HELD_SQL}
-, attempt as (
-  update delivery_attempts a set ended_at = clock_timestamp(), outcome = $3, reason = $4
-  from input where a.delivery_id = input.id and a.lease_token = input.token
-), paused as (${pauseSql({ id: "(select min(id) from input)", ms: "$7::float8" })}
+, paused as (${pauseSql({ id: "(select min(id) from input)", ms: "$7::float8" })}
+), storm as materialized (
+  select $8::boolean is not null and $8::boolean <> ${stormOpenSql("(select channel from outbox where id = (select min(id) from input))")} as turned
 ), settled as (
   update outbox set
-    state = case when $3 = 'sent' then 'sent' when c.clock >= give_up_at then 'dead' else 'pending' end,
+    state = case when $3 = 'sent' and not (storm.turned and c.clock < give_up_at) then 'sent'
+      when $3 <> 'sent' and c.clock >= give_up_at then 'dead' else 'pending' end,
     digest = case when $3 <> 'permanent' then digest end,
     due_at = c.clock + make_interval(secs => $6::float8 / 1000),
     sent_at = case when $3 = 'sent' then c.clock end,
     receipt = $5::jsonb, last_error = $4, leased_by = null, leased_at = null
-  from held, (select clock_timestamp() as clock offset 0) c where outbox.id = held.id
+  from held, storm, (select clock_timestamp() as clock offset 0) c where outbox.id = held.id
   returning outbox.id
+), attempt as (
+  update delivery_attempts a set ended_at = clock_timestamp(), outcome = $3,
+    reason = case when $3 = 'sent' and not exists (select from settled where settled.id = a.delivery_id)
+      then '${FENCED}' else $4 end
+  from input where a.delivery_id = input.id and a.lease_token = input.token
 )
 select count(*) as settled from settled`;
 

@@ -14,58 +14,44 @@ export interface FallBackOptions {
   readonly afterSeconds: number;
   /** Firings in one call. */
   readonly limit: number;
-  /** What the last call returned as `fromId`, so that old dead letters are not read again. Default "0". */
-  readonly fromId?: string;
-}
-
-export interface FallenBack {
-  /** Deliveries written for the fall-back. */
-  readonly written: number;
-  readonly fromId: string;
 }
 
 /**
  * Writes for the fall-back channel the openings and escalations that another channel could not deliver:
  * dead letters, and what is undelivered for `afterSeconds`. The channel is then owed the end of the incident:
  * an open incident takes note of it; of one that is over the end is written, too, also if nobody has heard
- * of it: late and complete is better than never. One statement; again, or by several at once, changes nothing.
+ * of it: late and complete is better than never. One statement; again, or by several at once, changes nothing:
+ * what has been seen to is marked, and not looked at again. Returns how many deliveries were written for the fall-back.
  *
  * An incident that another statement holds, or that has ended since this one began, is left for the next call.
  */
 export async function fallBack(
   db: Executor,
-  { channel, processorId, afterSeconds, limit, fromId = "0" }: FallBackOptions,
-): Promise<FallenBack> {
-  const values = [channel, processorId, afterSeconds, limit, fromId];
-  const [row] = await run(db, FALL_BACK_SQL, values);
-  return {
-    written: numberOf(row ?? {}, "written"),
-    fromId: String(numberOf(row ?? {}, "from_id")),
-  };
+  { channel, processorId, afterSeconds, limit }: FallBackOptions,
+): Promise<number> {
+  const [row] = await run(db, FALL_BACK_SQL, [channel, processorId, afterSeconds, limit]);
+  return numberOf(row ?? {}, "written");
 }
 
-const RECENT = `created_at > statement_timestamp() - interval '${FALL_BACK_DAYS} days'`;
+const OPEN_TO_FALL_BACK = `not o.fell_back and o.action in ('open', 'escalate')
+    and o.created_at > statement_timestamp() - interval '${FALL_BACK_DAYS} days'`;
 
-/**
- * Ids rise with time: before the oldest dead letter that is recent enough there is none that matters. About
- * `|| ''` see FIRST_SQL in claim.ts.
- */
+/** About `|| ''` see FIRST_SQL in claim.ts. */
 const FALL_BACK_SQL = `
-with dead as materialized (
-  select o.* from outbox o where o.state = 'dead' and o.id >= $5::bigint and o.${RECENT}
-    and o.channel <> $1 and o.action in ('open', 'escalate')
-), lost as materialized (
-  select o.* from (
-    select * from dead
-    union all
-    select w.* from outbox w where w.state in ('pending', 'leased') and w.channel <> $1 and w.${RECENT}
-      and w.created_at <= statement_timestamp() - make_interval(secs => $3::float8)
-      and (w.attempts > 0 or ${watchfulSql("$2", "$3::float8")})
-  ) o
-  where o.channel <> $1 and o.action in ('open', 'escalate')
-    and not exists (select from outbox f where f.fingerprint = o.fingerprint and f.epoch = o.epoch
-      and f.channel || '' = $1 and (f.seq = o.seq or f.seq > o.seq and f.state <> 'pending'))
-  order by o.urgency, o.id limit $4
+with candidates as materialized (
+  select o.id, o.urgency from outbox o where o.state = 'dead' and ${OPEN_TO_FALL_BACK}
+  union all
+  select o.id, o.urgency from outbox o where o.state in ('pending', 'leased') and o.channel <> $1
+    and ${OPEN_TO_FALL_BACK}
+    and o.created_at <= statement_timestamp() - make_interval(secs => $3::float8)
+    and (o.attempts > 0 or ${watchfulSql("$2", "$3::float8")})
+  order by urgency, id limit $4
+), seen as materialized (
+  select o.*, o.channel = $1 or exists (select from outbox f where f.fingerprint = o.fingerprint
+      and f.epoch = o.epoch and f.channel || '' = $1
+      and (f.seq = o.seq or f.seq > o.seq and f.state <> 'pending')) as told
+  from outbox o join candidates c on c.id = o.id
+), lost as materialized (select * from seen where not told
 ), held as materialized (
   select i.fingerprint, i.epoch, i.state from incidents i
   where i.fingerprint in (select fingerprint from lost)
@@ -99,6 +85,11 @@ with dead as materialized (
   order by fingerprint, epoch, seq
   on conflict (fingerprint, epoch, seq, channel) do nothing
   returning id
+), done as materialized (
+  select id from outbox
+  where id in (select id from known union all select id from seen where told)
+  order by id for update skip locked
+), marked as (
+  update outbox set fell_back = true from done where outbox.id = done.id
 )
-select (select count(*) from written) as written,
-  coalesce((select min(id) from dead), $5::bigint) as from_id`;
+select count(*) as written from written`;

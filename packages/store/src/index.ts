@@ -18,6 +18,7 @@ export {
 } from "./decisions.ts";
 export {
   DELIVERY_STATES,
+  type DeliveryPage,
   type DeliveryRecord,
   type DeliveryState,
   deliveriesOf,
@@ -39,7 +40,7 @@ export {
   startEmbeddedPostgres,
 } from "./embedded.ts";
 export type { Executor } from "./executor.ts";
-export { type FallBackOptions, type FallenBack, fallBack } from "./fall-back.ts";
+export { type FallBackOptions, fallBack } from "./fall-back.ts";
 export { type FolderLock, lockFolder } from "./folder-lock.ts";
 export { evidenceOf } from "./incident-json.ts";
 export {

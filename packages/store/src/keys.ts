@@ -20,6 +20,8 @@ export interface NewKeys {
 /** Whose key it is and what it may do. */
 export interface KeyOwner {
   readonly project: string;
+  /** Its label, or `key 1a2b3c4d` by its first digits when it has none. */
+  readonly name: string;
   readonly scopes: readonly KeyScope[];
 }
 
@@ -62,14 +64,18 @@ export async function findKey(pool: pg.Pool, presented: string): Promise<KeyOwne
     isNull(apiKeys.revokedAt),
   );
   const found = await drizzle({ client: pool })
-    .select({ project: apiKeys.project, scopes: apiKeys.scopes })
+    .select({ project: apiKeys.project, label: apiKeys.label, scopes: apiKeys.scopes })
     .from(apiKeys)
     .where(wanted)
     .limit(1)
     .catch(rethrow);
   const key = found[0];
   if (key === undefined) return null;
-  return { project: key.project, scopes: KEY_SCOPES.filter((scope) => key.scopes.includes(scope)) };
+  return {
+    project: key.project,
+    name: key.label === "" ? `key ${prefix}` : key.label,
+    scopes: KEY_SCOPES.filter((scope) => key.scopes.includes(scope)),
+  };
 }
 
 async function exists(db: NodePgDatabase): Promise<boolean> {
@@ -85,7 +91,7 @@ async function exists(db: NodePgDatabase): Promise<boolean> {
 
 async function addKey(
   db: NodePgDatabase,
-  { project, label, scopes }: KeyOwner & { readonly label: string },
+  { project, label, scopes }: Omit<KeyOwner, "name"> & { readonly label: string },
 ): Promise<string> {
   const digits = randomBytes(24).toString("hex");
   const key = `trc_${project}_${digits}`;

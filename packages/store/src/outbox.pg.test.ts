@@ -53,6 +53,10 @@ async function attempt(
   return settle(pool, { ...delivery, attemptId, verdict, retryAfterMs });
 }
 
+async function deadOf({ pool }: Database, options: { limit: number; project?: string }) {
+  return (await listDeliveries(pool, { state: "dead", ...options })).deliveries;
+}
+
 async function open(database: Database, service = "checkout"): Promise<void> {
   await sight(database.pool, [aSighting({ service, severity: "warning" })], SIGHT_OPTIONS);
 }
@@ -171,11 +175,9 @@ test("a poison row holds up its own key only, and becomes a dead letter", async 
   expect(again).toMatchObject({ action: "open", attempts: 1, uncertain: false });
   expect(await attempt(database, again, PERMANENT)).toBe("settled");
   expect(await claimOne(database)).toMatchObject({ action: "escalate" });
-  const [dead] = await listDeliveries(database.pool, { state: "dead", limit: 10 });
+  const [dead] = await deadOf(database, { limit: 10 });
   expect(dead).toMatchObject({ action: "open", attempts: 2, lastError: "channel_not_found" });
-  expect(await listDeliveries(database.pool, { state: "dead", limit: 9, project: "x" })).toEqual(
-    [],
-  );
+  expect(await deadOf(database, { limit: 9, project: "x" })).toEqual([]);
 });
 
 test("a dead letter can be sent again by hand", async () => {
@@ -215,10 +217,10 @@ test("tried for a day, then given up; not a minute earlier", async () => {
   await open(database);
   await passTime(database.pool, 86_300);
   await attempt(database, await claimOne(database), RETRY, 50_000);
-  expect(await listDeliveries(database.pool, { state: "dead", limit: 1 })).toEqual([]);
+  expect(await deadOf(database, { limit: 1 })).toEqual([]);
   await passTime(database.pool, 101);
   await attempt(database, await claimOne(database), RETRY);
-  expect(await listDeliveries(database.pool, { state: "dead", limit: 1 })).toHaveLength(1);
+  expect(await deadOf(database, { limit: 1 })).toHaveLength(1);
 });
 
 test("fenced: who slept through the lease neither sends nor settles", async () => {
@@ -242,6 +244,22 @@ test("fenced: who slept through the lease neither sends nor settles", async () =
     { lease_token: 1, outcome: "sent" },
     { lease_token: 2, outcome: "sent" },
   ]);
+});
+
+test("sent by one who had lost the lease, refused for now at the next: whoever follows looks first", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  const sleeper = await claimOne(database, "p1");
+  const attemptId = await recordAttempt(database.pool, { ...sleeper, processorId: "p1" });
+  await passTime(database.pool, 121);
+  await beat(database, "p2");
+  const successor = await claimOne(database, "p2");
+  const late = { ...sleeper, attemptId: attemptId ?? "", verdict: SENT, retryAfterMs: 0 };
+  expect(await settle(database.pool, late)).toBe("fenced");
+  const busy: Verdict = { kind: "retry", reason: "http_429", afterMs: null };
+  expect(await attempt(database, successor, busy)).toBe("settled");
+  await passTime(database.pool, 60);
+  expect(await claimOne(database, "p2")).toMatchObject({ uncertain: true });
 });
 
 test("no send begins after half of the lease", async () => {

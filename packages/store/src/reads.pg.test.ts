@@ -1,5 +1,6 @@
 import { aSighting, createTestDatabase, passTime, SIGHT_OPTIONS } from "@tracer/testkit";
 import { expect, test } from "vitest";
+import { listDeliveries } from "./deliveries.ts";
 import { getIncident, listIncidents } from "./incidents.ts";
 import { createKeysIfNone, findKey, hasKeys } from "./keys.ts";
 import { checkServerVersion, openPool, serverTimeMs } from "./pool.ts";
@@ -36,6 +37,31 @@ test("incidents, open and over, newest first, page by page", async () => {
   });
 });
 
+test("deliveries in a state, newest first, page by page", async () => {
+  await using database = await createTestDatabase();
+  const { pool } = database;
+  const services = ["a", "b", "c", "d"];
+  for (const service of services) await sight(pool, [aSighting({ service })], SIGHT_OPTIONS);
+  const { length } = SIGHT_OPTIONS.channels;
+  const all = await listDeliveries(pool, { state: "pending", limit: 4 * length });
+  expect(all).toMatchObject({ deliveries: { length: 4 * length }, nextCursor: null });
+  const seen: string[] = [];
+  let cursor: string | null = null;
+  do {
+    const after: { cursor?: string } = cursor === null ? {} : { cursor };
+    const page = await listDeliveries(pool, { state: "pending", limit: 3, ...after });
+    expect(page.deliveries.length).toBeLessThanOrEqual(3);
+    seen.push(...page.deliveries.map(({ id }) => id));
+    cursor = page.nextCursor;
+    await sight(pool, [aSighting({ service: `new ${seen.length}` })], SIGHT_OPTIONS);
+  } while (cursor !== null);
+  expect(seen).toEqual(all.deliveries.map(({ id }) => id));
+  for (const wrong of ["MTIz", "", "ZGVsaXZlcnkgeA"]) {
+    const listed = listDeliveries(pool, { state: "dead", limit: 1, cursor: wrong });
+    await expect(listed, wrong).rejects.toMatchObject({ code: "INPUT_INVALID" });
+  }
+});
+
 test("an incident with its deliveries; each epoch has its own", async () => {
   await using database = await createTestDatabase();
   const { pool } = database;
@@ -64,10 +90,12 @@ test("keys: made once by whoever is first, found by what is presented, gone when
   expect(await hasKeys(pool)).toBe(true);
   expect(await findKey(pool, keys?.ingest ?? "")).toEqual({
     project: "default",
+    name: "ingest",
     scopes: ["ingest"],
   });
   expect(await findKey(pool, keys?.admin ?? "")).toEqual({
     project: "default",
+    name: "admin",
     scopes: ["ingest", "read", "admin"],
   });
   const wrong = `${keys?.ingest.slice(0, -1)}${keys?.ingest.endsWith("0") ? "1" : "0"}`;

@@ -95,6 +95,7 @@ export const incidents = pgTable(
     check("incidents_severity", sql`${table.severity} between 0 and 3`),
     // No indexed column changes with a sighting, so that sightings stay heap-only updates.
     index("incidents_open").on(table.fingerprint).where(sql`${table.state} = 'open'`),
+    index("incidents_closed").on(table.closedAt).where(sql`${table.state} = 'resolved'`),
   ],
 );
 
@@ -147,6 +148,8 @@ export const outbox = pgTable(
     lastError: text("last_error"),
     /** The message that tells of this change together with others; null: it has one of its own. */
     digest: uuid(),
+    /** The fall-back channel has been told of it, or need not be. */
+    fellBack: boolean("fell_back").notNull().default(false),
     /** Which goes first when not all can: 0 critical, 1 any other change, 2 a reminder, 3 an edit. */
     urgency: smallint()
       .notNull()
@@ -167,6 +170,11 @@ export const outbox = pgTable(
       .on(table.channel, table.urgency, table.dueAt)
       .where(sql`${table.state} in ('pending', 'leased')`),
     index("outbox_dead").on(table.id).where(sql`${table.state} = 'dead'`),
+    index("outbox_dead_untold")
+      .on(table.createdAt)
+      .where(
+        sql`${table.state} = 'dead' and ${table.action} in ('open', 'escalate') and not ${table.fellBack}`,
+      ),
     index("outbox_ended")
       .on(table.createdAt)
       .where(sql`${table.state} in ('sent', 'dropped', 'dead')`),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { crashPoints, type Verdict } from "@tracer/core";
 import { pauseMsOf, pauseSql } from "./channel-pause.ts";
+import { FENCED, stormOpenSql } from "./claim.ts";
 import { type Executor, run, sqlStateOf } from "./executor.ts";
 import { retryOnLock } from "./retry-on-lock.ts";
 import { numberOf, textOf } from "./row.ts";
@@ -45,6 +46,8 @@ export interface SettleOptions {
   readonly verdict: Verdict;
   /** When to try again, should the verdict ask for it. The caller knows the backoff. */
   readonly retryAfterMs: number;
+  /** What was sent said so of the channel's storm; left out: it said nothing of it. See `settle`. */
+  readonly toldStormOpen?: boolean;
 }
 
 /**
@@ -53,15 +56,18 @@ export interface SettleOptions {
  * `reconnect` come again after `retryAfterMs`, until a day has passed since the change; `permanent` at
  * once, and the others then, become a dead letter: kept and shown. A provider that said when to come again
  * is left alone until then, by all processors.
+ *
+ * What was sent of a storm while the opposite became true may have arrived last: then it is due again at once,
+ * to say what is true by now.
  */
 export async function settle(db: Executor, options: SettleOptions): Promise<"settled" | "fenced"> {
-  const { deliveryId, leaseToken, attemptId, verdict, retryAfterMs } = options;
+  const { deliveryId, leaseToken, attemptId, verdict, retryAfterMs, toldStormOpen } = options;
   assert(retryAfterMs >= 0);
   const sent = verdict.kind === "sent";
   const receipt = sent && verdict.receipt !== null ? jsonbOf(verdict.receipt) : null;
   const ids = [deliveryId, leaseToken, attemptId];
   const answer = [verdict.kind, reasonOf(verdict), receipt, retryAfterMs, pauseMsOf(verdict)];
-  const values = [...ids, ...answer];
+  const values = [...ids, ...answer, toldStormOpen ?? null];
   const rows = await retryOnLock(() => run(db, SETTLE_SQL, values)).catch((error: unknown) => {
     // A newer edit was written between the look for one and the update. It is seen now.
     if (sqlStateOf(error) === UNIQUE_VIOLATION) return run(db, SETTLE_SQL, values);
@@ -79,26 +85,38 @@ export function reasonOf(verdict: Verdict): string | null {
 
 const UNIQUE_VIOLATION = "23505";
 
-/** An edit to be tried again gives way to whatever is newer. */
+/**
+ * SQL: what was sent is not true any more of the storm that column or value `channel` was told of. `told` is null
+ * when it said nothing of a storm.
+ */
+export function stormTurnedSql(told: string, channel: string): string {
+  return `(${told} is not null and clock_timestamp() < give_up_at and ${told} <> ${stormOpenSql(channel)})`;
+}
+
+/** An edit to be tried again gives way to whatever is newer. What was sent without a lease is marked: it may come twice. */
 const SETTLE_SQL = `
-with attempt as (
-  update delivery_attempts set ended_at = clock_timestamp(), outcome = $4, reason = $5
+with paused as (${pauseSql({ id: "$1", ms: "$8::float8" })}
+), settled as (
+  update outbox set
+    state = case when $4 = 'sent' and ${stormTurnedSql("$9::boolean", "outbox.channel")} then 'pending'
+      when $4 = 'sent' then 'sent'
+      when $4 = 'permanent' or clock_timestamp() >= give_up_at then 'dead'
+      when action = 'edit' and exists (select from outbox newer
+        where newer.fingerprint = outbox.fingerprint and newer.channel = outbox.channel
+          and newer.state = 'pending' and (newer.epoch, newer.seq) > (outbox.epoch, outbox.seq))
+        then 'dropped'
+      else 'pending' end,
+    due_at = clock_timestamp() + make_interval(secs => $7::float8 / 1000),
+    sent_at = case when $4 = 'sent' then clock_timestamp() end,
+    receipt = $6::jsonb, last_error = $5, leased_by = null, leased_at = null
+  where id = $1 and state = 'leased' and lease_token = $2
+  returning id
+), attempt as (
+  update delivery_attempts set ended_at = clock_timestamp(), outcome = $4,
+    reason = case when $4 = 'sent' and not exists (select from settled) then '${FENCED}' else $5 end
   where id = $3 and delivery_id = $1
-), paused as (${pauseSql({ id: "$1", ms: "$8::float8" })}
 )
-update outbox set
-  state = case when $4 = 'sent' then 'sent'
-    when $4 = 'permanent' or clock_timestamp() >= give_up_at then 'dead'
-    when action = 'edit' and exists (select from outbox newer
-      where newer.fingerprint = outbox.fingerprint and newer.channel = outbox.channel
-        and newer.state = 'pending' and (newer.epoch, newer.seq) > (outbox.epoch, outbox.seq))
-      then 'dropped'
-    else 'pending' end,
-  due_at = clock_timestamp() + make_interval(secs => $7::float8 / 1000),
-  sent_at = case when $4 = 'sent' then clock_timestamp() end,
-  receipt = $6::jsonb, last_error = $5, leased_by = null, leased_at = null
-where id = $1 and state = 'leased' and lease_token = $2
-returning id`;
+select id from settled`;
 
 /**
  * Puts a dead letter of a project back, to be tried for another day with a message of its own; and the end

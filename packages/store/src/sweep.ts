@@ -1,4 +1,5 @@
 import { crashPoints } from "@tracer/core";
+import { LAST_TRIED_SQL } from "./claim.ts";
 import { sweepDecisions } from "./decisions.ts";
 import { type Executor, run } from "./executor.ts";
 
@@ -6,6 +7,8 @@ import { type Executor, run } from "./executor.ts";
 export const DELIVERIES_KEPT_DAYS = 14;
 export const INCIDENTS_KEPT_DAYS = 90;
 const PROCESSORS_KEPT_DAYS = 1;
+/** Leases of channels and services that are gone; one that is taken again is written anew. */
+const LEASES_KEPT_DAYS = 1;
 /** Nobody reads counts that are older than a few seconds. */
 const STEP_COUNTS_KEPT_MINUTES = 10;
 
@@ -25,11 +28,13 @@ export interface SweepOptions {
 /**
  * Deletes what has expired, at most `limit` rows of each kind, oldest first; what another process is
  * deleting is skipped. Deliveries of an incident that is still open stay: its edits need their receipts.
- * Deliveries that no processor has claimed for as long as they are tried become dead letters.
+ * Deliveries that no processor has claimed for as long as they are tried become dead letters, and so do those
+ * whose last try nobody has settled.
  * Returns how many rows were changed; call again while it is as many as asked for.
  */
 export async function sweep(db: Executor, { limit, channels }: SweepOptions): Promise<number> {
   let swept = (await run(db, GIVE_UP_SQL, [limit, channels])).length;
+  swept += (await run(db, LAST_TRIED_DEAD_SQL, [limit])).length;
   const failures: unknown[] = [];
   for (const statement of STATEMENTS) {
     try {
@@ -55,16 +60,31 @@ where id in (
   order by id limit $1 for update skip locked)
 returning id`;
 
+const LAST_TRIED_DEAD_SQL = `
+update outbox set state = 'dead', last_error = coalesce(last_error, 'no answer in time'), digest = null,
+  leased_by = null, leased_at = null
+where id in (
+  select o.id from outbox o where ${LAST_TRIED_SQL} and o.due_at <= statement_timestamp()
+  order by o.id limit $1 for update skip locked)
+returning id`;
+
 const expired = (column: string, days: number) =>
   `${column} < statement_timestamp() - interval '${days} days'`;
 
+/** Only the oldest are looked at: ids rise with time, so there is nothing behind what is young. */
 const STATEMENTS = [
+  `delete from delivery_attempts where id in (
+    select id from (select id, started_at from delivery_attempts order by id limit $1) oldest
+    where ${expired("started_at", DELIVERIES_KEPT_DAYS)})
+  returning id`,
+  // After its attempts, which would go with it, however many they are.
   `delete from outbox where id in (
     select o.id from outbox o
     where o.state in ('sent', 'dropped', 'dead') and ${expired("o.created_at", DELIVERIES_KEPT_DAYS)}
       and (o.state <> 'dead' or ${expired("o.created_at", INCIDENTS_KEPT_DAYS)})
       and not exists (select from incidents i
         where i.fingerprint = o.fingerprint and i.epoch = o.epoch and i.state = 'open')
+      and not exists (select from delivery_attempts a where a.delivery_id = o.id)
     order by o.created_at limit $1 for update skip locked)
   returning id`,
   `delete from incident_history where id in (
@@ -77,7 +97,7 @@ const STATEMENTS = [
     where i.state = 'resolved' and ${expired("i.closed_at", INCIDENTS_KEPT_DAYS)}
       and not exists (select from incident_history h where h.fingerprint = i.fingerprint)
       and not exists (select from outbox o where o.fingerprint = i.fingerprint)
-    limit $1 for update skip locked)
+    order by i.closed_at limit $1 for update skip locked)
   returning fingerprint`,
   ...[
     ["silences", "ends_at"],
@@ -92,6 +112,10 @@ const STATEMENTS = [
     select id from processors where ${expired("heartbeat_at", PROCESSORS_KEPT_DAYS)}
     limit $1 for update skip locked)
   returning id`,
+  `delete from leases where name in (
+    select name from leases where ${expired("until", LEASES_KEPT_DAYS)}
+    limit $1 for update skip locked)
+  returning name`,
   `delete from step_counts where (processor_id, flush) in (
     select processor_id, flush from step_counts
     where flushed_at < statement_timestamp() - interval '${STEP_COUNTS_KEPT_MINUTES} min'

@@ -24,32 +24,40 @@ interface Answered {
   readonly body: unknown;
 }
 
+/** Nobody listens there, or somebody does and takes too long. */
+type Silent = "nobody" | "slow";
+
 /**
  * Asks the Tracer that runs at HOST and PORT, with TRACER_ADMIN_KEY when it is set. 69 when none answers
- * there, 2 when it takes the request for a wrong one, 1 when it refuses.
+ * there, or not within 15 s; 2 when it takes the request for a wrong one, 1 when it refuses.
  */
 export async function askTracer(context: CommandContext, request: ApiRequest): Promise<ApiResult> {
   const { stderr, environment, stop } = context;
   const config = readConfig(environment);
   const base = `http://${reachable(config.host)}:${config.port}`;
   const answer = await send(base, request, config, stop);
-  if (answer === null) {
-    stderr.write(
-      `No Tracer answers at ${base}. Start it with: tracer start; or set HOST and PORT to where it runs.\n`,
-    );
+  if (typeof answer === "string") {
+    stderr.write(SILENCES[answer](base));
     return { exit: Exit.unavailable };
   }
   if (answer.status >= 200 && answer.status < 300) return { body: answer.body };
   return { exit: refused(context, answer, config) };
 }
 
-/** Null when nobody answers. */
+const SILENCES: Readonly<Record<Silent, (base: string) => string>> = {
+  nobody: (base) =>
+    `No Tracer answers at ${base}. Start it with: tracer start; or set HOST and PORT to where it runs.\n`,
+  slow: (base) =>
+    `Something listens at ${base} and did not answer within ${ANSWER_MS_MAX / 1_000} s. What was asked of it may have been done.\n`,
+};
+
 async function send(
   base: string,
   { path, method = "GET", body }: ApiRequest,
   { adminKey }: Config,
   stop: AbortSignal,
-): Promise<Answered | null> {
+): Promise<Answered | Silent> {
+  const late = AbortSignal.timeout(ANSWER_MS_MAX);
   try {
     const response = await fetch(`${base}${path}`, {
       method,
@@ -59,12 +67,12 @@ async function send(
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       redirect: "manual",
-      signal: AbortSignal.any([stop, AbortSignal.timeout(ANSWER_MS_MAX)]),
+      signal: AbortSignal.any([stop, late]),
     });
     const text = await response.text();
     return { status: response.status, body: jsonOf(text) };
   } catch {
-    return null;
+    return late.aborted ? "slow" : "nobody";
   }
 }
 

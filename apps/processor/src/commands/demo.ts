@@ -228,7 +228,7 @@ async function summary(
 ): Promise<void> {
   const { incidents } = await store.listIncidents(pool, { limit: 10 });
   const sightings = incidents.reduce((sum, { occurrences }) => sum + occurrences, 0);
-  const sent = await store.listDeliveries(pool, { state: "sent", limit: 100 });
+  const { deliveries: sent } = await store.listDeliveries(pool, { state: "sent", limit: 100 });
   const sentAs = (action: string) => sent.filter((delivery) => delivery.action === action).length;
   const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;
   stdout.write(

@@ -33,18 +33,20 @@ export interface ListIncidentsArgs {
   readonly state?: string;
   readonly service?: string;
   readonly limit?: string;
+  readonly cursor?: string;
   readonly json?: boolean;
 }
 
 export async function listIncidents(
   context: CommandContext,
-  { state, service, limit, json = false }: ListIncidentsArgs,
+  { state, service, limit, cursor, json = false }: ListIncidentsArgs,
 ): Promise<Exit> {
   const { stdout } = context;
   const query = new URLSearchParams();
   if (state !== undefined) query.set("state", state);
   if (service !== undefined) query.set("service", service);
   if (limit !== undefined) query.set("limit", limit);
+  if (cursor !== undefined) query.set("cursor", cursor);
   const answer = await askTracer(context, { path: `/api/v1/incidents?${query}` });
   if ("exit" in answer) return answer.exit;
   if (json) {
@@ -54,7 +56,7 @@ export async function listIncidents(
   const { incidents, nextCursor } = ListAnswer.parse(answer.body);
   if (incidents.length === 0) stdout.write("There are no such incidents.\n");
   for (const incident of incidents) stdout.write(`${lineOf(incident)}\n`);
-  if (nextCursor !== null) stdout.write("There are more: --limit.\n");
+  if (nextCursor !== null) stdout.write(`There are more: --cursor ${nextCursor}\n`);
   return Exit.ok;
 }
 
@@ -63,28 +65,34 @@ export async function showIncident(context: CommandContext, args: IdArgs): Promi
 }
 
 export async function ackIncident(context: CommandContext, args: IdArgs): Promise<Exit> {
-  return one(context, args, { method: "POST", action: "/ack" });
+  return one(context, args, { method: "POST", action: "/ack", mustBeOpen: true });
 }
 
 export async function resolveIncident(context: CommandContext, args: IdArgs): Promise<Exit> {
   return one(context, args, { method: "POST", action: "/resolve" });
 }
 
-/** Asks for one incident, or changes it, and prints it as it then is. */
+interface OneAction {
+  readonly method: "GET" | "POST";
+  readonly action: string;
+  /** What is asked for has no meaning for an incident that is over. */
+  readonly mustBeOpen?: boolean;
+}
+
+/** Asks for one incident, or changes it, and prints it as it then is. 1 when it is over and must be open. */
 async function one(
   context: CommandContext,
   { id = "", json = false }: IdArgs,
-  { method, action }: { readonly method: "GET" | "POST"; readonly action: string },
+  { method, action, mustBeOpen = false }: OneAction,
 ): Promise<Exit> {
   const path = `/api/v1/incidents/${encodeURIComponent(id)}${action}`;
   const answer = await askTracer(context, { path, method });
   if ("exit" in answer) return answer.exit;
-  context.stdout.write(
-    json
-      ? `${JSON.stringify(answer.body, null, 2)}\n`
-      : incidentText(IncidentAnswer.parse(answer.body)),
-  );
-  return Exit.ok;
+  const incident = IncidentAnswer.parse(answer.body);
+  context.stdout.write(json ? `${JSON.stringify(answer.body, null, 2)}\n` : incidentText(incident));
+  if (!mustBeOpen || incident.state === "open") return Exit.ok;
+  context.stderr.write("It is over, so there is nothing to take on: nothing was changed.\n");
+  return Exit.failed;
 }
 
 function lineOf({ id, state, severity, openedAt, title, ackedAt, flapping }: IncidentAnswer) {

@@ -14,7 +14,7 @@ const keyed: AccessOptions = {
   adminKey: "admin-77d177d177d1",
   keysExist: true,
   findKey: async (key) =>
-    key === "trc_shop_reader" ? { project: "shop", scopes: ["read"] } : null,
+    key === "trc_shop_reader" ? { project: "shop", name: "reader", scopes: ["read"] } : null,
 };
 const host = "127.0.0.1:4318";
 

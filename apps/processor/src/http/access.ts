@@ -8,6 +8,8 @@ export type Scope = "ingest" | "read" | "admin";
 
 export interface Caller {
   readonly project: string;
+  /** Who it is, for people: what is made by this caller carries it. */
+  readonly name: string;
   readonly scopes: readonly Scope[];
 }
 
@@ -30,7 +32,15 @@ export interface AccessRequest {
   readonly page?: boolean;
 }
 
-const EVERYONE: Caller = { project: "default", scopes: ["ingest", "read", "admin"] };
+/** Without keys whoever can connect may do everything. */
+const EVERYONE: Caller = callerOf("loopback", ["ingest", "read", "admin"]);
+const ADMIN = callerOf("TRACER_ADMIN_KEY", EVERYONE.scopes);
+const SENDER = callerOf("TRACER_INGEST_KEY", ["ingest"]);
+
+/** Of project `default`. */
+function callerOf(name: string, scopes: readonly Scope[]): Caller {
+  return { project: "default", name, scopes };
+}
 
 /**
  * Who is calling, or a TracerError: KEY_MISSING, KEY_INVALID, KEY_FORBIDDEN, HOST_FORBIDDEN or ORIGIN_FORBIDDEN.
@@ -60,10 +70,8 @@ export async function authorize(options: AccessOptions, request: AccessRequest):
 }
 
 function staticCaller(options: AccessOptions, presented: string): Caller | null {
-  if (options.adminKey !== null && sameText(presented, options.adminKey)) return EVERYONE;
-  if (options.ingestKey !== null && sameText(presented, options.ingestKey)) {
-    return { project: "default", scopes: ["ingest"] };
-  }
+  if (options.adminKey !== null && sameText(presented, options.adminKey)) return ADMIN;
+  if (options.ingestKey !== null && sameText(presented, options.ingestKey)) return SENDER;
   return null;
 }
 

@@ -1,11 +1,11 @@
 import { TracerError } from "@tracer/core";
-import type { DeliveryRecord, ListDeliveriesOptions } from "@tracer/store";
+import type { DeliveryPage, ListDeliveriesOptions } from "@tracer/store";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import { parseInput } from "./input.ts";
 
 export interface DeliveryRoutesOptions {
-  readonly list: (options: ListDeliveriesOptions) => Promise<DeliveryRecord[]>;
+  readonly list: (options: ListDeliveriesOptions) => Promise<DeliveryPage>;
   /** Puts a dead letter of a project back into the outbox; false when it is none. */
   readonly retry: (dead: { deliveryId: string; project: string }) => Promise<boolean>;
 }
@@ -15,14 +15,18 @@ const DELIVERIES_PER_PAGE_MAX = 200;
 const ListQuery = z.object({
   state: z.enum(["pending", "sent", "dead"]).default("dead"),
   limit: z.coerce.number().int().min(1).max(DELIVERIES_PER_PAGE_MAX).default(50),
+  cursor: z.string().max(100).optional(),
 });
 const Params = z.object({ id: z.string().regex(/^\d{1,15}$/, "must be the id of a delivery") });
 
 /** Deliveries of the caller's project; `dead` are those that were given up and can be tried again. */
 export const deliveryRoutes: FastifyPluginAsync<DeliveryRoutesOptions> = async (app, options) => {
   app.get("/api/v1/deliveries", async (request) => {
-    const query = parseInput(ListQuery, request.query);
-    return { deliveries: await options.list({ ...query, project: request.caller.project }) };
+    const { state, limit, cursor } = parseInput(ListQuery, request.query);
+    return options.list({
+      ...{ state, limit, project: request.caller.project },
+      ...(cursor === undefined ? {} : { cursor }),
+    });
   });
 
   app.post("/api/v1/deliveries/:id/retry", { config: { scope: "admin" } }, async (request) => {

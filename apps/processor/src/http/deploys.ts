@@ -45,6 +45,7 @@ export const deployRoutes: FastifyPluginAsync<DeployRoutesOptions> = async (app,
   app.post("/api/v1/deploys", { config: { scope: "ingest" } }, async (request, reply) => {
     const body = parseInput(Body, request.body);
     reply.code(201);
-    return options.mark({ ...body, project: request.caller.project, by: "api" });
+    const { project, name } = request.caller;
+    return options.mark({ ...body, project, by: name });
   });
 };

@@ -15,7 +15,7 @@ export interface IncidentRoutesOptions {
     id: string,
   ) => Promise<{ incident: Incident; deliveries: DeliveryRecord[] } | null>;
   /** Notes that somebody has taken it on: no more reminders. False when it is not open. */
-  readonly acknowledge: (id: string) => Promise<boolean>;
+  readonly acknowledge: (id: string, by: string) => Promise<boolean>;
   /** Takes what this process sees of a signal as the new normal. False: it does not see it. */
   readonly accept: (key: SignalKey) => boolean;
   /** Ends it by hand; false when it had ended already. */
@@ -77,7 +77,7 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
     const { id } = parseInput(Params, request.params);
     const { accept } = parseInput(AckBody, request.body ?? undefined);
     const known = await find(id, request.caller.project);
-    const isOpen = await options.acknowledge(id);
+    const isOpen = await options.acknowledge(id, request.caller.name);
     const accepted = accept && isOpen && options.accept(known.incident);
     const { incident, deliveries } = await find(id, request.caller.project);
     return { ...incident, deliveries, ...(accept ? { accepted } : {}) };

@@ -27,7 +27,7 @@ export interface ServerOptions {
 const REQUEST_TIMEOUT_MS = 60_000;
 /** JSON bodies of the API; ingest has its own limits. */
 const API_BODY_BYTES_MAX = 1024 * 1024;
-const NOBODY: Caller = { project: "", scopes: [] };
+const NOBODY: Caller = { project: "", name: "", scopes: [] };
 
 /** An empty server with access control, one error shape and safe headers; routes are registered on it. */
 export function createServer({ access, observe }: ServerOptions): FastifyInstance {

@@ -87,7 +87,7 @@ export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (ap
       reason,
       ...(startsAt === undefined ? {} : { startsAt }),
       ends: endsAt === undefined ? { inSeconds: forSeconds ?? 0 } : { at: endsAt },
-      by: "api",
+      by: request.caller.name,
     });
     reply.code(201);
     return silence;

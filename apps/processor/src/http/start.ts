@@ -116,7 +116,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
     deliveriesOf: (incidents) => store.deliveriesOf(pool, incidents),
     get: (id) => store.getIncident(pool, id),
     accept: (key) => pipeline.accept(key),
-    acknowledge: (id) => store.acknowledge(pool, { incidentId: id, by: "api" }),
+    acknowledge: (id, by) => store.acknowledge(pool, { incidentId: id, by }),
     resolve: async (id) => {
       const resolved = await store.resolveByHand(pool, id);
       options.wakeDispatch();

@@ -42,6 +42,7 @@ export function pagerdutyChannel(options: PagerdutyChannelOptions): Channel {
     name,
     kind: "pagerduty",
     ownAlone: true,
+    hasStormAlert: true,
     send: guarded(async (task, signal): Promise<Verdict> => {
       if (task.action === "edit") return SENT_NOTHING;
       let verdict: Verdict = SENT_NOTHING;

@@ -1,0 +1,3 @@
+ALTER TABLE "outbox" ADD COLUMN "fell_back" boolean DEFAULT false NOT NULL;--> statement-breakpoint
+CREATE INDEX "incidents_closed" ON "incidents" USING btree ("closed_at") WHERE "incidents"."state" = 'resolved';--> statement-breakpoint
+CREATE INDEX "outbox_dead_untold" ON "outbox" USING btree ("created_at") WHERE "outbox"."state" = 'dead' and "outbox"."action" in ('open', 'escalate') and not "outbox"."fell_back";

@@ -23,7 +23,7 @@ export interface DetectionOptions {
   /** Names of the channels that an incident is announced to; what rules say comes before. */
   readonly channels: readonly string[];
   /** Who is told of what, and what is kept of a line; without them everybody and everything. */
-  readonly rules?: Pick<LiveSettings, "judge" | "redact">;
+  readonly rules?: Pick<LiveSettings, "judge" | "redact" | "told">;
   readonly observe: Observe;
   /** Called after something was written that a channel may have to send. */
   readonly onWritten: () => void;
@@ -78,7 +78,12 @@ export function startDetection(options: DetectionOptions): Detection {
   });
   const readFirst = new store.ReadFirst({
     db: pool,
-    sightOptions: { holdSeconds, quietSeconds, repeatSeconds, channels },
+    sightOptions: {
+      ...{ holdSeconds, quietSeconds, repeatSeconds },
+      get channels() {
+        return rules?.told ?? channels; // As they are now.
+      },
+    },
     monotonicMs: clock.monotonicMs,
     onFlushed: (results) => {
       if (results.some(({ outcome }) => outcome !== "duplicate" && outcome !== "late")) onWritten();

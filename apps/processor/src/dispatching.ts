@@ -19,6 +19,8 @@ export interface DispatchingOptions {
   readonly quietSeconds: number;
   /** The channel for what no other could deliver, and how long that is waited for. */
   readonly fallback: { readonly channel: string; readonly afterSeconds: number } | null;
+  /** The rank of severity below which nothing is sent to a channel now; 0: everything is. Default: 0 always. */
+  readonly floorOf?: (channel: string) => number;
   /** How long the right to send lasts, default 30; longer than twice the longest send. */
   readonly leaseSeconds?: number;
   /** See DispatcherOptions. */
@@ -54,6 +56,9 @@ const SWEPT_AT_ONCE_MAX = 1_000;
 const SWEEP_ROUNDS_MAX = 10;
 const RESOLVED_AT_ONCE_MAX = 200;
 const FALL_BACK_MS = 2_000;
+const QUIET_MS = 5_000;
+/** A channel is quiet for so long after a processor has last said so. */
+const QUIET_SECONDS = 15;
 const FALLEN_BACK_AT_ONCE_MAX = 500;
 
 /** Everything that follows from rows: ending quiet incidents, sending what is due, showing life,
@@ -131,6 +136,14 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
       for (let rounds = 0; rounds < SWEEP_ROUNDS_MAX; rounds += 1) {
         const swept = await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels: channelNames });
         if (swept < SWEPT_AT_ONCE_MAX) break;
+      }
+    }),
+  );
+  stack.use(
+    startLoop({ name: "quiet-hours", idleMs: QUIET_MS, jitter: 0.2, observe }, async () => {
+      for (const channel of channelNames) {
+        const floor = options.floorOf?.(channel) ?? 0;
+        if (floor > 0) await store.keepQuiet(pool, { channel, floor, seconds: QUIET_SECONDS });
       }
     }),
   );

@@ -97,6 +97,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
       ...{ ...shared, processorId, channels, channelStates, linkBase, watch },
       quietSeconds: config.quietSeconds,
       fallback,
+      floorOf: (channel) => settings.floorOf(channel, receiptMs()),
     }),
   );
 
@@ -113,7 +114,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
         spill: spillPath === null ? null : { path: spillPath, size: spilled?.size ?? 0 },
       },
       ...{ config, receiptMs, processorId, onWritten: dispatching.wake },
-      channels: settings.names,
+      channels: settings.told,
       rules: settings,
     }),
   );

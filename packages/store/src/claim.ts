@@ -4,6 +4,7 @@ import { notPausedSql } from "./channel-pause.ts";
 import { type Executor, type Row, run } from "./executor.ts";
 import { incidentOf, incidentSql } from "./incident-json.ts";
 import { aliveSql, DEAD_AFTER_SECONDS, watchfulSql } from "./processors.ts";
+import { awakeSql } from "./quiet-hours.ts";
 import { booleanOf, numberOf, objectOf, receiptOf, textOf, wordOf } from "./row.ts";
 
 export interface ClaimOptions {
@@ -139,7 +140,7 @@ const CLAIM_SQL = `
 with due as materialized (
   select o.id from outbox o
   where o.channel = $5 and o.digest is null and ${CLAIMABLE_SQL}
-    and ${FIRST_SQL} and ${notPausedSql("$5")}
+    and ${FIRST_SQL} and ${notPausedSql("$5")} and ${awakeSql("$5")}
   order by o.urgency, o.due_at, o.id limit $3
   for update skip locked
 ), claimed as (

@@ -21,6 +21,7 @@ import {
 import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
 import { DEAD_AFTER_SECONDS } from "./processors.ts";
+import { awakeSql } from "./quiet-hours.ts";
 import { retryOnLock } from "./retry-on-lock.ts";
 import { booleanOf, numberOf, textOf, wordOf } from "./row.ts";
 import { reasonOf } from "./settle.ts";
@@ -118,7 +119,7 @@ with firsts as materialized (
 function formableSql(channel: string, ownAlone: string): string {
   return `o.channel = ${channel} and o.digest is null and o.action <> 'edit'
     and o.state = 'pending' and o.due_at <= statement_timestamp() and o.attempts = 0
-    and ${notPausedSql(channel)}
+    and ${notPausedSql(channel)} and ${awakeSql(channel)}
     and ${FIRST_SQL}
     and (not ${ownAlone}::boolean or o.action = 'open' or not exists (select from outbox own
       where own.fingerprint = o.fingerprint and own.epoch = o.epoch and own.channel = o.channel

@@ -1,5 +1,6 @@
 import { type Executor, run } from "./executor.ts";
 import { watchfulSql } from "./processors.ts";
+import { waitsQuietlySql } from "./quiet-hours.ts";
 import { numberOf } from "./row.ts";
 
 /** A change older than this goes to no fall-back any more. */
@@ -45,6 +46,7 @@ with candidates as materialized (
     and ${OPEN_TO_FALL_BACK}
     and o.created_at <= statement_timestamp() - make_interval(secs => $3::float8)
     and (o.attempts > 0 or ${watchfulSql("$2", "$3::float8")})
+    and not ${waitsQuietlySql("$3::float8")}
   order by urgency, id limit $4
 ), seen as materialized (
   select o.*, o.channel = $1 or exists (select from outbox f where f.fingerprint = o.fingerprint

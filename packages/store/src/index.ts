@@ -61,6 +61,7 @@ export { holdLease, LEASE_SECONDS, releaseLease } from "./leases.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
 export { DEAD_AFTER_SECONDS, heartbeat, retire } from "./processors.ts";
+export { keepQuiet, type QuietOptions } from "./quiet-hours.ts";
 export { ReadFirst, type ReadFirstOptions } from "./read-first.ts";
 export {
   acknowledge,

@@ -68,6 +68,8 @@ export const incidents = pgTable(
     exemplars: jsonb().notNull(),
     /** Channels that were given a firing of this epoch, and so are owed its resolve. */
     channels: text().array().notNull(),
+    /** The newest sighting's own: channels that it is for. */
+    route: text().array().notNull().default(sql`'{}'`),
     /** The newest sighting's own: `EXCLUDED` carries them to the row lock, where the clock is. */
     ageMs: doublePrecision("age_ms").notNull(),
     onsetAgeMs: doublePrecision("onset_age_ms").notNull(),

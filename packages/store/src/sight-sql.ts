@@ -14,6 +14,8 @@ const HOLD = "make_interval(secs => $2::float8)";
 const QUIET = "make_interval(secs => $3::float8)";
 const REPEAT = "make_interval(secs => $4::float8)";
 const CHANNELS = "$5::text[]";
+/** Whom a change is told: its own channels, and of those that were told before the ones that are still told of anything. */
+const TOLD = `array(select unnest(route) union (select unnest(channels) intersect select unnest(${CHANNELS})))`;
 
 /** The newest evidence, with the worst that any of the epoch has shown: its end must not look better. */
 const WORST_KEPT = `excluded.evidence || jsonb_build_object('peak', case held.part
@@ -105,12 +107,13 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   ],
   [
     "channels",
-    `case when s.silence is null then ${CHANNELS} else '{}' end`,
-    `case when n.fresh and n.told then ${CHANNELS} when n.fresh then '{}'
+    `case when s.silence is null then s.route else '{}' end`,
+    `case when n.fresh and n.told then excluded.route when n.fresh then '{}'
        when n.told and n.outcome <> 'update'
-         then array(select unnest(held.channels) union select unnest(${CHANNELS}))
+         then array(select unnest(held.channels) union select unnest(excluded.route))
        else held.channels end`,
   ],
+  ["route", "s.route", "excluded.route"],
   ["age_ms", "s.age_ms", "excluded.age_ms"],
   ["onset_age_ms", "s.onset_age_ms", "excluded.onset_age_ms"],
   ["new_text", "s.new_text", "excluded.new_text"],
@@ -262,10 +265,10 @@ const RESERVATION = `
  */
 export const SIGHT_SQL = `
 with input as (
-  select * from jsonb_to_recordset($1::jsonb) as i(
+  select i.*, coalesce(i.channels, ${CHANNELS}) as route from jsonb_to_recordset($1::jsonb) as i(
     fingerprint text, project text, environment text, service text, kind text, part text,
     severity smallint, onset_age_ms float8, age_ms float8, occurrences bigint, peak float8,
-    title text, evidence jsonb, exemplars jsonb, new_text boolean)
+    title text, evidence jsonb, exemplars jsonb, new_text boolean, channels text[])
 ), ${SILENCES_CTE}, reserved as (${RESERVATION}
 ), history as (
   insert into incident_history
@@ -279,7 +282,7 @@ with input as (
     superseded -> 'incident' as incident, decided_at
   from reserved where superseded is not null
   union all
-  select fingerprint, epoch, seq, unnest(case when outcome = 'update' then channels else ${CHANNELS} end),
+  select fingerprint, epoch, seq, unnest(case when outcome = 'update' then channels else ${TOLD} end),
     case outcome when 'created' then 'open' when 'unmuted' then 'open' when 'escalated' then 'escalate'
       when 'repeat' then 'repeat' else 'edit' end,
     ${incidentSql("reserved")}, decided_at

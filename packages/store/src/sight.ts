@@ -35,7 +35,10 @@ export interface SightOptions {
   readonly quietSeconds: number;
   /** People are reminded of an open incident this often. */
   readonly repeatSeconds: number;
-  /** Channels that get the incident's messages. May be empty. */
+  /**
+   * Channels that get the messages of sightings that name none of their own, and those that may be reminded of an incident
+   * that they were told of. May be empty.
+   */
   readonly channels: readonly string[];
 }
 

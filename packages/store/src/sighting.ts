@@ -46,6 +46,8 @@ export interface SightingRow {
   readonly evidence: Evidence;
   readonly exemplars: readonly string[];
   readonly new_text: boolean;
+  /** Null: those of the options. */
+  readonly channels: readonly string[] | null;
 }
 
 /** Longer ages are cut to this: a hundred years. */
@@ -72,6 +74,7 @@ export function sightingRowOf(sighting: Sighting): SightingRow {
     evidence: sighting.evidence,
     exemplars: sighting.exemplars,
     new_text: sighting.hasNewText ?? false,
+    channels: sighting.channels ?? null,
   };
 }
 
@@ -89,6 +92,10 @@ export function mergeSightings(first: SightingRow, second: SightingRow): Sightin
     peak: Math.max(older.peak, newer.peak),
     exemplars: newer.exemplars.length > 0 ? newer.exemplars : older.exemplars,
     new_text: older.new_text || newer.new_text,
+    channels:
+      older.channels === null || newer.channels === null
+        ? newer.channels
+        : [...new Set([...older.channels, ...newer.channels])],
   };
 }
 

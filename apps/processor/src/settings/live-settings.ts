@@ -53,6 +53,12 @@ export class LiveSettings {
     return this.#made.map(({ spec }) => spec.name);
   }
 
+  /** Channels that are told of any incident: all but the fall-back, unless a route names it. */
+  get told(): readonly string[] {
+    const routed = this.#current.settings.routes.flatMap(({ channels }) => channels);
+    return [...new Set([...this.#announced, ...routed])];
+  }
+
   get fallback(): Fallback | null {
     return this.#fallback;
   }

@@ -1,0 +1,1 @@
+ALTER TABLE "incidents" ADD COLUMN "route" text[] DEFAULT '{}' NOT NULL;

@@ -11,7 +11,7 @@ export type TracerEvent =
   | { readonly name: "stopping"; readonly signal: string }
   | { readonly name: "config_warning"; readonly message: string }
   | { readonly name: "settings_reloaded" }
-  | { readonly name: "settings_refused"; readonly error: unknown }
+  | { readonly name: "settings_refused"; readonly problems: string }
   | { readonly name: "channels_configured"; readonly channels: readonly string[] }
   | {
       readonly name: "records_counted";

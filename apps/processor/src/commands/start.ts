@@ -1,3 +1,4 @@
+import { TracerError } from "@tracer/core";
 import { pino } from "pino";
 import pretty from "pino-pretty";
 import { type Config, readConfig } from "../config.ts";
@@ -46,7 +47,8 @@ export async function start(context: CommandContext): Promise<Exit> {
       tracer.reload(readConfig(environment));
       observe({ name: "settings_reloaded" });
     } catch (error) {
-      observe({ name: "settings_refused", error });
+      if (!(error instanceof TracerError)) throw error;
+      observe({ name: "settings_refused", problems: error.message });
     }
   });
   const ended = await Promise.race([stopped(stop), tracer.failed]);

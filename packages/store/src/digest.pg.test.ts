@@ -230,6 +230,9 @@ test("the last try of a digest that nobody settles: no other follows, and the sw
   expect(await claim(database, { due: null })).toBeNull();
   await sweep(database.pool, { limit: 100, channels: ["slack"] });
   expect(await states(database)).toEqual({ dead: 30 });
+  // It may have been told: its end is one of the storm.
+  const { rows } = await database.pool.query("select count(digest)::int as told from outbox");
+  expect(rows).toEqual([{ told: 30 }]);
 });
 
 test("a holder that shows no life: another takes the same digest over, whole; the first is fenced", async () => {

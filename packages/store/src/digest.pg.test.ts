@@ -1,5 +1,11 @@
 import type { Verdict } from "@tracer/core";
-import { aSighting, createTestDatabase, passTime, SIGHT_OPTIONS } from "@tracer/testkit";
+import {
+  aSighting,
+  createTestDatabase,
+  passTime,
+  SIGHT_OPTIONS,
+  type TestDatabase,
+} from "@tracer/testkit";
 import { expect, test } from "vitest";
 import { claimDeliveries } from "./claim.ts";
 import {
@@ -10,12 +16,23 @@ import {
   recordDigestAttempt,
   settleDigest,
 } from "./digest.ts";
+import { openPool } from "./pool.ts";
 import { resolveQuiet } from "./resolve.ts";
 import { recordAttempt, settle } from "./settle.ts";
 import { sight } from "./sight.ts";
 import { sweep } from "./sweep.ts";
 
-type Database = Awaited<ReturnType<typeof createTestDatabase>>;
+type Database = Pick<TestDatabase, "pool">;
+
+/** For what is much at once: how long it takes on a machine that is busy says nothing. */
+async function createPatientDatabase(): Promise<Database & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const { connectionString } = stack.use(await createTestDatabase());
+  const pool = openPool({ connectionString, patient: true });
+  stack.defer(() => pool.end());
+  const owned = stack.move();
+  return { pool, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
 
 const RECEIPT = { channel: "C1", ts: "1.5", digest: "d" };
 const SENT: Verdict = { kind: "sent", receipt: RECEIPT };
@@ -163,14 +180,14 @@ test("two processors at once: no delivery is in two digests, and no digest is in
 });
 
 test("of eight that ask at once one forms a digest, and it holds everything", async () => {
-  await using database = await createTestDatabase();
-  for (let round = 0; round < 5; round += 1) {
-    await open(database, 200, { prefix: `r${round}-` });
+  await using database = await createPatientDatabase();
+  for (let round = 0; round < 3; round += 1) {
+    await open(database, 100, { prefix: `r${round}-` });
     const claims = Array.from({ length: 8 }, (_, index) =>
       claim(database, { processorId: `p${index}`, due: 5, pauseSeconds: 60 }),
     );
     const digests = (await Promise.all(claims)).filter((digest) => digest !== null);
-    expect(digests.map(({ rows }) => rows.length)).toEqual([200]);
+    expect(digests.map(({ rows }) => rows.length)).toEqual([100]);
     for (const digest of digests) await attempt(database, digest);
     await database.pool.query("update leases set until = clock_timestamp()");
   }
@@ -179,15 +196,15 @@ test("of eight that ask at once one forms a digest, and it holds everything", as
 test("a digest of DIGEST_MAX that fails for a day: its attempts stay few, and it ends as dead letters", {
   timeout: 60_000,
 }, async () => {
-  await using database = await createTestDatabase();
+  await using database = await createPatientDatabase();
   await open(database, DIGEST_MAX);
   const digest = await claimOne(database);
   expect(digest.rows).toHaveLength(DIGEST_MAX);
   const verdicts: Verdict[] = [AMBIGUOUS, RETRY, RETRY, AMBIGUOUS, RETRY];
   await attempt(database, digest, RETRY);
-  for (const verdict of verdicts) {
+  for (const [index, verdict] of verdicts.entries()) {
     const again = await claimOne(database, { due: null });
-    expect(again.uncertain).toBe(verdict !== verdicts[0]); // Since the first whose end is unknown.
+    expect(again.uncertain).toBe(index > 0); // Since the first whose end is unknown.
     await attempt(database, again, verdict);
     const { rows } = await database.pool.query(
       "select max(count)::int from (select count(*) from delivery_attempts group by delivery_id) a",
@@ -213,6 +230,9 @@ test("the last try of a digest that nobody settles: no other follows, and the sw
   expect(await claim(database, { due: null })).toBeNull();
   await sweep(database.pool, { limit: 100, channels: ["slack"] });
   expect(await states(database)).toEqual({ dead: 30 });
+  // It may have been told: its end is one of the storm.
+  const { rows } = await database.pool.query("select count(digest)::int as told from outbox");
+  expect(rows).toEqual([{ told: 30 }]);
 });
 
 test("a holder that shows no life: another takes the same digest over, whole; the first is fenced", async () => {

@@ -67,7 +67,9 @@ export async function claimDigest(
   assert(limit > 0 && limit <= DIGEST_MAX);
   const lease = [processorId, leaseSeconds, channel];
   const formed = [...lease, DEAD_AFTER_SECONDS];
-  let rows = await retryOnLock(() => run(db, CLAIM_FORMED_SQL, formed));
+  const [look = {}] = await run(db, LOOK_SQL, [channel]);
+  let rows: Row[] = [];
+  if (look["waits"] === true) rows = await retryOnLock(() => run(db, CLAIM_FORMED_SQL, formed));
   if (rows.length === 0 && due !== null) {
     const { ownAlone, pauseSeconds } = options;
     // Before any row is locked: several that lock at once would each get a part.
@@ -83,6 +85,11 @@ export async function claimDigest(
   const [state] = await run(db, STATE_SQL, [first.deliveryId, channel]);
   return digestOf(channel, members, { first, state: state ?? {} });
 }
+
+/** Whether a digest of the channel waits for its end: see LOOK_SQL in claim.ts. */
+const LOOK_SQL = `
+select exists (select from outbox where channel = $1 and digest is not null
+  and state in ('pending', 'leased')) as waits`;
 
 const LEASE_SQL = `state = 'leased', lease_token = lease_token + 1, leased_by = $1,
     leased_at = clock_timestamp(),

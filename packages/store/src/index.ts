@@ -91,6 +91,7 @@ export {
   SILENCE_STATES,
   type Silence,
   type SilenceMatchers,
+  type SilencePage,
   silencedIncidents,
 } from "./silences.ts";
 export {

@@ -250,7 +250,7 @@ async function act(pool: Pool, step: Step, { sighting, id }: { sighting: Sightin
         },
       });
     case "expire":
-      for (const silence of await listSilences(pool, ALL_SILENCES)) {
+      for (const silence of (await listSilences(pool, ALL_SILENCES)).silences) {
         await expireSilence(pool, { id: silence.id, project: "default" });
       }
       return;
@@ -342,7 +342,7 @@ test("the statement agrees with the model, whatever happens in whatever order", 
     const { muted, flapping } = model.row ?? {};
     const state = await pool.query("select muted, flapping from incidents");
     expect(state.rows).toEqual(model.row === null ? [] : [{ muted, flapping }]);
-    const silences = await listSilences(pool, ALL_SILENCES);
+    const { silences } = await listSilences(pool, ALL_SILENCES);
     expect(silences.reduce((sum, silence) => sum + silence.held, 0)).toBe(model.held);
     [held, flapped] = [held + model.held, flapped + (flapping ? 1 : 0)];
     await forgetAll(pool);

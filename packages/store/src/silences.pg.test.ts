@@ -43,7 +43,7 @@ async function messagesOf(pool: Pool): Promise<string[]> {
 }
 
 async function heldOf(pool: Pool): Promise<number[]> {
-  const silences = await listSilences(pool, { project: "default", state: "all", limit: 100 });
+  const { silences } = await listSilences(pool, { project: "default", state: "all", limit: 100 });
   return silences.toSorted((a, b) => Number(a.id) - Number(b.id)).map(({ held }) => held);
 }
 
@@ -238,7 +238,7 @@ test("a silence in its states: to come, in force, over by itself or by hand", as
   await using database = await createTestDatabase();
   const { pool } = database;
   const states = async () =>
-    (await listSilences(pool, { project: "default", state: "all", limit: 9 })).map(
+    (await listSilences(pool, { project: "default", state: "all", limit: 9 })).silences.map(
       ({ state }) => state,
     );
   const startsAt = new Date(Date.now() + HOUR_SECONDS * 1e3).toISOString();
@@ -256,8 +256,9 @@ test("a silence in its states: to come, in force, over by itself or by hand", as
   const over = await expireSilence(pool, { id: made.id, project: "default" });
   expect(over?.state).toBe("expired");
   expect(await expireSilence(pool, { id: made.id, project: "default" })).toEqual(over);
-  expect(await listSilences(pool, { project: "default", state: "active", limit: 9 })).toEqual([]);
-  expect(await listSilences(pool, { project: "other", state: "all", limit: 9 })).toEqual([]);
+  const none = { silences: [], nextCursor: null };
+  expect(await listSilences(pool, { project: "default", state: "active", limit: 9 })).toEqual(none);
+  expect(await listSilences(pool, { project: "other", state: "all", limit: 9 })).toEqual(none);
   await createSilence(pool, { ...wanted, startsAt, ends });
   expect((await states()).toSorted()).toEqual(["expired", "pending"]);
 });
@@ -299,4 +300,30 @@ test("limits, judged by the database's clock: the end, the length, the number, t
   expect(await refusal({ at: soon })).toMatch(/^silences: .*1000/);
   await pool.query("update silences set ends_at = now() where id = (select min(id) from silences)");
   expect(await refusal({ at: soon })).toBeNull();
+});
+
+test("page by page, the one that ends last first, also those that end in the same moment", async () => {
+  await using database = await createTestDatabase();
+  const { pool } = database;
+  const ends = { at: "2099-01-01T00:00:00Z" };
+  for (let index = 0; index < 5; index += 1) {
+    const silence = { project: "default", matchers: { service: `s${index}` }, by: "test" };
+    await createSilence(pool, {
+      ...{ ...silence, reason: "r" },
+      ends: index < 3 ? ends : { inSeconds: 60 * index },
+    });
+  }
+  const seen: (string | undefined)[] = [];
+  let cursor: string | null = null;
+  do {
+    const after: { cursor?: string } = cursor === null ? {} : { cursor };
+    const page = await listSilences(pool, {
+      ...{ project: "default", state: "all", limit: 2, ...after },
+    });
+    seen.push(...page.silences.map(({ matchers }) => matchers["service"]));
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  expect(seen).toEqual(["s2", "s1", "s0", "s4", "s3"]);
+  const wrong = listSilences(pool, { project: "default", state: "all", limit: 1, cursor: "MTIz" });
+  await expect(wrong).rejects.toMatchObject({ code: "INPUT_INVALID" });
 });

@@ -115,21 +115,53 @@ export interface ListSilencesOptions {
   readonly state: SilenceState | "all";
   /** At most this many. */
   readonly limit: number;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string;
 }
 
-/** Silences of a project, the one that ends last first. */
+export interface SilencePage {
+  /** The one that ends last first. */
+  readonly silences: Silence[];
+  /** Null when this is the last page. */
+  readonly nextCursor: string | null;
+}
+
+/**
+ * Silences of a project.
+ *
+ * @throws TracerError INPUT_INVALID when the cursor is not one of ours.
+ */
 export async function listSilences(
   db: Executor,
-  { project, state, limit }: ListSilencesOptions,
-): Promise<Silence[]> {
-  return (await run(db, LIST_SQL, [project, state, limit])).map(silenceOf);
+  { project, state, limit, cursor }: ListSilencesOptions,
+): Promise<SilencePage> {
+  const [endsMicros, id] = cursor === undefined ? [null, null] : positionOf(cursor);
+  const rows = await run(db, LIST_SQL, [project, state, limit + 1, endsMicros, id]);
+  const silences = rows.slice(0, limit).map(silenceOf);
+  const last = rows[limit - 1];
+  const isLastPage = rows.length <= limit || last === undefined;
+  return { silences, nextCursor: isLastPage ? null : cursorOf(last) };
+}
+
+function cursorOf(row: Row): string {
+  const position = `silence ${textOf(row, "ends_micros")} ${textOf(row, "id")}`;
+  return Buffer.from(position).toString("base64url");
+}
+
+function positionOf(cursor: string): [endsMicros: string, id: string] {
+  const text = Buffer.from(cursor, "base64url").toString();
+  const [, endsMicros, id] = /^silence ([0-9]{1,18}) ([0-9]{1,15})$/.exec(text) ?? [];
+  if (endsMicros !== undefined && id !== undefined) return [endsMicros, id];
+  throw new TracerError("INPUT_INVALID", "The cursor is not one that this API gave out.");
 }
 
 const LIST_SQL = `
-select * from (
-  select ${SHOWN("statement_timestamp()")}, ends_at, silences.id as number
+select *, micros::text as ends_micros from (
+  select ${SHOWN("statement_timestamp()")}, silences.id as number,
+    (extract(epoch from ends_at) * 1000000)::int8 as micros
   from silences where project = $1
-) s where $2 = 'all' or state = $2 order by ends_at desc, number desc limit $3`;
+) s where ($2 = 'all' or state = $2) and ($4::int8 is null or (micros, number) < ($4::int8, $5::int8))
+order by micros desc, number desc limit $3`;
 
 /** Ends a silence now. One that is over stays as it is. Null: the project has none of this id. */
 export async function expireSilence(

@@ -27,7 +27,7 @@ export interface SweepOptions {
 
 /**
  * Deletes what has expired, at most `limit` rows of each kind, oldest first; what another process is
- * deleting is skipped. Deliveries of an incident that is still open stay: its edits need their receipts.
+ * deleting is skipped. Deliveries of an incident that is still open stay, but for its edits: those need their receipts.
  * Deliveries that no processor has claimed for as long as they are tried become dead letters, and so do those
  * whose last try nobody has settled.
  * Returns how many rows were changed; call again while it is as many as asked for.
@@ -61,7 +61,7 @@ where id in (
 returning id`;
 
 const LAST_TRIED_DEAD_SQL = `
-update outbox set state = 'dead', last_error = coalesce(last_error, 'no answer in time'), digest = null,
+update outbox set state = 'dead', last_error = coalesce(last_error, 'no answer in time'),
   leased_by = null, leased_at = null
 where id in (
   select o.id from outbox o where ${LAST_TRIED_SQL} and o.due_at <= statement_timestamp()
@@ -82,8 +82,8 @@ const STATEMENTS = [
     select o.id from outbox o
     where o.state in ('sent', 'dropped', 'dead') and ${expired("o.created_at", DELIVERIES_KEPT_DAYS)}
       and (o.state <> 'dead' or ${expired("o.created_at", INCIDENTS_KEPT_DAYS)})
-      and not exists (select from incidents i
-        where i.fingerprint = o.fingerprint and i.epoch = o.epoch and i.state = 'open')
+      and (o.action = 'edit' or not exists (select from incidents i
+        where i.fingerprint = o.fingerprint and i.epoch = o.epoch and i.state = 'open'))
       and not exists (select from delivery_attempts a where a.delivery_id = o.id)
     order by o.created_at limit $1 for update skip locked)
   returning id`,

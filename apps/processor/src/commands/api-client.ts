@@ -13,6 +13,8 @@ export interface ApiRequest {
   readonly method?: "GET" | "POST" | "DELETE";
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** How long an answer is waited for, default 15 s. */
+  readonly answerMsMax?: number;
 }
 
 /** What came back, or the exit code after the reason has been written to stderr. */
@@ -37,27 +39,26 @@ export async function askTracer(context: CommandContext, request: ApiRequest): P
   const base = `http://${reachable(config.host)}:${config.port}`;
   const answer = await send(base, request, config, stop);
   if (typeof answer === "string") {
-    stderr.write(SILENCES[answer](base));
+    stderr.write(silenceText(answer, base));
     return { exit: Exit.unavailable };
   }
   if (answer.status >= 200 && answer.status < 300) return { body: answer.body };
   return { exit: refused(context, answer, config) };
 }
 
-const SILENCES: Readonly<Record<Silent, (base: string) => string>> = {
-  nobody: (base) =>
-    `No Tracer answers at ${base}. Start it with: tracer start; or set HOST and PORT to where it runs.\n`,
-  slow: (base) =>
-    `Something listens at ${base} and did not answer within ${ANSWER_MS_MAX / 1_000} s. What was asked of it may have been done.\n`,
-};
+function silenceText(silent: Silent, base: string): string {
+  return silent === "nobody"
+    ? `No Tracer answers at ${base}. Start it with: tracer start; or set HOST and PORT to where it runs.\n`
+    : `The answer of ${base} takes too long. It may be busy, and what was asked may have been done all the same.\n`;
+}
 
 async function send(
   base: string,
-  { path, method = "GET", body }: ApiRequest,
+  { path, method = "GET", body, answerMsMax = ANSWER_MS_MAX }: ApiRequest,
   { adminKey }: Config,
   stop: AbortSignal,
 ): Promise<Answered | Silent> {
-  const late = AbortSignal.timeout(ANSWER_MS_MAX);
+  const late = AbortSignal.timeout(answerMsMax);
   try {
     const response = await fetch(`${base}${path}`, {
       method,

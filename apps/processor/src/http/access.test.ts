@@ -96,3 +96,16 @@ test("keys: what a browser sends by itself is refused from a foreign page", asyn
     code: "ORIGIN_FORBIDDEN",
   });
 });
+
+test("whoever makes something is named: by the key, or as this machine where there are none", async () => {
+  const nameOf = async (options: AccessOptions, key: string) => {
+    const headers = { host, authorization: `Bearer ${key}` };
+    return (await authorize(options, { headers, scope: "read" })).name;
+  };
+  expect(await nameOf(keyless, "any")).toBe("loopback");
+  expect(await nameOf(keyed, keyed.adminKey ?? "")).toBe("TRACER_ADMIN_KEY");
+  expect(await nameOf(keyed, "trc_shop_reader")).toBe("reader");
+  const headers = { authorization: `Bearer ${keyed.ingestKey}` };
+  const sender = await authorize(keyed, { headers, scope: "ingest" });
+  expect(sender.name).toBe("TRACER_INGEST_KEY");
+});

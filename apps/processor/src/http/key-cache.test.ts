@@ -9,7 +9,7 @@ function world() {
       state.asked += 1;
       if (state.away) throw new Error("away");
       if (state.revoked || presented === "unknown") return null;
-      return { project: presented, scopes: ["read"] };
+      return { project: presented, name: "reader", scopes: ["read"] };
     },
   });
   return { state, cache };

@@ -6,6 +6,7 @@ import {
   SILENCE_STATES,
   type Silence,
   type SilenceMatchers,
+  type SilencePage,
 } from "@tracer/store";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
@@ -13,7 +14,7 @@ import { parseInput } from "./input.ts";
 
 export interface SilenceRoutesOptions {
   readonly create: (options: CreateSilenceOptions) => Promise<Silence>;
-  readonly list: (options: ListSilencesOptions) => Promise<Silence[]>;
+  readonly list: (options: ListSilencesOptions) => Promise<SilencePage>;
   /** Null when the project has none of this id. */
   readonly expire: (options: { id: string; project: string }) => Promise<Silence | null>;
   /** Open incidents that it would hold back. */
@@ -69,14 +70,18 @@ const Body = z
 const ListQuery = z.object({
   state: z.enum([...SILENCE_STATES, "all"]).default("active"),
   limit: z.coerce.number().int().min(1).max(SILENCES_PER_PAGE_MAX).default(200),
+  cursor: z.string().max(100).optional(),
 });
 const Params = z.object({ id: z.string().max(60) });
 
 /** The silences of the caller's project; another project's are not found. */
 export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (app, options) => {
   app.get("/api/v1/silences", async (request) => {
-    const query = parseInput(ListQuery, request.query);
-    return { silences: await options.list({ ...query, project: request.caller.project }) };
+    const { state, limit, cursor } = parseInput(ListQuery, request.query);
+    return options.list({
+      ...{ state, limit, project: request.caller.project },
+      ...(cursor === undefined ? {} : { cursor }),
+    });
   });
 
   app.post("/api/v1/silences", { config: { scope: "admin" } }, async (request, reply) => {

@@ -18,6 +18,7 @@ interface Gauges {
   readonly series: () => number;
   readonly inFlightBytes: () => number;
   readonly peers: () => number;
+  readonly drops: () => "on_all" | "on_part" | "not";
 }
 
 const LAG_RESOLUTION_MS = 10;
@@ -46,6 +47,18 @@ export function createObserve(level: string, destination: DestinationStream): Ob
         gauges.inFlightBytes,
       );
       gauge(registry, "tracer_peers", "Other processors that live.", gauges.peers);
+      gauge(
+        registry,
+        "tracer_drops_in_doubt",
+        "1 while no drop is told, because counts of other processors may be missing.",
+        () => Number(gauges.drops() === "not"),
+      );
+      gauge(
+        registry,
+        "tracer_drops_judged_on_part",
+        "1 while drops are judged though counts of other processors are missing for long.",
+        () => Number(gauges.drops() === "on_part"),
+      );
     },
     recordsAccepted: () => accepted,
     close: () => lag.disable(),
@@ -85,6 +98,11 @@ function createMetrics(registry: Registry) {
     ]),
     decisionsDropped: counter("tracer_decisions_dropped_total", "Decisions not recorded.", []),
     foreign: counter("tracer_foreign_records_total", "Records that other processors counted.", []),
+    countsDropped: counter(
+      "tracer_shared_records_dropped_total",
+      "Records whose counts the database refused: other processors do not know of them.",
+      [],
+    ),
     spillDropped: counter(
       "tracer_spill_dropped_total",
       "Signals that waited for the database and were not kept: in memory, or on disk.",
@@ -142,6 +160,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       return metrics.failures.inc({ loop: "announce" });
     case "foreign_counted":
       return metrics.foreign.inc(event.records);
+    case "counts_dropped":
+      return metrics.countsDropped.inc(event.records);
     case "decisions_dropped":
       return metrics.decisionsDropped.inc(event.count);
     case "loop_failed":
@@ -201,6 +221,15 @@ function write(log: Logger, event: TracerEvent): void {
       return log.trace(event, "Counts of other processors were read.");
     case "peers_changed":
       return log.info(event, `Shares the traffic with ${event.peers} other processors.`);
+    case "peers_given_up":
+      return log.warn(event, GIVEN_UP[event.reason]);
+    case "peers_certain":
+      return log.info(event, "The counts of all processors are known again.");
+    case "counts_dropped":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "The database refused counts for the other processors: a defect of Tracer, and they do not learn of them.",
+      );
     case "decisions_dropped":
       return log.warn(event, "Some decisions are not recorded: there was no room for them.");
     case "series_full":
@@ -265,6 +294,13 @@ function write(log: Logger, event: TracerEvent): void {
       return event satisfies never;
   }
 }
+
+const GIVEN_UP = {
+  silent:
+    "Another processor does not tell its counts (an older version?): drops of volume are judged without it.",
+  restless:
+    "Processors come and go all the time (does one crash?): drops of volume are judged all the same.",
+} as const;
 
 const DROPPED = {
   memory: "Too many signals wait for the database: some are not told.",

@@ -73,6 +73,20 @@ export type TracerEvent =
   | { readonly name: "decisions_dropped"; readonly count: number }
   | { readonly name: "foreign_counted"; readonly records: number; readonly late: number }
   | { readonly name: "peers_changed"; readonly peers: number; readonly before: number }
+  | {
+      readonly name: "peers_given_up";
+      readonly reason: "silent" | "restless";
+      /** Of whom nothing comes. */
+      readonly processorId: string | null;
+      readonly seconds: number;
+    }
+  | { readonly name: "peers_certain" }
+  | {
+      readonly name: "counts_dropped";
+      readonly services: number;
+      readonly records: number;
+      readonly error: unknown;
+    }
   | { readonly name: "series_full"; readonly seriesMax: number }
   | {
       readonly name: "snapshot_restored";

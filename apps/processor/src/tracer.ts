@@ -130,6 +130,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     series: () => directory.size,
     inFlightBytes: () => inFlight.bytes,
     peers: () => detection.shared?.peers ?? 0,
+    drops: () => detection.shared?.drops ?? "on_all",
   });
   const http = await startHttp({
     ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },

@@ -358,7 +358,9 @@ test("an earlier onset shortly after the opening is taken, and people are shown 
   const earlier = await onset();
   expect(earlier).toBeGreaterThan(100); // It took a moment until it was told.
   await passTime(pool, 40);
-  expect(await outcomeOf(database, aSighting({ onsetAgeMs: 170_000, occurrences: 0 }))).toBe("update");
+  expect(await outcomeOf(database, aSighting({ onsetAgeMs: 170_000, occurrences: 0 }))).toBe(
+    "update",
+  );
   await passTime(pool, 60);
   await outcomeOf(database, aSighting({ onsetAgeMs: 900_000, occurrences: 0 }));
   expect(await onset()).toBe(earlier);

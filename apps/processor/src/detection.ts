@@ -12,6 +12,7 @@ import { Pipeline } from "./pipeline.ts";
 import { SharedCounts } from "./shared-counts.ts";
 import { createState, type RestoredState } from "./snapshots.ts";
 import { startSpill } from "./spill/spill.ts";
+import type { StopClock } from "./stopping.ts";
 
 export interface DetectionOptions {
   readonly config: Config;
@@ -30,6 +31,8 @@ export interface DetectionOptions {
   readonly state?: RestoredState;
   /** Where it is kept while the database is away, and how many bytes are there; null: nowhere. */
   readonly spill?: SpillPlace | null;
+  /** How long its end may take; as long as it takes when it is not given. */
+  readonly stopping?: StopClock;
 }
 
 export interface SpillPlace {
@@ -138,16 +141,19 @@ export function startDetection(options: DetectionOptions): Detection {
     recorder,
     shared,
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
       // What was admitted is written before the end, if the database is there.
-      try {
-        await flush();
-        await readFirst.flush();
-        await recorder.round();
-        await shared?.stop();
-      } catch (error) {
-        observe({ name: "loop_failed", loop: "announce", error });
-      }
+      const last = async () => {
+        await Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
+        try {
+          await flush();
+          await readFirst.flush();
+          await recorder.round();
+          await shared?.stop();
+        } catch (error) {
+          observe({ name: "loop_failed", loop: "announce", error });
+        }
+      };
+      await (options.stopping === undefined ? last() : options.stopping.within("write", last()));
       await spilling?.[Symbol.asyncDispose]();
     },
   };

@@ -6,9 +6,10 @@ import type { PaceLimits } from "./channel-pace.ts";
 import type { ChannelStates } from "./channel-states.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { startLoop } from "./loop.ts";
+import { type Loop, startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { Pulse } from "./pulse.ts";
+import { StopClock } from "./stopping.ts";
 
 export interface DispatchingOptions {
   readonly pool: store.Pool;
@@ -31,6 +32,8 @@ export interface DispatchingOptions {
   readonly observe: Observe;
   /** Learns from the heartbeat whether the database is there. */
   readonly watch?: DatabaseWatch;
+  /** Of the whole process. Default: one of its own, from the disposing on. */
+  readonly stopping?: StopClock;
 }
 
 export interface Dispatching extends AsyncDisposable {
@@ -56,10 +59,8 @@ const FALLEN_BACK_AT_ONCE_MAX = 500;
  * deleting what has expired. */
 export function startDispatching(options: DispatchingOptions): Dispatching {
   const { pool, processorId, channels, channelStates, linkBase, clock, observe } = options;
-  const { quietSeconds, leaseSeconds = LEASE_SECONDS } = options;
-  const channelNames = channels.map(({ name }) => name);
-  const stack = new AsyncDisposableStack();
-  const pulse = stack.use(new Pulse(clock.monotonicMs));
+  const { leaseSeconds = LEASE_SECONDS } = options;
+  const pulse = new Pulse(clock.monotonicMs);
   let wake = () => {};
   const dispatcher = new Dispatcher({
     channels,
@@ -93,54 +94,69 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     onFree: () => wake(),
   });
   const heartbeat = () => store.heartbeat(pool, processorId);
-  stack.defer(async () => {
-    if (options.watch?.outage) return; // Others see soon enough that the heartbeat is missing.
-    await store.retire(pool, processorId).catch((error: unknown) => {
-      observe({ name: "loop_failed", loop: "retire", error });
-    });
+  const beating = startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, async () => {
+    const begunMs = clock.monotonicMs();
+    await (options.watch === undefined ? heartbeat() : options.watch.attempt(heartbeat));
+    pulse.beaten(begunMs);
   });
-  stack.use(
-    startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, async () => {
-      const begunMs = clock.monotonicMs();
-      await (options.watch === undefined ? heartbeat() : options.watch.attempt(heartbeat));
-      pulse.beaten(begunMs);
-    }),
-  );
   const claiming = startLoop({ name: "dispatch", idleMs: CLAIM_MS, jitter: 0.2, observe }, () =>
     dispatcher.round(),
   );
   wake = claiming.wake;
-  stack.defer(() => dispatcher.drain(DRAIN_MS));
-  stack.use(claiming);
-  stack.use(
+  const loops = [claiming, ...startRowLoops(options, claiming.wake)];
+  const { stopping = new StopClock(clock.monotonicMs, observe) } = options;
+  const drain = async () => {
+    const ended = Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
+    // Sends in flight are cut off in time also when a claim hangs.
+    const graceMs = () => Math.min(DRAIN_MS, stopping.leftMs("send"));
+    await Promise.all([ended, dispatcher.drain(graceMs())]);
+    await dispatcher.drain(graceMs());
+  };
+  const retire = async () => {
+    await beating[Symbol.asyncDispose]();
+    if (options.watch?.outage) return; // Others see soon enough that the heartbeat is missing.
+    await store.retire(pool, processorId).catch((error: unknown) => {
+      observe({ name: "loop_failed", loop: "retire", error });
+    });
+  };
+  return {
+    wake: claiming.wake,
+    [Symbol.asyncDispose]: async () => {
+      await stopping.within("settle", drain());
+      await stopping.within("retire", retire());
+      pulse[Symbol.dispose]();
+    },
+  };
+}
+
+/** What follows from rows besides sending. */
+function startRowLoops(options: DispatchingOptions, wakeClaims: () => void): Loop[] {
+  const { pool, processorId, channels, quietSeconds, observe } = options;
+  const channelNames = channels.map(({ name }) => name);
+  const loops = [
     startLoop({ name: "resolve", idleMs: RESOLVE_MS, jitter: 0.2, observe }, async () => {
       const watch = { processorId, quietSeconds };
       const resolved = await store.resolveQuiet(pool, { limit: RESOLVED_AT_ONCE_MAX, watch });
       if (resolved.length === 0) return;
       observe({ name: "incidents_resolved", count: resolved.length });
-      claiming.wake();
+      wakeClaims();
     }),
-  );
-  stack.use(
     startLoop({ name: "sweep", idleMs: SWEEP_MS, jitter: 0.5, observe }, async () => {
       await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels: channelNames });
     }),
-  );
-  if (options.fallback !== null) {
-    const falling = { ...options.fallback, processorId, limit: FALLEN_BACK_AT_ONCE_MAX };
-    let fromId = "0";
-    stack.use(
-      startLoop({ name: "fall-back", idleMs: FALL_BACK_MS, jitter: 0.2, observe }, async () => {
-        const fallen = await store.fallBack(pool, { ...falling, fromId });
-        ({ fromId } = fallen);
-        if (fallen.written === 0) return;
-        observe({ name: "fallen_back", channel: falling.channel, count: fallen.written });
-        claiming.wake();
-      }),
-    );
-  }
-  return {
-    wake: claiming.wake,
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  ];
+  if (options.fallback === null) return loops;
+  const falling = { ...options.fallback, processorId, limit: FALLEN_BACK_AT_ONCE_MAX };
+  let fromId = "0";
+  const fallBack = async () => {
+    const fallen = await store.fallBack(pool, { ...falling, fromId });
+    ({ fromId } = fallen);
+    if (fallen.written === 0) return;
+    observe({ name: "fallen_back", channel: falling.channel, count: fallen.written });
+    wakeClaims();
   };
+  return [
+    ...loops,
+    startLoop({ name: "fall-back", idleMs: FALL_BACK_MS, jitter: 0.2, observe }, fallBack),
+  ];
 }

@@ -185,6 +185,10 @@ function write(log: Logger, event: TracerEvent): void {
       return log.info(event, "Tracer is ready.");
     case "stopping":
       return log.info(event, "Stopping: no new batches, what was admitted is finished.");
+    case "start_slow":
+      return log.warn(event, `Starting: still waiting for ${event.waitsFor}.`);
+    case "stop_cut_short":
+      return log.warn(event, CUT_SHORT[event.part]);
     case "config_warning":
       return log.warn(event, event.message);
     case "channels_configured":
@@ -294,6 +298,16 @@ function write(log: Logger, event: TracerEvent): void {
       return event satisfies never;
   }
 }
+
+const CUT_SHORT = {
+  write: "Stopping: the database does not take the last signals in time; they are kept on disk.",
+  send: "Stopping: messages that are under way are cut off; another processor goes on with them.",
+  settle:
+    "Stopping: what became of the last messages cannot be written in time; they are looked up before they are sent again.",
+  retire: "Stopping: the others cannot be told in time; they notice it after 5 s.",
+  close: "Stopping: the database is not closed in time; it is left to itself.",
+  exit: "Stopping: something hangs; the process ends all the same.",
+} as const;
 
 const GIVEN_UP = {
   silent:

@@ -51,6 +51,11 @@ export class PendingSignals {
     return this.#waiting.size;
   }
 
+  /** Nothing waits, and nothing is being written. */
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0 && this.#taken.length === 0;
+  }
+
   /** Adds what is newer to what waits for its fingerprint. */
   queue(fingerprint: string, newer: Pending): void {
     const older = this.#waiting.get(fingerprint);

@@ -1,4 +1,5 @@
 import type { Kind, Verdict } from "@tracer/core";
+import type { StopPart } from "./stopping.ts";
 
 /** Everything that Tracer says about itself. A new event cannot be forgotten: the switch is exhaustive. */
 export type TracerEvent =
@@ -9,6 +10,8 @@ export type TracerEvent =
       readonly processorId: string;
     }
   | { readonly name: "stopping"; readonly signal: string }
+  | { readonly name: "start_slow"; readonly waitsFor: string; readonly seconds: number }
+  | { readonly name: "stop_cut_short"; readonly part: StopPart }
   | { readonly name: "config_warning"; readonly message: string }
   | { readonly name: "channels_configured"; readonly channels: readonly string[] }
   | {

@@ -20,6 +20,8 @@ import { ServicesView } from "./services-view.ts";
 import { openSnapshotPlace, restoreState, startSnapshots } from "./snapshots.ts";
 import { newestStates } from "./spill/codec.ts";
 import { replaySpill } from "./spill/replay.ts";
+import { Starting } from "./starting.ts";
+import type { StopClock } from "./stopping.ts";
 
 export interface TracerOptions {
   readonly config: Config;
@@ -31,6 +33,10 @@ export interface TracerOptions {
   readonly color: boolean;
   /** Called once, with keys that were made because Tracer listens beyond loopback and had none. */
   readonly showKeys: (keys: store.NewKeys) => void;
+  /** Aborts when Tracer is to stop: a start that is not done by then rejects with its reason. */
+  readonly stop: AbortSignal;
+  /** Begun when `stop` aborts. */
+  readonly stopping: StopClock;
 }
 
 export interface Tracer extends AsyncDisposable {
@@ -50,13 +56,16 @@ const CLOCK_MS = 30_000;
  * upwards it is the shutdown: refuse, count what was admitted, keep and write it, finish sends, close the database.
  */
 export async function startTracer(options: TracerOptions): Promise<Tracer> {
-  const { config, observe, clock = systemClock } = options;
+  const { config, observe, stopping, clock = systemClock } = options;
   await using stack = new AsyncDisposableStack();
   stack.defer(() => observe.close());
-  const database = stack.use(await openDatabase(config, observe));
+  using starting = new Starting(observe, options.stop);
+  const waitFor = (what: string) => starting.waitFor(what);
+  const database = stack.use(await openDatabase(config, observe, { stopping, waitFor }));
   const { pool } = database;
   let stopListening = async () => {};
   stack.defer(() => stopListening()); // Late: until then whoever balances the load is told to go elsewhere.
+  waitFor("the database to answer");
   const keysStored = await makeKeys(options, database);
   const receipt = new ReceiptClock(clock);
   const readDatabaseMs = () => store.serverTimeMs(pool);
@@ -64,7 +73,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     if (await receipt.refresh(readDatabaseMs)) await receipt.refresh(readDatabaseMs);
   };
   await readClock();
-  stack.use(startLoop({ name: "clock", idleMs: CLOCK_MS, observe }, readClock));
+  const clockLoop = { name: "clock", idleMs: CLOCK_MS, isDisposable: true, observe };
+  stack.use(startLoop(clockLoop, readClock));
   const receiptMs = () => receipt.nowMs();
 
   const { channels: configured } = config;
@@ -88,15 +98,17 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.use(startDatabaseWatch(watch, observe));
   const dispatching = stack.use(
     startDispatching({
-      ...{ ...shared, processorId, channels, channelStates, linkBase, watch },
+      ...{ ...shared, processorId, channels, channelStates, linkBase, watch, stopping },
       quietSeconds: config.quietSeconds,
       fallback:
         fallback === null ? null : { channel: fallback, afterSeconds: config.fallbackSeconds },
     }),
   );
 
+  waitFor("what the last process has left in DATA_DIR");
   const { path, spillPath } = stack.use(await openSnapshotPlace(config, observe));
   const snapshot = await restoreState({ config, path, receiptMs: receiptMs(), observe });
+  waitFor("what the last process could not write to the database");
   const spilled = spillPath === null ? null : await replaySpill({ path: spillPath, observe });
   const waiting = newestStates([...snapshot.pending, ...(spilled?.states ?? [])]);
   const state = { ...snapshot, pending: waiting };
@@ -107,7 +119,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
         state,
         spill: spillPath === null ? null : { path: spillPath, size: spilled?.size ?? 0 },
       },
-      ...{ config, receiptMs, processorId, onWritten: dispatching.wake },
+      ...{ config, receiptMs, processorId, stopping, onWritten: dispatching.wake },
       channels: announced,
     }),
   );
@@ -125,6 +137,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     services: services.count,
   }));
   stack.use(startLive({ ...shared, events }));
+  waitFor("HTTP");
   const inFlight = new InFlight();
   observe.watch({
     series: () => directory.size,
@@ -139,6 +152,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   });
   stopListening = async () => http[Symbol.asyncDispose]();
   stack.defer(() => http.refuse());
+  stack.defer(() => stopping.begin());
   pageUrl = config.publicUrl ?? http.url;
 
   const owned = stack.move();

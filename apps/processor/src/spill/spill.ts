@@ -60,7 +60,7 @@ export class Spill {
   /** The last round: nothing comes any more, so what waits now is kept, whyever it waits. */
   async close(): Promise<void> {
     const { announcer } = this.#options;
-    if (announcer.pending.size > 0) await this.#save();
+    if (!announcer.pending.isEmpty) await this.#save();
     else if (announcer.drains > this.#drains) await this.#empty();
     await this.#file[Symbol.asyncDispose]().catch(() => {});
   }

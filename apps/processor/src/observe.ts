@@ -189,6 +189,18 @@ function write(log: Logger, event: TracerEvent): void {
       return log.warn(event, `Starting: still waiting for ${event.waitsFor}.`);
     case "stop_cut_short":
       return log.warn(event, CUT_SHORT[event.part]);
+    case "database_away":
+      return log.error(
+        event,
+        "The database does not answer. Detection goes on; nothing can be announced until it is back.",
+      );
+    case "database_back":
+      return log.info(event, "The database answers again, without a gap for 10 s.");
+    case "told_not_kept":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "Who was told that the database is away cannot be kept: after a restart they would not be told its end.",
+      );
     case "config_warning":
       return log.warn(event, event.message);
     case "channels_configured":

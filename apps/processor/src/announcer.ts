@@ -145,6 +145,11 @@ export class Announcer {
     this.pending.restore(states);
   }
 
+  /** Takes over what another process has left: what is known here of the same fingerprints is newer. */
+  adopt(states: readonly PendingState[]): void {
+    this.pending.adopt(states);
+  }
+
   /** Keeps account of a signal from now on; null when its series is gone. */
   #follow(signal: Signal): OpenSignal | null {
     const series = this.#seriesOf(signal);

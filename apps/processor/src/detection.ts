@@ -11,7 +11,7 @@ import type { Observe } from "./observe.ts";
 import { Pipeline } from "./pipeline.ts";
 import { SharedCounts } from "./shared-counts.ts";
 import { createState, type RestoredState } from "./snapshots.ts";
-import { startSpill } from "./spill/spill.ts";
+import { type FindOrphans, startSpill } from "./spill/spill.ts";
 import type { StopClock } from "./stopping.ts";
 
 export interface DetectionOptions {
@@ -38,6 +38,8 @@ export interface DetectionOptions {
 export interface SpillPlace {
   readonly path: string;
   readonly size: number;
+  /** See SpillOptions. */
+  readonly findOrphans?: FindOrphans;
 }
 
 export interface Detection extends AsyncDisposable {

@@ -53,7 +53,7 @@ export function startLoop(options: LoopOptions, round: () => Promise<void> | voi
       woken = false;
       try {
         await round();
-        if (failures > 0) observe({ name: "loop_recovered", loop: name, failures });
+        if (failures > 0) observe({ name: "loop_recovered", loop: name, failures, away });
         failures = 0;
       } catch (error) {
         failures += 1;

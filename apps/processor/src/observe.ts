@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { isUnavailable } from "./database.ts";
 import type { TracerEvent } from "./tracer-event.ts";
 
 export interface Observe {
@@ -289,15 +290,17 @@ function write(log: Logger, event: TracerEvent): void {
     case "spill_dropped":
       if (event.isFirst) log.error(event, DROPPED[event.reason]);
       return;
-    case "loop_failed":
-      return log.error(
-        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
-        "A loop failed; it goes on.",
-      );
+    case "loop_failed": {
+      const failed = { ...event, error: pino.stdSerializers.err(toError(event.error)) };
+      // All of them fail then, and `database_away` says it once.
+      if (isUnavailable(event.error)) return log.debug(failed, "A loop waits for the database.");
+      return log.error(failed, "A loop failed; it goes on.");
+    }
     case "loop_recovered":
+      if (event.away) return log.debug(event, "A loop has the database again.");
       return log.info(event, "A loop works again.");
     case "database_lost":
-      return log.error(
+      return log.debug(
         { ...event, error: pino.stdSerializers.err(toError(event.error)) },
         "A database connection was lost.",
       );

@@ -85,6 +85,11 @@ export class SharedCounts {
     return this.#cursors.size;
   }
 
+  /** How many of those that lived at the last round, of which the database told, come before a processor. */
+  rankOf(processorId: string): number {
+    return [...this.#cursors.keys()].filter((each) => each < processorId).length;
+  }
+
   /** Whether drops are judged: on all counts, on those that are known, or not at all for now. */
   get drops(): DropsJudged {
     if (this.#options.receiptMs() < this.#doubtedUntilMs) return "not";

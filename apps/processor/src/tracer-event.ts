@@ -138,6 +138,12 @@ export type TracerEvent =
       readonly reason: string | null;
     }
   | { readonly name: "loop_failed"; readonly loop: string; readonly error: unknown }
-  | { readonly name: "loop_recovered"; readonly loop: string; readonly failures: number }
+  | {
+      readonly name: "loop_recovered";
+      readonly loop: string;
+      readonly failures: number;
+      /** It was the database that was away. */
+      readonly away: boolean;
+    }
   | { readonly name: "database_lost"; readonly error: unknown }
   | { readonly name: "request_failed"; readonly route: string; readonly error: unknown };

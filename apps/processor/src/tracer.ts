@@ -5,9 +5,10 @@ import { ChannelStates } from "./channel-states.ts";
 import { createChannels, routesOf } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { readTold, type ToldState, toldBySiblings, toldPath, writeTold } from "./database-told.ts";
 import { DatabaseWatch, startDatabaseWatch } from "./database-watch.ts";
 import { WhyNot } from "./decisions/why-not.ts";
-import { startDetection } from "./detection.ts";
+import { type SpillPlace, startDetection } from "./detection.ts";
 import { startDispatching } from "./dispatching.ts";
 import { InFlight } from "./http/in-flight.ts";
 import { startHttp } from "./http/start.ts";
@@ -19,6 +20,7 @@ import { ReceiptClock } from "./receipt-clock.ts";
 import { ServicesView } from "./services-view.ts";
 import { openSnapshotPlace, restoreState, startSnapshots } from "./snapshots.ts";
 import { newestStates } from "./spill/codec.ts";
+import { adoptOrphans } from "./spill/orphans.ts";
 import { replaySpill } from "./spill/replay.ts";
 import { Starting } from "./starting.ts";
 import type { StopClock } from "./stopping.ts";
@@ -90,11 +92,21 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const linkBase = () => pageUrl;
   const shared = { pool, clock, observe };
   let pendingCount = () => 0;
+  waitFor("what the last process has left in DATA_DIR");
+  const { path, spillPath, slotFolder } = stack.use(await openSnapshotPlace(config, observe));
+  let rank = () => 0;
+  const told = slotFolder === null ? null : toldPath(slotFolder);
   const watch = new DatabaseWatch({
     ...{ channels, receiptMs, observe, monotonicMs: clock.monotonicMs },
     fallbackChannel: config.fallbackChannel,
     pendingCount: () => pendingCount(),
+    rank: () => rank(),
+    ...(told === null
+      ? {}
+      : { save: (state) => writeTold(told, state), othersTold: () => toldBySiblings(told) }),
   });
+  const left = told === null ? null : await readTold(told);
+  if (left !== null) await watch.inherit(left);
   stack.use(startDatabaseWatch(watch, observe));
   const dispatching = stack.use(
     startDispatching({
@@ -105,8 +117,6 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     }),
   );
 
-  waitFor("what the last process has left in DATA_DIR");
-  const { path, spillPath } = stack.use(await openSnapshotPlace(config, observe));
   const snapshot = await restoreState({ config, path, receiptMs: receiptMs(), observe });
   waitFor("what the last process could not write to the database");
   const spilled = spillPath === null ? null : await replaySpill({ path: spillPath, observe });
@@ -117,7 +127,14 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
       ...{
         ...shared,
         state,
-        spill: spillPath === null ? null : { path: spillPath, size: spilled?.size ?? 0 },
+        spill:
+          spillPath === null
+            ? null
+            : {
+                path: spillPath,
+                size: spilled?.size ?? 0,
+                ...orphansOf(slotFolder, watch, options),
+              },
       },
       ...{ config, receiptMs, processorId, stopping, onWritten: dispatching.wake },
       channels: announced,
@@ -125,6 +142,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   );
   const { pipeline, directory, announcer } = detection;
   pendingCount = () => announcer.pendingCount;
+  rank = () => detection.shared?.rankOf(processorId) ?? 0;
   const { snapshotSeconds } = config;
   const pending = () => announcer.pendingState();
   stack.use(startSnapshots({ path, state, pending, snapshotSeconds, clock, observe }));
@@ -161,6 +179,20 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     processorId,
     failed: database.failed,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** What dead processes have left beside this one's folder; nothing when it has none beside it. */
+function orphansOf(
+  folder: string | null,
+  watch: DatabaseWatch,
+  { observe, clock = systemClock }: TracerOptions,
+): Pick<SpillPlace, "findOrphans"> {
+  if (folder === null) return {};
+  const { wallMs } = clock;
+  const inherit = (state: ToldState) => watch.inherit(state);
+  return {
+    findOrphans: (adopt) => adoptOrphans({ folder, wallMs, adopt, inherit, observe }),
   };
 }
 

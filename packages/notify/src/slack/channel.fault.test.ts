@@ -407,7 +407,7 @@ test("tells of Tracer itself, and under that, for all to see, that it is over", 
 
 test("what is told of Tracer itself is told once, whoever tells it, and so is its end; then it may begin anew", async () => {
   await using world = await startWorld();
-  const since = new Date(Date.now() - 60_000).toISOString();
+  const since = new Date(SAMPLE_OPENED_MS).toISOString();
   const tell = (state: "begun" | "over", key = "k") =>
     world.channel.sendNotice({ key, state, since, title: "t", text: "x", receipt: null }, signal);
   const first = receiptOf(await tell("begun"));

@@ -156,7 +156,7 @@ export class DatabaseWatch {
     const before = this.#told.find((told) => told.channel === channel.name);
     const text =
       `The database has not answered since ${isoText(sinceMs)}, for ${durationText(seconds)}. Detection goes on. ` +
-      `${waiting === 1 ? "1 signal waits" : `${waiting} signals wait`} and will be announced when it is back; ` +
+      `${waitingText(waiting)}; ` +
       "until then no alert, escalation, reminder or resolve is sent, and incidents cannot be shown." +
       (before === undefined ? "" : " (May be a repeat: the answer to the first message was lost.)");
     await this.#keep({ channel: channel.name, receipt: null, isSure: false });
@@ -305,6 +305,13 @@ function candidatesOf(channels: readonly Channel[], fallbackChannel: string | nu
     return kind === "console" ? 3 : 2;
   };
   return channels.toSorted((one, other) => rank(one) - rank(other));
+}
+
+function waitingText(signals: number): string {
+  if (signals === 0)
+    return "No signal waits for it yet; what is found is announced when it is back";
+  const wait = signals === 1 ? "1 signal waits" : `${signals} signals wait`;
+  return `${wait} and will be announced when it is back`;
 }
 
 function isoText(ms: number): string {

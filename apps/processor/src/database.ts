@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { TracerError } from "@tracer/core";
 import * as store from "@tracer/store";
 import type { Config } from "./config.ts";
@@ -12,6 +13,9 @@ export interface Database extends AsyncDisposable {
 }
 
 const CONNECTIONS_MAX = 10;
+/** The first answer is asked for so often, after such a pause. */
+const FIRST_TRIES_MAX = 4;
+const FIRST_PAUSE_MS = 1_000;
 
 export interface DatabaseParts {
   /** How long its end may take; as long as it takes when it is not given. */
@@ -27,9 +31,9 @@ export async function openDatabase(
   { stopping, waitFor = () => {} }: DatabaseParts = {},
 ): Promise<Database> {
   await using stack = new AsyncDisposableStack();
-  waitFor(
-    config.databaseUrl === null ? "the embedded database to start" : "the database to answer",
-  );
+  const what =
+    config.databaseUrl === null ? "the embedded database to start" : "the database to answer";
+  waitFor(what);
   const embedded =
     config.databaseUrl === null
       ? stack.use(await store.startEmbeddedPostgres({ dataDir: resolve(config.dataDir) }))
@@ -40,11 +44,13 @@ export async function openDatabase(
     onError: (error) => observe({ name: "database_lost", error }),
   });
   stack.defer(() => stopping?.within("close", pool.end()) ?? pool.end());
-  await store.checkServerVersion(pool).catch((error: unknown) => {
+  await firstAnswer(pool, () => waitFor(what)).catch((error: unknown) => {
     if (embedded !== null || !isUnavailable(error)) throw error;
-    throw new TracerError("DATABASE_UNAVAILABLE", `DATABASE_URL: ${error.message}`, {
-      cause: error,
-    });
+    throw new TracerError(
+      "DATABASE_UNAVAILABLE",
+      `DATABASE_URL: ${error.message}. Tracer does not start without its database.`,
+      { cause: error },
+    );
   });
   waitFor("the database's schema: another Tracer may be migrating it, or the database hangs");
   await store.migrate(pool);
@@ -54,6 +60,22 @@ export async function openDatabase(
     failed: embedded?.exited ?? new Promise<never>(() => {}),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** A database that is only just starting, or slow, gets a few tries; one that refuses us by name does not. */
+async function firstAnswer(pool: store.Pool, goOn: () => void): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await store.checkServerVersion(pool);
+    } catch (error) {
+      const cause = isUnavailable(error) ? error.cause : null;
+      // Postgres' own errors have a severity.
+      const isSilent = cause instanceof Error && !("severity" in cause);
+      if (tries >= FIRST_TRIES_MAX || !isSilent) throw error;
+      await pause(FIRST_PAUSE_MS);
+      goOn();
+    }
+  }
 }
 
 /** The database is away: worth another try later. Anything else is a mistake of ours. */

@@ -8,15 +8,18 @@ export class Starting implements Disposable {
   readonly #observe: Observe;
   readonly #stop: AbortSignal;
   #timer: NodeJS.Timeout | undefined;
+  #what = "";
 
   constructor(observe: Observe, stop: AbortSignal) {
     this.#observe = observe;
     this.#stop = stop;
   }
 
-  /** The next step waits for `what`. Throws the reason of the stop when there is one. */
+  /** What comes next waits for `what`; it may be said again. Throws the reason of the stop when there is one. */
   waitFor(what: string): void {
     this.#stop.throwIfAborted();
+    if (what === this.#what) return;
+    this.#what = what;
     clearTimeout(this.#timer);
     const seconds = SLOW_MS / 1000;
     const say = () => this.#observe({ name: "start_slow", waitsFor: what, seconds });

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import {
   createTestDatabase,
@@ -141,5 +141,27 @@ describe.concurrent("the database is away", () => {
     expect(await incidents(world.database)).toMatchObject([{ service: "payments", epoch: 1 }]);
     expect([...world.pagerduty.alerts.values()]).toMatchObject([{ opened: 1, triggers: 1 }]);
     expect(second.stderr()).toMatch(/"name":"spill_replayed".*"damaged":0/);
+  });
+
+  // Goal: a process that is never started again. Method: two on one folder; the one that knows is killed, and its
+  // file is made to look as old as it would be.
+  test("kill -9 during the outage, and nobody takes its place: another on the same folder tells it, once", async () => {
+    await using world = await startWorld("search");
+    const first = await world.start();
+    const second = await world.start();
+    await world.past(first.url);
+    await world.proxy.set("refuse");
+    await world.spike(first.url);
+    await until("a spill file", 5_000, async () => (await world.spilled()) > 0);
+    await first.stop("SIGKILL");
+    const spill = join(first.dataDir, "slot-0", "spill.log");
+    const longAgo = Date.now() / 1000 - 60;
+    await utimes(spill, longAgo, longAgo);
+    await world.proxy.set("pass");
+    await world.pagerduty.waitFor(() => world.pagerduty.alerts.size > 0, 60_000);
+    await until("an empty spill file", 5_000, async () => (await world.spilled()) === 0);
+    expect(await incidents(world.database)).toMatchObject([{ service: "search", epoch: 1 }]);
+    expect([...world.pagerduty.alerts.values()]).toMatchObject([{ opened: 1, triggers: 1 }]);
+    expect(second.stderr()).toMatch(/"name":"spill_replayed","path":"[^"]*slot-0/);
   });
 });

@@ -114,7 +114,7 @@ test("an opened signal is sighted with its ages and redacted lines", async () =>
   expect(state.written).toBe(1);
 });
 
-test("what another processor tells of is followed in silence, told when it is ours to tell, and not ended by us", async () => {
+test("what another processor tells of is followed in silence, told when it is ours to tell, and its end is told by all", async () => {
   const { state, announcer, pass } = world();
   state.mine = ["error"];
   const volume = { kind: "volume", part: "drop" } as const;
@@ -132,7 +132,25 @@ test("what another processor tells of is followed in silence, told when it is ou
   announcer.take(resolved(aSignal(volume)));
   announcer.take(resolved(aSignal()));
   await announcer.flush();
-  expect(state.cleared.map(({ kind }) => kind)).toEqual(["error"]);
+  expect(state.cleared.map(({ kind }) => kind)).toEqual(["volume", "error"]);
+});
+
+test("what another processor told of and is over before it is ours to tell: its end is told, that of the past not", async () => {
+  const { state, announcer, pass } = world();
+  const volume = { kind: "volume", part: "drop" } as const;
+  state.mine = [];
+  announcer.take(opened(aSignal(volume)));
+  announcer.take(resolved(aSignal(volume)));
+  await announcer.flush();
+  expect(state.sighted).toEqual([]);
+  expect(state.cleared).toMatchObject([{ kind: "volume", service: "checkout" }]);
+  announcer.take(opened(aSignal(volume)));
+  announcer.take(opened(aSignal()));
+  pass(STALE_SECONDS * 1_000);
+  announcer.take(resolved(aSignal(volume)));
+  announcer.take(resolved(aSignal()));
+  await announcer.flush();
+  expect(state.cleared).toHaveLength(1);
 });
 
 test("what another processor is to tell of and stays is told from here, too: the other may know less", async () => {

@@ -151,6 +151,11 @@ export class Announcer {
     this.pending.restore(states);
   }
 
+  /** Takes over what another process has left: what is known here of the same fingerprints is newer. */
+  adopt(states: readonly PendingState[]): void {
+    this.pending.adopt(states);
+  }
+
   /** Keeps account of a signal from now on; null when its series is gone. */
   #follow(signal: Signal): OpenSignal | null {
     const series = this.#seriesOf(signal);
@@ -189,7 +194,8 @@ export class Announcer {
   #resolved(signal: Signal): void {
     const open = this.#open.get(idOf(signal));
     this.#open.delete(idOf(signal));
-    if (open === undefined || !open.announced || !this.#announces(signal)) return;
+    if (open === undefined) return;
+    if (!open.announced || !this.#announces(signal)) return this.#endOfAnother(signal, open);
     this.#options.observe({
       name: "signal_resolved",
       kind: signal.kind,
@@ -202,6 +208,16 @@ export class Announcer {
       this.#queueSighting(open, signal, this.#options.monotonicMs());
     }
     this.pending.queue(open.fingerprint, { ...NOTHING_NEW, key: open.key, clear: true });
+  }
+
+  /**
+   * Of what is judged on the sum of all, another processor may have told that cannot say any more that it is
+   * over: it died, or has lost the lease. So whoever saw it says so; one that still sees it takes that back.
+   */
+  #endOfAnother(signal: Signal, { fingerprint, key }: OpenSignal): void {
+    const isShared = signal.kind === "volume" || signal.kind === "pipeline";
+    if (!isShared || this.#stale(signal.lastStepMs)) return;
+    this.pending.queue(fingerprint, { ...NOTHING_NEW, key, clear: true });
   }
 
   #sight(signal: Signal): void {

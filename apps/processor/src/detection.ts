@@ -12,7 +12,8 @@ import { Pipeline } from "./pipeline.ts";
 import type { LiveSettings } from "./settings/live-settings.ts";
 import { SharedCounts } from "./shared-counts.ts";
 import { createState, type RestoredState } from "./snapshots.ts";
-import { startSpill } from "./spill/spill.ts";
+import { type FindOrphans, startSpill } from "./spill/spill.ts";
+import type { StopClock } from "./stopping.ts";
 
 export interface DetectionOptions {
   readonly config: Config;
@@ -33,11 +34,15 @@ export interface DetectionOptions {
   readonly state?: RestoredState;
   /** Where it is kept while the database is away, and how many bytes are there; null: nowhere. */
   readonly spill?: SpillPlace | null;
+  /** How long its end may take; as long as it takes when it is not given. */
+  readonly stopping?: StopClock;
 }
 
 export interface SpillPlace {
   readonly path: string;
   readonly size: number;
+  /** See SpillOptions. */
+  readonly findOrphans?: FindOrphans;
 }
 
 export interface Detection extends AsyncDisposable {
@@ -149,16 +154,19 @@ export function startDetection(options: DetectionOptions): Detection {
     recorder,
     shared,
     [Symbol.asyncDispose]: async () => {
-      await Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
       // What was admitted is written before the end, if the database is there.
-      try {
-        await flush();
-        await readFirst.flush();
-        await recorder.round();
-        await shared?.stop();
-      } catch (error) {
-        observe({ name: "loop_failed", loop: "announce", error });
-      }
+      const last = async () => {
+        await Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
+        try {
+          await flush();
+          await readFirst.flush();
+          await recorder.round();
+          await shared?.stop();
+        } catch (error) {
+          observe({ name: "loop_failed", loop: "announce", error });
+        }
+      };
+      await (options.stopping === undefined ? last() : options.stopping.within("write", last()));
       await spilling?.[Symbol.asyncDispose]();
     },
   };

@@ -239,7 +239,7 @@ export class Dispatcher {
         await pause(pauseMs, this.#stop.signal);
         const settled = await this.#trySettle(write, { say: false });
         if (settled === null) continue;
-        observe({ name: "loop_recovered", loop: "settle", failures });
+        observe({ name: "loop_recovered", loop: "settle", failures, away: true });
         return settled;
       }
     } finally {

@@ -6,9 +6,10 @@ import type { PaceLimits } from "./channel-pace.ts";
 import type { ChannelStates } from "./channel-states.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { startLoop } from "./loop.ts";
+import { type Loop, startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";
 import { Pulse } from "./pulse.ts";
+import { StopClock } from "./stopping.ts";
 
 export interface DispatchingOptions {
   readonly pool: store.Pool;
@@ -33,11 +34,15 @@ export interface DispatchingOptions {
   readonly observe: Observe;
   /** Learns from the heartbeat whether the database is there. */
   readonly watch?: DatabaseWatch;
+  /** Of the whole process. Default: one of its own, from the disposing on. */
+  readonly stopping?: StopClock;
 }
+
+type Destinations = Pick<DispatchingOptions, "channels" | "fallback">;
 
 export interface Dispatching extends AsyncDisposable {
   /** From now on with these channels, and this fall-back. */
-  readonly use: (now: Pick<DispatchingOptions, "channels" | "fallback">) => void;
+  readonly use: (now: Destinations) => void;
   /** Looks for due deliveries now. */
   readonly wake: () => void;
 }
@@ -51,9 +56,8 @@ const DIGEST_PAUSE_SECONDS = 10;
 /** Sends in flight may take this long when Tracer stops. */
 const DRAIN_MS = 5_000;
 const SWEEP_MS = 60_000;
-const SWEPT_AT_ONCE_MAX = 1_000;
-/** While there is more; what is left waits for the next minute. */
 const SWEEP_ROUNDS_MAX = 10;
+const SWEPT_AT_ONCE_MAX = 1_000;
 const RESOLVED_AT_ONCE_MAX = 200;
 const FALL_BACK_MS = 2_000;
 const QUIET_MS = 5_000;
@@ -65,11 +69,8 @@ const FALLEN_BACK_AT_ONCE_MAX = 500;
  * deleting what has expired. */
 export function startDispatching(options: DispatchingOptions): Dispatching {
   const { pool, processorId, channels, channelStates, linkBase, clock, observe } = options;
-  const { quietSeconds, leaseSeconds = LEASE_SECONDS } = options;
-  let channelNames = channels.map(({ name }) => name);
-  let { fallback } = options;
-  const stack = new AsyncDisposableStack();
-  const pulse = stack.use(new Pulse(clock.monotonicMs));
+  const { leaseSeconds = LEASE_SECONDS } = options;
+  const pulse = new Pulse(clock.monotonicMs);
   let wake = () => {};
   const dispatcher = new Dispatcher({
     channels,
@@ -103,69 +104,89 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     onFree: () => wake(),
   });
   const heartbeat = () => store.heartbeat(pool, processorId);
-  stack.defer(async () => {
-    if (options.watch?.outage) return; // Others see soon enough that the heartbeat is missing.
-    await store.retire(pool, processorId).catch((error: unknown) => {
-      observe({ name: "loop_failed", loop: "retire", error });
-    });
+  const beating = startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, async () => {
+    const begunMs = clock.monotonicMs();
+    await (options.watch === undefined ? heartbeat() : options.watch.attempt(heartbeat));
+    pulse.beaten(begunMs);
   });
-  stack.use(
-    startLoop({ name: "heartbeat", idleMs: HEARTBEAT_MS, observe }, async () => {
-      const begunMs = clock.monotonicMs();
-      await (options.watch === undefined ? heartbeat() : options.watch.attempt(heartbeat));
-      pulse.beaten(begunMs);
-    }),
-  );
   const claiming = startLoop({ name: "dispatch", idleMs: CLAIM_MS, jitter: 0.2, observe }, () =>
     dispatcher.round(),
   );
   wake = claiming.wake;
-  stack.defer(() => dispatcher.drain(DRAIN_MS));
-  stack.use(claiming);
-  stack.use(
-    startLoop({ name: "resolve", idleMs: RESOLVE_MS, jitter: 0.2, observe }, async () => {
-      const watch = { processorId, quietSeconds };
-      const resolved = await store.resolveQuiet(pool, { limit: RESOLVED_AT_ONCE_MAX, watch });
-      if (resolved.length === 0) return;
-      observe({ name: "incidents_resolved", count: resolved.length });
-      claiming.wake();
-    }),
-  );
-  stack.use(
-    startLoop({ name: "sweep", idleMs: SWEEP_MS, jitter: 0.5, observe }, async () => {
-      for (let rounds = 0; rounds < SWEEP_ROUNDS_MAX; rounds += 1) {
-        const swept = await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels: channelNames });
-        if (swept < SWEPT_AT_ONCE_MAX) break;
-      }
-    }),
-  );
-  stack.use(
-    startLoop({ name: "quiet-hours", idleMs: QUIET_MS, jitter: 0.2, observe }, async () => {
-      for (const channel of channelNames) {
-        const floor = options.floorOf?.(channel) ?? 0;
-        if (floor > 0) await store.keepQuiet(pool, { channel, floor, seconds: QUIET_SECONDS });
-      }
-    }),
-  );
-  const falling = { processorId, limit: FALLEN_BACK_AT_ONCE_MAX };
-  stack.use(
-    startLoop({ name: "fall-back", idleMs: FALL_BACK_MS, jitter: 0.2, observe }, async () => {
-      if (fallback === null) return;
-      const { channel } = fallback;
-      const count = await store.fallBack(pool, { ...falling, ...fallback });
-      if (count === 0) return;
-      observe({ name: "fallen_back", channel, count });
-      claiming.wake();
-    }),
-  );
+  let destinations: Destinations = options;
+  const loops = [claiming, ...startRowLoops(options, () => destinations, claiming.wake)];
+  const { stopping = new StopClock(clock.monotonicMs, observe) } = options;
+  const drain = async () => {
+    const ended = Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));
+    // Sends in flight are cut off in time also when a claim hangs.
+    const graceMs = () => Math.min(DRAIN_MS, stopping.leftMs("send"));
+    await Promise.all([ended, dispatcher.drain(graceMs())]);
+    await dispatcher.drain(graceMs());
+  };
+  const retire = async () => {
+    await beating[Symbol.asyncDispose]();
+    if (options.watch?.outage) return; // Others see soon enough that the heartbeat is missing.
+    await store.retire(pool, processorId).catch((error: unknown) => {
+      observe({ name: "loop_failed", loop: "retire", error });
+    });
+  };
   return {
     wake: claiming.wake,
     use: (now) => {
+      destinations = { channels: now.channels, fallback: now.fallback };
       dispatcher.use(now.channels);
       channelStates.use(now.channels);
-      channelNames = now.channels.map(({ name }) => name);
-      ({ fallback } = now);
     },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: async () => {
+      await stopping.within("settle", drain());
+      await stopping.within("retire", retire());
+      pulse[Symbol.dispose]();
+    },
   };
+}
+
+/** What follows from rows besides sending. */
+function startRowLoops(
+  options: DispatchingOptions,
+  destinations: () => Destinations,
+  wakeClaims: () => void,
+): Loop[] {
+  const { pool, processorId, quietSeconds, floorOf = () => 0, observe } = options;
+  const channelNames = () => destinations().channels.map(({ name }) => name);
+  const resolve = async () => {
+    const watch = { processorId, quietSeconds };
+    const resolved = await store.resolveQuiet(pool, { limit: RESOLVED_AT_ONCE_MAX, watch });
+    if (resolved.length === 0) return;
+    observe({ name: "incidents_resolved", count: resolved.length });
+    wakeClaims();
+  };
+  const sweep = async () => {
+    for (let rounds = 0; rounds < SWEEP_ROUNDS_MAX; rounds += 1) {
+      const channels = channelNames();
+      const swept = await store.sweep(pool, { limit: SWEPT_AT_ONCE_MAX, channels });
+      if (swept < SWEPT_AT_ONCE_MAX) break;
+    }
+  };
+  const keepQuiet = async () => {
+    for (const channel of channelNames()) {
+      const floor = floorOf(channel);
+      if (floor > 0) await store.keepQuiet(pool, { channel, floor, seconds: QUIET_SECONDS });
+    }
+  };
+  const fallBack = async () => {
+    const { fallback } = destinations();
+    if (fallback === null) return;
+    const falling = { ...fallback, processorId, limit: FALLEN_BACK_AT_ONCE_MAX };
+    const count = await store.fallBack(pool, falling);
+    if (count === 0) return;
+    observe({ name: "fallen_back", channel: fallback.channel, count });
+    wakeClaims();
+  };
+  const jitter = 0.2;
+  return [
+    startLoop({ name: "resolve", idleMs: RESOLVE_MS, jitter, observe }, resolve),
+    startLoop({ name: "sweep", idleMs: SWEEP_MS, jitter: 0.5, observe }, sweep),
+    startLoop({ name: "quiet-hours", idleMs: QUIET_MS, jitter, observe }, keepQuiet),
+    startLoop({ name: "fall-back", idleMs: FALL_BACK_MS, jitter, observe }, fallBack),
+  ];
 }

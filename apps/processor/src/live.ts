@@ -18,7 +18,7 @@ const WATCHED_MAX = 50;
 /** Once a second: counts for the pages that listen, and what changed among the newest incidents. */
 export function startLive({ pool, clock, observe, events }: LiveOptions): Loop {
   let lastMs = clock.monotonicMs();
-  return startLoop({ name: "live", idleMs: LIVE_MS, observe }, async () => {
+  return startLoop({ name: "live", idleMs: LIVE_MS, isDisposable: true, observe }, async () => {
     const nowMs = clock.monotonicMs();
     events.counts((nowMs - lastMs) / 1e3);
     lastMs = nowMs;

@@ -15,6 +15,8 @@ export interface LoopOptions {
   /** Pause after a round. With `jitter` (0 to 1) it varies by this share on both sides. */
   readonly idleMs: number;
   readonly jitter?: number;
+  /** What it does is needed by nobody any more once it is disposed: then the round in hand is not waited for. */
+  readonly isDisposable?: boolean;
   readonly observe: Observe;
 }
 
@@ -51,7 +53,7 @@ export function startLoop(options: LoopOptions, round: () => Promise<void> | voi
       woken = false;
       try {
         await round();
-        if (failures > 0) observe({ name: "loop_recovered", loop: name, failures });
+        if (failures > 0) observe({ name: "loop_recovered", loop: name, failures, away });
         failures = 0;
       } catch (error) {
         failures += 1;
@@ -70,7 +72,7 @@ export function startLoop(options: LoopOptions, round: () => Promise<void> | voi
     [Symbol.asyncDispose]: async () => {
       stopped = true;
       wake();
-      await running;
+      if (options.isDisposable !== true) await running;
     },
   };
 }

@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { isUnavailable } from "./database.ts";
 import type { TracerEvent } from "./tracer-event.ts";
 
 export interface Observe {
@@ -18,6 +19,7 @@ interface Gauges {
   readonly series: () => number;
   readonly inFlightBytes: () => number;
   readonly peers: () => number;
+  readonly drops: () => "on_all" | "on_part" | "not";
 }
 
 const LAG_RESOLUTION_MS = 10;
@@ -46,6 +48,18 @@ export function createObserve(level: string, destination: DestinationStream): Ob
         gauges.inFlightBytes,
       );
       gauge(registry, "tracer_peers", "Other processors that live.", gauges.peers);
+      gauge(
+        registry,
+        "tracer_drops_in_doubt",
+        "1 while no drop is told, because counts of other processors may be missing.",
+        () => Number(gauges.drops() === "not"),
+      );
+      gauge(
+        registry,
+        "tracer_drops_judged_on_part",
+        "1 while drops are judged though counts of other processors are missing for long.",
+        () => Number(gauges.drops() === "on_part"),
+      );
     },
     recordsAccepted: () => accepted,
     close: () => lag.disable(),
@@ -85,6 +99,11 @@ function createMetrics(registry: Registry) {
     ]),
     decisionsDropped: counter("tracer_decisions_dropped_total", "Decisions not recorded.", []),
     foreign: counter("tracer_foreign_records_total", "Records that other processors counted.", []),
+    countsDropped: counter(
+      "tracer_shared_records_dropped_total",
+      "Records whose counts the database refused: other processors do not know of them.",
+      [],
+    ),
     spillDropped: counter(
       "tracer_spill_dropped_total",
       "Signals that waited for the database and were not kept: in memory, or on disk.",
@@ -142,6 +161,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       return metrics.failures.inc({ loop: "announce" });
     case "foreign_counted":
       return metrics.foreign.inc(event.records);
+    case "counts_dropped":
+      return metrics.countsDropped.inc(event.records);
     case "decisions_dropped":
       return metrics.decisionsDropped.inc(event.count);
     case "loop_failed":
@@ -165,6 +186,22 @@ function write(log: Logger, event: TracerEvent): void {
       return log.info(event, "Tracer is ready.");
     case "stopping":
       return log.info(event, "Stopping: no new batches, what was admitted is finished.");
+    case "start_slow":
+      return log.warn(event, `Starting: still waiting for ${event.waitsFor}.`);
+    case "stop_cut_short":
+      return log.warn(event, CUT_SHORT[event.part]);
+    case "database_away":
+      return log.error(
+        event,
+        "The database does not answer. Detection goes on; nothing can be announced until it is back.",
+      );
+    case "database_back":
+      return log.info(event, "The database answers again, without a gap for 10 s.");
+    case "told_not_kept":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "Who was told that the database is away cannot be kept: after a restart they would not be told its end.",
+      );
     case "config_warning":
       return log.warn(event, event.message);
     case "settings_reloaded":
@@ -208,6 +245,15 @@ function write(log: Logger, event: TracerEvent): void {
       return log.trace(event, "Counts of other processors were read.");
     case "peers_changed":
       return log.info(event, `Shares the traffic with ${event.peers} other processors.`);
+    case "peers_given_up":
+      return log.warn(event, GIVEN_UP[event.reason]);
+    case "peers_certain":
+      return log.info(event, "The counts of all processors are known again.");
+    case "counts_dropped":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "The database refused counts for the other processors: a defect of Tracer, and they do not learn of them.",
+      );
     case "decisions_dropped":
       return log.warn(event, "Some decisions are not recorded: there was no room for them.");
     case "series_full":
@@ -251,15 +297,17 @@ function write(log: Logger, event: TracerEvent): void {
     case "spill_dropped":
       if (event.isFirst) log.error(event, DROPPED[event.reason]);
       return;
-    case "loop_failed":
-      return log.error(
-        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
-        "A loop failed; it goes on.",
-      );
+    case "loop_failed": {
+      const failed = { ...event, error: pino.stdSerializers.err(toError(event.error)) };
+      // All of them fail then, and `database_away` says it once.
+      if (isUnavailable(event.error)) return log.debug(failed, "A loop waits for the database.");
+      return log.error(failed, "A loop failed; it goes on.");
+    }
     case "loop_recovered":
+      if (event.away) return log.debug(event, "A loop has the database again.");
       return log.info(event, "A loop works again.");
     case "database_lost":
-      return log.error(
+      return log.debug(
         { ...event, error: pino.stdSerializers.err(toError(event.error)) },
         "A database connection was lost.",
       );
@@ -272,6 +320,23 @@ function write(log: Logger, event: TracerEvent): void {
       return event satisfies never;
   }
 }
+
+const CUT_SHORT = {
+  write: "Stopping: the database does not take the last signals in time; they are kept on disk.",
+  send: "Stopping: messages that are under way are cut off; another processor goes on with them.",
+  settle:
+    "Stopping: what became of the last messages cannot be written in time; they are looked up before they are sent again.",
+  retire: "Stopping: the others cannot be told in time; they notice it after 5 s.",
+  close: "Stopping: the database is not closed in time; it is left to itself.",
+  exit: "Stopping: something hangs; the process ends all the same.",
+} as const;
+
+const GIVEN_UP = {
+  silent:
+    "Another processor does not tell its counts (an older version?): drops of volume are judged without it.",
+  restless:
+    "Processors come and go all the time (does one crash?): drops of volume are judged all the same.",
+} as const;
 
 const DROPPED = {
   memory: "Too many signals wait for the database: some are not told.",

@@ -51,6 +51,11 @@ export class PendingSignals {
     return this.#waiting.size;
   }
 
+  /** Nothing waits, and nothing is being written. */
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0 && this.#taken.length === 0;
+  }
+
   /** Adds what is newer to what waits for its fingerprint. */
   queue(fingerprint: string, newer: Pending): void {
     const older = this.#waiting.get(fingerprint);
@@ -133,20 +138,32 @@ export class PendingSignals {
 
   /** Goes on with what another process has left. Call it before anything newer is queued. */
   restore(states: readonly PendingState[]): void {
+    for (const state of states) this.queue(fingerprintOf(state.key), this.#pendingOf(state));
+  }
+
+  /** As `restore`, at any time: what waits here is newer. */
+  adopt(states: readonly PendingState[]): void {
+    for (const state of states) {
+      const fingerprint = fingerprintOf(state.key);
+      const newer = this.#waiting.get(fingerprint);
+      const older = this.#pendingOf(state);
+      if (newer === undefined) this.queue(fingerprint, older);
+      else {
+        this.#set(fingerprint, mergePending(older, newer));
+        this.#unsaved.add(fingerprint);
+      }
+    }
+  }
+
+  #pendingOf({ sighting, ...state }: PendingState): Pending {
+    if (sighting === null) return { ...state, sighting };
+    const { seenMs, onsetMs, ...signal } = sighting;
     const nowMs = this.#clock.monotonicMs();
     const receiptMs = this.#clock.receiptMs();
     // Never in the future, whatever the clocks say: an age is not negative.
     const monotonicOf = (ms: number) => nowMs - Math.max(0, receiptMs - ms);
-    for (const { sighting, ...state } of states) {
-      const restored = { ...state, sighting: null };
-      if (sighting === null) {
-        this.queue(fingerprintOf(state.key), restored);
-        continue;
-      }
-      const { seenMs, onsetMs, ...signal } = sighting;
-      const times = { seenAtMs: monotonicOf(seenMs), onsetAtMs: monotonicOf(onsetMs) };
-      this.queue(fingerprintOf(state.key), { ...restored, sighting: { signal, ...times } });
-    }
+    const times = { seenAtMs: monotonicOf(seenMs), onsetAtMs: monotonicOf(onsetMs) };
+    return { ...state, sighting: { signal, ...times } };
   }
 
   #set(fingerprint: string, pending: Pending): void {

@@ -2,7 +2,14 @@ import { CountDeltas, LevelIndex, TracerError } from "@tracer/core";
 import { type Peer, STEP_COUNTS_MAX, type StepCount } from "@tracer/store";
 import { describe, expect, test } from "vitest";
 import { recordingObserve } from "./fixtures.test-helper.ts";
-import { FLUSH_AGE_MS_MAX, MOVE_MS, PENDING_CELLS_MAX, SharedCounts } from "./shared-counts.ts";
+import {
+  DOUBT_MS_MAX,
+  FLUSH_AGE_MS_MAX,
+  FLUSH_TRIES_MAX,
+  MOVE_MS,
+  PENDING_CELLS_MAX,
+  SharedCounts,
+} from "./shared-counts.ts";
 
 const NOW_MS = 1_767_610_000_000;
 
@@ -34,6 +41,7 @@ function setUp({ peers = [aPeer()] }: { peers?: readonly Peer[] } = {}) {
     peers,
     atMs: 0,
     away: false,
+    refuses: "" as "" | "flush" | "hold",
     holds: false,
     released: 0,
     flushes: [] as { flush: number; counts: readonly StepCount[] }[],
@@ -60,6 +68,7 @@ function setUp({ peers = [aPeer()] }: { peers?: readonly Peer[] } = {}) {
       return { late: 0 };
     },
     flush: async (flush, counts) => {
+      if (state.refuses === "flush") throw new Error("refused");
       state.flushes.push({ flush, counts }); // Written, and the answer may be lost.
       asked();
     },
@@ -67,7 +76,10 @@ function setUp({ peers = [aPeer()] }: { peers?: readonly Peer[] } = {}) {
       asked();
       return state.peers;
     },
-    hold: async () => state.holds,
+    hold: async () => {
+      if (state.refuses === "hold") throw new Error("refused");
+      return state.holds;
+    },
     release: async () => {
       state.released += 1;
     },
@@ -196,6 +208,105 @@ describe("what is read", () => {
     await shared.round();
     expect(state.sharing.at(-1)).toBe(false);
     expect(shared.peers).toBe(0);
+  });
+});
+
+describe("what is refused", () => {
+  test("a flush is tried some times, given up and counted; the rest of the round is done meanwhile", async () => {
+    const { state, shared, observe } = setUp();
+    state.holds = true;
+    await shared.round();
+    shared.collect(deltasOf(2));
+    state.refuses = "flush";
+    state.doubtedUntilMs = [];
+    for (let tries = 1; tries < FLUSH_TRIES_MAX; tries += 1) {
+      await expect(shared.round()).rejects.toThrow("refused");
+    }
+    expect(observe.events.map(({ name }) => name)).not.toContain("counts_dropped");
+    expect(shared.announces("volume")).toBe(true);
+    state.holds = false;
+    await expect(shared.round()).rejects.toThrow("refused");
+    expect(observe.events).toContainEqual({
+      ...{ name: "counts_dropped", services: 2, records: 6, error: new Error("refused") },
+    });
+    expect(shared.announces("volume")).toBe(false); // The lease is another's, and that was seen.
+    expect(state.doubtedUntilMs).toEqual([]); // The others are in doubt, not this one.
+    state.refuses = "";
+    shared.collect(deltasOf(1));
+    await shared.round();
+    expect(state.flushes).toMatchObject([{ flush: 2, counts: [{ records: 3 }] }]); // 1 is left out.
+  });
+
+  test("a lease that cannot be renewed is not held, unless it is the database that is away", async () => {
+    const { state, shared } = setUp();
+    state.holds = true;
+    await shared.round();
+    state.away = true;
+    await expect(shared.round()).rejects.toThrow("away");
+    expect(shared.announces("volume")).toBe(true);
+    state.away = false;
+    state.refuses = "hold";
+    await expect(shared.round()).rejects.toThrow("refused");
+    expect(shared.announces("volume")).toBe(false);
+  });
+});
+
+describe("doubt has an end", () => {
+  const said = (observe: ReturnType<typeof setUp>["observe"]) =>
+    observe.events.flatMap((event) =>
+      event.name === "peers_given_up" || event.name === "peers_certain" ? [event] : [],
+    );
+
+  test("a peer that never tells its counts is waited for ten minutes, and then said once", async () => {
+    const { state, shared, observe } = setUp();
+    state.peers = [aPeer({ flushAgeMs: null })]; // Of an older version.
+    const pass = async (untilMs: number) => {
+      for (; state.atMs < untilMs; state.atMs += 1_000) await shared.round();
+    };
+    await pass(DOUBT_MS_MAX);
+    expect(shared.drops).toBe("not");
+    expect(said(observe)).toEqual([]);
+    state.doubtedUntilMs = [];
+    await pass(DOUBT_MS_MAX + MOVE_MS);
+    expect(state.doubtedUntilMs).toEqual([]);
+    expect(shared.drops).toBe("on_part");
+    expect(said(observe)).toEqual([
+      { name: "peers_given_up", reason: "silent", processorId: "p2", seconds: 600 },
+    ]);
+    // Another that comes is waited for as ever.
+    state.peers = [...state.peers, aPeer({ processorId: "p3" })];
+    await pass(state.atMs + 1_000);
+    expect(state.doubtedUntilMs).toEqual([MOVE_MS]);
+    state.peers = [aPeer()]; // It has been replaced by the new version.
+    await pass(state.atMs + 1_000);
+    expect(said(observe).at(-1)).toEqual({ name: "peers_certain" });
+  });
+
+  test("peers that come and go without a minute of rest: judged on what is known after ten minutes", async () => {
+    const { state, shared, observe } = setUp({ peers: [] });
+    const crash = async (times: number) => {
+      for (let time = 0; time < times; time += 1) {
+        state.peers = [aPeer({ processorId: `p${state.atMs}` })];
+        await shared.round();
+        state.atMs += 30_000;
+        state.peers = [];
+        await shared.round();
+        state.atMs += 25_000;
+      }
+    };
+    await crash(Math.floor(DOUBT_MS_MAX / 55_000));
+    expect(said(observe)).toEqual([]);
+    await crash(3);
+    expect(said(observe)).toMatchObject([{ name: "peers_given_up", reason: "restless" }]);
+    state.doubtedUntilMs = [];
+    await crash(10);
+    expect(state.doubtedUntilMs).toEqual([]);
+    expect(shared.drops).toBe("on_part");
+    state.atMs += MOVE_MS;
+    await shared.round();
+    expect(said(observe).at(-1)).toEqual({ name: "peers_certain" });
+    await crash(1);
+    expect(state.doubtedUntilMs).toEqual([MOVE_MS, MOVE_MS]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { CountDeltas, type Kind, LevelIndex, type SeriesKey } from "@tracer/core";
 import type { Detector } from "@tracer/detect";
 import { type Peer, STEP_COUNTS_MAX, type StepCount } from "@tracer/store";
+import { isUnavailable } from "./database.ts";
 import type { Observe } from "./observe.ts";
 
 /** After a processor came or went its clients are on their way for this long: what is missing is no silence. */
@@ -14,6 +15,10 @@ export const PENDING_CELLS_MAX = 100_000;
 /** Counts that could not be flushed for so long are of steps that everybody has closed. */
 const PENDING_MS_MAX = 600_000;
 const READS_MAX = 10;
+/** Others may keep drops from being judged for this long at a time; then they are judged on what is known. */
+export const DOUBT_MS_MAX = 600_000;
+/** A flush that the database refuses, rather than cannot take, is given up after so many tries. */
+export const FLUSH_TRIES_MAX = 5;
 /** Records of longer ago, of history that is loaded, have nothing to do with who comes or goes. */
 const ON_THEIR_WAY_MS_MAX = 600_000;
 
@@ -34,6 +39,11 @@ export interface SharedCountsOptions {
   readonly observe: Observe;
 }
 
+/** Why what others count is not waited for any more: one tells nothing, or they come and go all the time. */
+type GivenUp = "silent" | "restless";
+
+export type DropsJudged = "on_all" | "on_part" | "not";
+
 /**
  * Of several processors behind a load balancer each sees a share of the traffic. While another lives, this one
  * flushes each second what came to it, counts in what the others flushed, and tells of volumes only while it
@@ -50,10 +60,20 @@ export class SharedCounts {
   #sending: { readonly flush: number; readonly counts: readonly StepCount[] } | null = null;
   #flushed = 0;
   #lost = false;
+  /** Of what is being sent, those that the database refused. */
+  #refused = 0;
   #flushedAtMs: number;
   #sharingUntilMs = Number.NEGATIVE_INFINITY; // Monotonic.
   #sharing = false;
   #holds = false;
+  /** Since when processors have come and gone without a minute of rest, and until when there is none. */
+  #unsettledSinceMs = Number.NEGATIVE_INFINITY;
+  #unsettledUntilMs = Number.NEGATIVE_INFINITY;
+  /** By processor: since when its counts have been missing. */
+  readonly #behindSinceMs = new Map<string, number>();
+  /** Drops are not judged until then; receipt time. */
+  #doubtedUntilMs = Number.NEGATIVE_INFINITY;
+  #givenUp: GivenUp | null = null;
 
   constructor(options: SharedCountsOptions) {
     this.#options = options;
@@ -63,6 +83,17 @@ export class SharedCounts {
   /** Other processors that live, as of the last round. */
   get peers(): number {
     return this.#cursors.size;
+  }
+
+  /** How many of those that lived at the last round, of which the database told, come before a processor. */
+  rankOf(processorId: string): number {
+    return [...this.#cursors.keys()].filter((each) => each < processorId).length;
+  }
+
+  /** Whether drops are judged: on all counts, on those that are known, or not at all for now. */
+  get drops(): DropsJudged {
+    if (this.#options.receiptMs() < this.#doubtedUntilMs) return "not";
+    return this.#givenUp === null ? "on_all" : "on_part";
   }
 
   /** Whether this processor tells of signals of a kind. Of volumes and silences it takes the sum of all to know. */
@@ -84,22 +115,53 @@ export class SharedCounts {
     }
   }
 
-  /** Writes, reads, renews: once a second. Rejects when the database is away; nothing is lost or doubled by it. */
+  /**
+   * Writes, reads, renews: once a second. Rejects when the database is away; nothing is lost or doubled by it.
+   * What it held then it holds still: while nobody can write nobody tells twice, and the reservation merges.
+   */
   async round(): Promise<void> {
+    let refused: { readonly error: unknown } | null = null;
     try {
-      if (this.#sharing) await this.#flush();
+      if (this.#sharing) refused = await this.#tryFlush();
       await this.#read();
       this.#holds = this.peers > 0 && (await this.#options.hold());
     } catch (error) {
+      if (!isUnavailable(error)) this.#holds = false; // It is there for others, who may take the lease.
       if (this.#sharing) this.#doubt(ROUND_MS_MAX);
       throw error;
     }
+    if (refused !== null) throw refused.error;
   }
 
   /** The last round: nothing comes any more. */
   async stop(): Promise<void> {
-    if (this.#sharing) await this.#flush();
-    if (this.#holds) await this.#options.release();
+    try {
+      if (this.#sharing) await this.#flush();
+    } finally {
+      if (this.#holds) await this.#options.release();
+    }
+  }
+
+  /** Null, or what the database has against the counts: then the rest of the round can be done all the same. */
+  async #tryFlush(): Promise<{ readonly error: unknown } | null> {
+    try {
+      await this.#flush();
+      return null;
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      this.#refused += 1;
+      if (this.#refused >= FLUSH_TRIES_MAX) this.#giveUp(error);
+      return { error };
+    }
+  }
+
+  /** What is refused is refused again, whatever time passes; its number is left out, which tells the others. */
+  #giveUp(error: unknown): void {
+    const counts = this.#sending?.counts ?? [];
+    const records = counts.reduce((sum, count) => sum + count.records, 0);
+    this.#sending = null;
+    this.#refused = 0;
+    this.#options.observe({ name: "counts_dropped", services: counts.length, records, error });
   }
 
   async #flush(): Promise<void> {
@@ -109,6 +171,7 @@ export class SharedCounts {
         this.#sending ??= this.#next();
         await this.#options.flush(this.#sending.flush, this.#sending.counts);
         this.#sending = null;
+        this.#refused = 0;
         this.#flushedAtMs = nowMs;
       } while (this.#queue.length > 0 || this.#mine.length > 0);
     } catch (error) {
@@ -159,9 +222,52 @@ export class SharedCounts {
       this.#count(peers);
       if (!peers.some(({ hasMore }) => hasMore)) break;
     }
-    const isBehind = ({ flushAgeMs, hasMore }: Peer) =>
-      hasMore || flushAgeMs === null || flushAgeMs > FLUSH_AGE_MS_MAX;
-    if (peers.some(isBehind)) this.#doubt(ROUND_MS_MAX);
+    this.#waitFor(peers);
+    this.#say(peers);
+  }
+
+  /** Doubts what peers do not tell, each of them for DOUBT_MS_MAX. */
+  #waitFor(peers: readonly Peer[]): void {
+    const nowMs = this.#options.monotonicMs();
+    const behind = peers.filter(
+      ({ flushAgeMs, hasMore }) => hasMore || flushAgeMs === null || flushAgeMs > FLUSH_AGE_MS_MAX,
+    );
+    const names = new Set(behind.map(({ processorId }) => processorId));
+    for (const name of this.#behindSinceMs.keys()) {
+      if (!names.has(name)) this.#behindSinceMs.delete(name);
+    }
+    for (const name of names) {
+      const sinceMs = this.#behindSinceMs.get(name) ?? nowMs;
+      this.#behindSinceMs.set(name, sinceMs);
+      if (nowMs - sinceMs < DOUBT_MS_MAX) this.#doubt(ROUND_MS_MAX);
+    }
+  }
+
+  /** Doubts all for a minute, because somebody came or went, or left counts out; not for ever if that goes on. */
+  #unsettle(): void {
+    const nowMs = this.#options.monotonicMs();
+    if (nowMs >= this.#unsettledUntilMs) this.#unsettledSinceMs = nowMs;
+    this.#unsettledUntilMs = nowMs + MOVE_MS;
+    if (nowMs - this.#unsettledSinceMs < DOUBT_MS_MAX) this.#doubt(MOVE_MS);
+  }
+
+  /** Says, once each, that somebody is not waited for any more, and that nobody has to be waited for. */
+  #say(peers: readonly Peer[]): void {
+    const { monotonicMs, observe } = this.#options;
+    const nowMs = monotonicMs();
+    const before = this.#givenUp;
+    const isOld = ({ processorId }: Peer) =>
+      nowMs - (this.#behindSinceMs.get(processorId) ?? nowMs) >= DOUBT_MS_MAX;
+    const silent = peers.find(isOld)?.processorId;
+    const restless =
+      nowMs < this.#unsettledUntilMs && nowMs - this.#unsettledSinceMs >= DOUBT_MS_MAX;
+    this.#givenUp = silent !== undefined ? "silent" : restless ? "restless" : null;
+    if (this.#givenUp === before) return;
+    if (this.#givenUp === null) return observe({ name: "peers_certain" });
+    observe({
+      name: "peers_given_up",
+      ...{ reason: this.#givenUp, processorId: silent ?? null, seconds: DOUBT_MS_MAX / 1000 },
+    });
   }
 
   /** Takes note of who came and who went. */
@@ -184,7 +290,7 @@ export class SharedCounts {
     this.#sharing = monotonicMs() < this.#sharingUntilMs;
     detector.share(this.#sharing);
     if (!moved) return;
-    this.#doubt(MOVE_MS);
+    this.#unsettle();
     observe({ name: "peers_changed", peers: this.peers, before });
   }
 
@@ -194,7 +300,7 @@ export class SharedCounts {
     let records = 0;
     for (const { processorId, flushes } of peers) {
       for (const { flush, counts } of flushes) {
-        if (flush !== (this.#cursors.get(processorId) ?? 0) + 1) this.#doubt(MOVE_MS);
+        if (flush !== (this.#cursors.get(processorId) ?? 0) + 1) this.#unsettle();
         this.#cursors.set(processorId, flush);
         for (const count of counts) {
           records += count.records;
@@ -217,6 +323,7 @@ export class SharedCounts {
   #doubt(forMs: number): void {
     const nowMs = this.#options.receiptMs();
     const fromMs = nowMs - ON_THEIR_WAY_MS_MAX;
+    this.#doubtedUntilMs = Math.max(this.#doubtedUntilMs, nowMs + forMs);
     this.#options.detector.doubt({ fromMs, untilMs: nowMs + forMs });
   }
 }

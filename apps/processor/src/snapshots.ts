@@ -44,6 +44,8 @@ export interface SnapshotPlace extends Disposable {
   readonly path: string | null;
   /** Where it keeps what waits for the database; null with `path`. */
   readonly spillPath: string | null;
+  /** The folder of both, if others may be beside it; else null. */
+  readonly slotFolder: string | null;
 }
 
 /**
@@ -54,12 +56,13 @@ export interface SnapshotPlace extends Disposable {
 export async function openSnapshotPlace(config: Config, observe: Observe): Promise<SnapshotPlace> {
   const dataDir = resolve(config.dataDir);
   const nothing = { [Symbol.dispose]: () => {} };
-  if (config.databaseUrl === null) return { ...pathsIn(dataDir), ...nothing };
+  if (config.databaseUrl === null) return { ...pathsIn(dataDir), slotFolder: null, ...nothing };
   let reason = `all ${SLOT_FOLDERS_MAX} folders in ${dataDir} are in use`;
   for (let slot = 0; slot < SLOT_FOLDERS_MAX; slot += 1) {
     try {
       const lock = await store.lockFolder(join(dataDir, `slot-${slot}`));
-      return { ...pathsIn(lock.folder), [Symbol.dispose]: () => lock[Symbol.dispose]() };
+      const slotFolder = lock.folder;
+      return { ...pathsIn(slotFolder), slotFolder, [Symbol.dispose]: () => lock[Symbol.dispose]() };
     } catch (error) {
       if (!(error instanceof TracerError)) throw error;
       if (error.code === "DATA_DIR_LOCKED") continue;
@@ -68,7 +71,7 @@ export async function openSnapshotPlace(config: Config, observe: Observe): Promi
     }
   }
   observe({ name: "snapshots_off", reason });
-  return { path: null, spillPath: null, ...nothing };
+  return { path: null, spillPath: null, slotFolder: null, ...nothing };
 }
 
 function pathsIn(folder: string) {

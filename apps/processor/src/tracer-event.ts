@@ -1,4 +1,5 @@
 import type { Kind, Verdict } from "@tracer/core";
+import type { StopPart } from "./stopping.ts";
 
 /** Everything that Tracer says about itself. A new event cannot be forgotten: the switch is exhaustive. */
 export type TracerEvent =
@@ -9,6 +10,11 @@ export type TracerEvent =
       readonly processorId: string;
     }
   | { readonly name: "stopping"; readonly signal: string }
+  | { readonly name: "start_slow"; readonly waitsFor: string; readonly seconds: number }
+  | { readonly name: "stop_cut_short"; readonly part: StopPart }
+  | { readonly name: "database_away" }
+  | { readonly name: "database_back" }
+  | { readonly name: "told_not_kept"; readonly error: unknown }
   | { readonly name: "config_warning"; readonly message: string }
   | { readonly name: "settings_reloaded" }
   | { readonly name: "settings_refused"; readonly problems: string }
@@ -75,6 +81,20 @@ export type TracerEvent =
   | { readonly name: "decisions_dropped"; readonly count: number }
   | { readonly name: "foreign_counted"; readonly records: number; readonly late: number }
   | { readonly name: "peers_changed"; readonly peers: number; readonly before: number }
+  | {
+      readonly name: "peers_given_up";
+      readonly reason: "silent" | "restless";
+      /** Of whom nothing comes. */
+      readonly processorId: string | null;
+      readonly seconds: number;
+    }
+  | { readonly name: "peers_certain" }
+  | {
+      readonly name: "counts_dropped";
+      readonly services: number;
+      readonly records: number;
+      readonly error: unknown;
+    }
   | { readonly name: "series_full"; readonly seriesMax: number }
   | {
       readonly name: "snapshot_restored";
@@ -120,6 +140,12 @@ export type TracerEvent =
       readonly reason: string | null;
     }
   | { readonly name: "loop_failed"; readonly loop: string; readonly error: unknown }
-  | { readonly name: "loop_recovered"; readonly loop: string; readonly failures: number }
+  | {
+      readonly name: "loop_recovered";
+      readonly loop: string;
+      readonly failures: number;
+      /** It was the database that was away. */
+      readonly away: boolean;
+    }
   | { readonly name: "database_lost"; readonly error: unknown }
   | { readonly name: "request_failed"; readonly route: string; readonly error: unknown };

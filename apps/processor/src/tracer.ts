@@ -5,9 +5,10 @@ import { ChannelStates } from "./channel-states.ts";
 import { CONSOLE, makeChannel } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { readTold, type ToldState, toldBySiblings, toldPath, writeTold } from "./database-told.ts";
 import { DatabaseWatch, startDatabaseWatch } from "./database-watch.ts";
 import { WhyNot } from "./decisions/why-not.ts";
-import { startDetection } from "./detection.ts";
+import { type SpillPlace, startDetection } from "./detection.ts";
 import { startDispatching } from "./dispatching.ts";
 import { InFlight } from "./http/in-flight.ts";
 import { startHttp } from "./http/start.ts";
@@ -20,7 +21,10 @@ import { ServicesView } from "./services-view.ts";
 import { LiveSettings } from "./settings/live-settings.ts";
 import { openSnapshotPlace, restoreState, startSnapshots } from "./snapshots.ts";
 import { newestStates } from "./spill/codec.ts";
+import { adoptOrphans } from "./spill/orphans.ts";
 import { replaySpill } from "./spill/replay.ts";
+import { Starting } from "./starting.ts";
+import type { StopClock } from "./stopping.ts";
 
 export interface TracerOptions {
   readonly config: Config;
@@ -32,6 +36,10 @@ export interface TracerOptions {
   readonly color: boolean;
   /** Called once, with keys that were made because Tracer listens beyond loopback and had none. */
   readonly showKeys: (keys: store.NewKeys) => void;
+  /** Aborts when Tracer is to stop: a start that is not done by then rejects with its reason. */
+  readonly stop: AbortSignal;
+  /** Begun when `stop` aborts. */
+  readonly stopping: StopClock;
 }
 
 export interface Tracer extends AsyncDisposable {
@@ -56,13 +64,16 @@ const CLOCK_MS = 30_000;
  * upwards it is the shutdown: refuse, count what was admitted, keep and write it, finish sends, close the database.
  */
 export async function startTracer(options: TracerOptions): Promise<Tracer> {
-  const { config, observe, clock = systemClock } = options;
+  const { config, observe, stopping, clock = systemClock } = options;
   await using stack = new AsyncDisposableStack();
   stack.defer(() => observe.close());
-  const database = stack.use(await openDatabase(config, observe));
+  using starting = new Starting(observe, options.stop);
+  const waitFor = (what: string) => starting.waitFor(what);
+  const database = stack.use(await openDatabase(config, observe, { stopping, waitFor }));
   const { pool } = database;
   let stopListening = async () => {};
   stack.defer(() => stopListening()); // Late: until then whoever balances the load is told to go elsewhere.
+  waitFor("the database to answer");
   const keysStored = await makeKeys(options, database);
   const receipt = new ReceiptClock(clock);
   const readDatabaseMs = () => store.serverTimeMs(pool);
@@ -70,7 +81,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     if (await receipt.refresh(readDatabaseMs)) await receipt.refresh(readDatabaseMs);
   };
   await readClock();
-  stack.use(startLoop({ name: "clock", idleMs: CLOCK_MS, observe }, readClock));
+  const clockLoop = { name: "clock", idleMs: CLOCK_MS, isDisposable: true, observe };
+  stack.use(startLoop(clockLoop, readClock));
   const receiptMs = () => receipt.nowMs();
 
   const settings = new LiveSettings(config, {
@@ -86,23 +98,33 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const linkBase = () => pageUrl;
   const shared = { pool, clock, observe };
   let pendingCount = () => 0;
+  waitFor("what the last process has left in DATA_DIR");
+  const { path, spillPath, slotFolder } = stack.use(await openSnapshotPlace(config, observe));
+  let rank = () => 0;
+  const told = slotFolder === null ? null : toldPath(slotFolder);
   const watch = new DatabaseWatch({
     ...{ channels, receiptMs, observe, monotonicMs: clock.monotonicMs },
     fallbackChannel: config.fallbackChannel,
     pendingCount: () => pendingCount(),
+    rank: () => rank(),
+    ...(told === null
+      ? {}
+      : { save: (state) => writeTold(told, state), othersTold: () => toldBySiblings(told) }),
   });
+  const left = told === null ? null : await readTold(told);
+  if (left !== null) await watch.inherit(left);
   stack.use(startDatabaseWatch(watch, observe));
   const dispatching = stack.use(
     startDispatching({
-      ...{ ...shared, processorId, channels, channelStates, linkBase, watch },
+      ...{ ...shared, processorId, channels, channelStates, linkBase, watch, stopping },
       quietSeconds: config.quietSeconds,
       fallback,
       floorOf: (channel) => settings.floorOf(channel, receiptMs()),
     }),
   );
 
-  const { path, spillPath } = stack.use(await openSnapshotPlace(config, observe));
   const snapshot = await restoreState({ config, path, receiptMs: receiptMs(), observe });
+  waitFor("what the last process could not write to the database");
   const spilled = spillPath === null ? null : await replaySpill({ path: spillPath, observe });
   const waiting = newestStates([...snapshot.pending, ...(spilled?.states ?? [])]);
   const state = { ...snapshot, pending: waiting };
@@ -111,15 +133,23 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
       ...{
         ...shared,
         state,
-        spill: spillPath === null ? null : { path: spillPath, size: spilled?.size ?? 0 },
+        spill:
+          spillPath === null
+            ? null
+            : {
+                path: spillPath,
+                size: spilled?.size ?? 0,
+                ...orphansOf(slotFolder, watch, options),
+              },
       },
-      ...{ config, receiptMs, processorId, onWritten: dispatching.wake },
+      ...{ config, receiptMs, processorId, stopping, onWritten: dispatching.wake },
       channels: settings.told,
       rules: settings,
     }),
   );
   const { pipeline, directory, announcer } = detection;
   pendingCount = () => announcer.pendingCount;
+  rank = () => detection.shared?.rankOf(processorId) ?? 0;
   const { snapshotSeconds } = config;
   const pending = () => announcer.pendingState();
   stack.use(startSnapshots({ path, state, pending, snapshotSeconds, clock, observe }));
@@ -132,11 +162,13 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     services: services.count,
   }));
   stack.use(startLive({ ...shared, events }));
+  waitFor("HTTP");
   const inFlight = new InFlight();
   observe.watch({
     series: () => directory.size,
     inFlightBytes: () => inFlight.bytes,
     peers: () => detection.shared?.peers ?? 0,
+    drops: () => detection.shared?.drops ?? "on_all",
   });
   const http = await startHttp({
     ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
@@ -145,6 +177,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   });
   stopListening = async () => http[Symbol.asyncDispose]();
   stack.defer(() => http.refuse());
+  stack.defer(() => stopping.begin());
   pageUrl = config.publicUrl ?? http.url;
 
   const owned = stack.move();
@@ -159,6 +192,20 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
       observe({ name: "channels_configured", channels: settings.names });
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** What dead processes have left beside this one's folder; nothing when it has none beside it. */
+function orphansOf(
+  folder: string | null,
+  watch: DatabaseWatch,
+  { observe, clock = systemClock }: TracerOptions,
+): Pick<SpillPlace, "findOrphans"> {
+  if (folder === null) return {};
+  const { wallMs } = clock;
+  const inherit = (state: ToldState) => watch.inherit(state);
+  return {
+    findOrphans: (adopt) => adoptOrphans({ folder, wallMs, adopt, inherit, observe }),
   };
 }
 

@@ -8,6 +8,11 @@ export interface Notice {
   /** Constant for one matter, whoever tells of it: what is told twice under it is told once where that can be. */
   readonly key: string;
   readonly state: "begun" | "over";
+  /**
+   * When the matter began, ISO 8601. A channel that can be read looks whether this state of it was told there
+   * since, by whomever, and does not tell it again. Without it nothing is looked for.
+   */
+  readonly since?: string;
   /** One line. */
   readonly title: string;
   /** A few sentences. */

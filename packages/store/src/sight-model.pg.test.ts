@@ -16,6 +16,8 @@ const OPTIONS = { holdSeconds: 9, quietSeconds: 301, repeatSeconds: 121, channel
 const CLEAR_SECONDS = 31;
 const EDIT_SECONDS = 30;
 const GAP_SECONDS = 3;
+const ONSET_OPEN_SECONDS = 90;
+const ONSET_EARLIER_SECONDS = 2;
 const FLAP_SECONDS = 3_600;
 const FLAP_CALM_SECONDS = 900;
 const SEVERITIES = ["info", "warning", "error", "critical"] as const;
@@ -43,6 +45,8 @@ interface Row {
   epoch: number;
   open: boolean;
   severity: number;
+  onsetAt: number;
+  openedAt: number;
   lastSeenAt: number;
   holdUntil: number;
   expiresAt: number;
@@ -114,7 +118,7 @@ class Model {
     return row.acked ? asked : "repeat";
   }
 
-  #open({ severity, ageSeconds }: Step, silenced: boolean): void {
+  #open({ severity, ageSeconds, onsetAgeSeconds }: Step, silenced: boolean): void {
     const { now, row } = this;
     const seenAt = now - ageSeconds;
     if (row?.open && row.announced >= 0) this.messages.push(`${row.epoch} resolve`);
@@ -123,6 +127,8 @@ class Model {
       epoch: (row?.epoch ?? 0) + 1,
       open: true,
       severity,
+      onsetAt: now - onsetAgeSeconds,
+      openedAt: now,
       lastSeenAt: seenAt,
       holdUntil: now + OPTIONS.holdSeconds,
       expiresAt: Math.max(seenAt + OPTIONS.quietSeconds, now + OPTIONS.holdSeconds),
@@ -164,7 +170,11 @@ class Model {
       row.expiresAt = Math.max(row.expiresAt, seenAt + OPTIONS.quietSeconds);
     }
     const told = outcome !== "duplicate" && !silenced;
-    row.textPending = !told && (row.textPending || step.hasNewText);
+    const onsetAt = this.now - step.onsetAgeSeconds;
+    const isEarlier =
+      this.now < row.openedAt + ONSET_OPEN_SECONDS && onsetAt < row.onsetAt - ONSET_EARLIER_SECONDS;
+    if (isEarlier) row.onsetAt = onsetAt;
+    row.textPending = !told && (row.textPending || step.hasNewText || isEarlier);
     if (!silenced) row.muted = false;
     if (outcome === "duplicate") return;
     row.editAfter = this.now + EDIT_SECONDS;
@@ -339,9 +349,11 @@ test("the statement agrees with the model, whatever happens in whatever order", 
       [service],
     );
     expect(rows.map(({ message }) => message)).toEqual(model.messages);
-    const { muted, flapping } = model.row ?? {};
-    const state = await pool.query("select muted, flapping from incidents");
-    expect(state.rows).toEqual(model.row === null ? [] : [{ muted, flapping }]);
+    const { muted, flapping, onsetAt = 0, openedAt = 0 } = model.row ?? {};
+    const state = await pool.query(`select muted, flapping,
+      round(extract(epoch from opened_at - onset_at))::int as onset from incidents`);
+    const expected = { muted, flapping, onset: openedAt - onsetAt };
+    expect(state.rows).toEqual(model.row === null ? [] : [expected]);
     const { silences } = await listSilences(pool, ALL_SILENCES);
     expect(silences.reduce((sum, silence) => sum + silence.held, 0)).toBe(model.held);
     [held, flapped] = [held + model.held, flapped + (flapping ? 1 : 0)];

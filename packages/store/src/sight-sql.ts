@@ -10,6 +10,13 @@ const GIVE_UP_HOURS = 24;
 const FLAP_MINUTES = 60;
 const FLAP_OPENS = 3;
 
+/**
+ * Shortly after its opening an incident takes an earlier onset, if it is earlier by more than so much: a statement
+ * that lay in a black hole was written when that ended, with the ages of before, and its sender tells it again.
+ */
+const ONSET_OPEN_SECONDS = 90;
+const ONSET_EARLIER_SECONDS = 2;
+
 const HOLD = "make_interval(secs => $2::float8)";
 const QUIET = "make_interval(secs => $3::float8)";
 const REPEAT = "make_interval(secs => $4::float8)";
@@ -30,7 +37,7 @@ function peakOf(row: string): string {
 /** The columns that a sighting decides, each with its value in the row that opens a fingerprint's first
  * epoch (`s` is the sighting with the clock), and its value when the row was there before. There, `held`
  * is the locked row, `excluded` the sighting, and `n` the decision: `clock`, `seen_at`, `onset_at`,
- * `outcome`, `fresh` (a new epoch), `late`, `news` (people should hear of it), `silence` (that keeps them
+ * `outcome`, `fresh` (a new epoch), `late`, `earlier` (an onset to take), `news` (people should hear of it), `silence` (that keeps them
  * from it, asked only when there is something to keep), `told` (they do hear of it), `opens`. */
 const COLUMNS: readonly (readonly [name: string, first: string, again: string])[] = [
   ["epoch", "1", "held.epoch + case when n.fresh then 1 else 0 end"],
@@ -38,7 +45,11 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   ["severity", "s.severity", kept("greatest(held.severity, excluded.severity)", "severity")],
   ["outcome", "'created'", "n.outcome"],
   ["decided_at", "s.clock", "n.clock"],
-  ["onset_at", "s.onset_at", "case when n.fresh then n.onset_at else held.onset_at end"],
+  [
+    "onset_at",
+    "s.onset_at",
+    "case when n.fresh or n.earlier then n.onset_at else held.onset_at end",
+  ],
   ["opened_at", "s.clock", "case when n.fresh then n.clock else held.opened_at end"],
   [
     "last_seen_at",
@@ -91,7 +102,7 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   [
     "text_pending",
     "false",
-    "case when n.fresh or n.told then false when n.late then held.text_pending else held.text_pending or excluded.new_text end",
+    "case when n.fresh or n.told then false when n.late then held.text_pending else held.text_pending or excluded.new_text or n.earlier end",
   ],
   ["seq", "1", "case when n.fresh then 1 when n.told then held.seq + 1 else held.seq end"],
   ["title", "s.title", "case when n.late then held.title else excluded.title end"],
@@ -141,7 +152,7 @@ const COLUMNS: readonly (readonly [name: string, first: string, again: string])[
   [
     "deploy",
     deployBeforeSql("s", "s.onset_at"),
-    `case when n.fresh then ${deployBeforeSql("held", "n.onset_at")} else held.deploy end`,
+    `case when n.fresh or n.earlier then ${deployBeforeSql("held", "n.onset_at")} else held.deploy end`,
   ],
   [
     "superseded",
@@ -251,6 +262,9 @@ const RESERVATION = `
     select ${COLUMNS.map(([, , again]) => again).join(", ")}
     from (
       select u.*, u.outcome = 'created' as fresh, u.outcome = 'late' as late,
+        u.outcome not in ('late', 'created')
+          and u.clock < held.opened_at + interval '${ONSET_OPEN_SECONDS} s'
+          and u.onset_at < held.onset_at - interval '${ONSET_EARLIER_SECONDS} s' as earlier,
         u.outcome not in ('late', 'duplicate') as news,
         u.outcome not in ('late', 'duplicate') and u.silence is null as told,
         (held.recent_opens || u.clock)[greatest(1, cardinality(held.recent_opens) - ${FLAP_OPENS - 2}):] as opens

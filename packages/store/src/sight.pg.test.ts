@@ -342,6 +342,30 @@ test("expired, and the signal began after the newest sighting: a new incident", 
   }
 });
 
+test("an earlier onset shortly after the opening is taken, and people are shown it; one of later is not", async () => {
+  await using database = await createTestDatabase();
+  const { pool } = database;
+  const onset = async () => {
+    const { rows } = await pool.query<{ before: number }>(
+      "select extract(epoch from opened_at - onset_at)::float8 as before from incidents",
+    );
+    return rows[0]?.before ?? 0;
+  };
+  await outcomeOf(database, aSighting({ onsetAgeMs: 10_000, occurrences: 0 }));
+  await outcomeOf(database, aSighting({ onsetAgeMs: 11_000, occurrences: 0 }));
+  expect(await onset()).toBe(10);
+  await outcomeOf(database, aSighting({ onsetAgeMs: 130_000, occurrences: 0 }));
+  const earlier = await onset();
+  expect(earlier).toBeGreaterThan(100); // It took a moment until it was told.
+  await passTime(pool, 40);
+  expect(await outcomeOf(database, aSighting({ onsetAgeMs: 170_000, occurrences: 0 }))).toBe(
+    "update",
+  );
+  await passTime(pool, 60);
+  await outcomeOf(database, aSighting({ onsetAgeMs: 900_000, occurrences: 0 }));
+  expect(await onset()).toBe(earlier);
+});
+
 test("a sighting made before the outage, written after it, extends nothing: nobody sees the signal now", async () => {
   await using database = await createTestDatabase();
   await outcomeOf(database);

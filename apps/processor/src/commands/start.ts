@@ -1,10 +1,13 @@
-import { TracerError } from "@tracer/core";
+import { setTimeout as pause } from "node:timers/promises";
+import { systemClock, TracerError } from "@tracer/core";
+import type { NewKeys } from "@tracer/store";
 import { pino } from "pino";
 import pretty from "pino-pretty";
 import { type Config, readConfig } from "../config.ts";
 import { Exit } from "../exit.ts";
 import { createObserve } from "../observe.ts";
-import { startTracer } from "../tracer.ts";
+import { STOP_MS, StopClock } from "../stopping.ts";
+import { startTracer, type Tracer } from "../tracer.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Runs the service until `stop` aborts. Alerts of the `console` channel go to stdout, logs to stderr. */
@@ -21,22 +24,17 @@ export async function start(context: CommandContext): Promise<Exit> {
   if (config.databaseUrl === null) {
     stderr.write("Starting the embedded database …\n");
   }
-  await using tracer = await startTracer({
-    ...{ config, version, observe, print, color },
-    showKeys: ({ ingest, admin }) => {
-      stderr.write(
-        [
-          "",
-          "Tracer listens beyond this machine and had no keys, so it made two. They are shown this once:",
-          `  ingest  ${ingest}   for whoever sends logs`,
-          `  admin   ${admin}   for you: the page, the API`,
-          "Send them as  Authorization: Bearer <key>",
-          "",
-          "",
-        ].join("\n"),
-      );
-    },
+  const stopping = new StopClock(systemClock.monotonicMs, observe);
+  stop.addEventListener("abort", () => stopping.begin(), { once: true });
+  const starting = startTracer({
+    ...{ config, version, observe, print, color, stop, stopping },
+    showKeys: (keys) => stderr.write(keysText(keys)),
   });
+  const tracer = await startedOrStopped(starting, stop);
+  if (tracer === null) {
+    observe({ name: "stopping", signal: String(stop.reason) });
+    return Exit.ok;
+  }
   stdout.write(`Tracer is listening on ${tracer.url}\n`);
   if (stderr.isTTY === true) stderr.write(firstSteps(tracer.url, config));
   const { url, processorId } = tracer;
@@ -52,12 +50,36 @@ export async function start(context: CommandContext): Promise<Exit> {
     }
   });
   const ended = await Promise.race([stopped(stop), tracer.failed]);
-  if (ended instanceof Error) {
-    stderr.write(`${ended.message}\n`);
-    return Exit.unavailable;
+  if (ended instanceof Error) stderr.write(`${ended.message}\n`);
+  else observe({ name: "stopping", signal: String(stop.reason) });
+  await stopping.within("exit", Promise.resolve(tracer[Symbol.asyncDispose]()));
+  return ended instanceof Error ? Exit.unavailable : Exit.ok;
+}
+
+/** Null: it was asked to stop before it had started. Then it is undone as far as there is time for it. */
+async function startedOrStopped(
+  starting: Promise<Tracer>,
+  stop: AbortSignal,
+): Promise<Tracer | null> {
+  try {
+    const hangs = stopped(stop).then(() => pause(STOP_MS.exit, null, { ref: false }));
+    return await Promise.race([starting, hangs]);
+  } catch (error) {
+    if (stop.aborted) return null; // Whatever else is wrong: nobody wants it any more.
+    throw error;
   }
-  observe({ name: "stopping", signal: String(stop.reason) });
-  return Exit.ok;
+}
+
+function keysText({ ingest, admin }: NewKeys): string {
+  return [
+    "",
+    "Tracer listens beyond this machine and had no keys, so it made two. They are shown this once:",
+    `  ingest  ${ingest}   for whoever sends logs`,
+    `  admin   ${admin}   for you: the page, the API`,
+    "Send them as  Authorization: Bearer <key>",
+    "",
+    "",
+  ].join("\n");
 }
 
 /** What somebody who sees this for the first time does next. */

@@ -161,7 +161,12 @@ async function missingOf({ pool, inFlight, waiting }: HttpOptions): Promise<stri
   const { outage = null, signals = 0 } = waiting?.() ?? {};
   if (answers && outage === null) return missing;
   const since = outage === null ? "" : ` since ${new Date(outage.sinceMs).toISOString()}`;
-  const waits = signals === 1 ? "1 signal waits" : `${signals} signals wait`;
+  const waits =
+    signals === 0
+      ? "no signal waits"
+      : signals === 1
+        ? "1 signal waits"
+        : `${signals} signals wait`;
   missing.push(`database: it does not answer${since}; detection goes on, ${waits} for it`);
   return missing;
 }

@@ -2,6 +2,7 @@ import { crashPoints } from "@tracer/core";
 import type { Announcer } from "../announcer.ts";
 import { startLoop } from "../loop.ts";
 import type { Observe } from "../observe.ts";
+import type { PendingState } from "../pending-state.ts";
 import { spillRecord } from "./codec.ts";
 import { SpillFile } from "./file.ts";
 
@@ -12,8 +13,14 @@ export const BLOCKED_MS = 300;
 /** Writing anew costs as much as the file is long: not more often than this. */
 export const COMPACT_PAUSE_MS = 10_000;
 const LOOK_MS = 250;
+/** How often it is looked for what dead processes have left. */
+const ORPHANS_MS = 30_000;
 /** Records that are encoded in one turn of the event loop. */
 const RECORDS_PER_PIECE_MAX = 200;
+
+export type FindOrphans = (
+  adopt: (states: readonly PendingState[]) => Promise<boolean>,
+) => Promise<void>;
 
 export interface SpillOptions {
   readonly path: string;
@@ -24,6 +31,8 @@ export interface SpillOptions {
   readonly observe: Observe;
   /** Default SPILL_BYTES_MAX. */
   readonly bytesMax?: number;
+  /** Looks for what dead processes have left, and hands it to `adopt`. Default: nobody looks. */
+  readonly findOrphans?: FindOrphans;
 }
 
 /**
@@ -37,6 +46,7 @@ export class Spill {
   /** What is in the file is in the database once the announcer has drained more often than this. */
   #drains: number;
   #compactedAtMs = Number.NEGATIVE_INFINITY;
+  #lookAtMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
   /** Fingerprints that were counted as not kept, until they are. */
   readonly #notKept = new Set<string>();
@@ -49,18 +59,31 @@ export class Spill {
     this.#drains = options.announcer.drains;
   }
 
-  /** Keeps what is new if the database is away, or empties the file if nothing waits any more. */
+  /**
+   * Keeps what is new if the database is away, or empties the file if nothing waits any more. While the database
+   * takes what comes, and nothing waits, it looks now and then for what others have left.
+   */
   async round(): Promise<void> {
-    const { announcer } = this.#options;
+    const { announcer, findOrphans, monotonicMs } = this.#options;
     this.#countDropped("memory", announcer.pending.takeDropped());
     if (announcer.blockedMs >= BLOCKED_MS) await this.#save();
     else if (announcer.drains > this.#drains) await this.#empty();
+    if (findOrphans === undefined || monotonicMs() < this.#lookAtMs) return;
+    if (announcer.blockedMs > 0 || announcer.drains === 0) return;
+    this.#lookAtMs = monotonicMs() + ORPHANS_MS;
+    await findOrphans((states) => this.#adopt(states));
+  }
+
+  async #adopt(states: readonly PendingState[]): Promise<boolean> {
+    this.#options.announcer.adopt(states);
+    await this.#save();
+    return this.#failures === 0 && this.#notKept.size === 0;
   }
 
   /** The last round: nothing comes any more, so what waits now is kept, whyever it waits. */
   async close(): Promise<void> {
     const { announcer } = this.#options;
-    if (announcer.pending.size > 0) await this.#save();
+    if (!announcer.pending.isEmpty) await this.#save();
     else if (announcer.drains > this.#drains) await this.#empty();
     await this.#file[Symbol.asyncDispose]().catch(() => {});
   }

@@ -404,3 +404,21 @@ test("tells of Tracer itself, and under that, for all to see, that it is over", 
   );
   expect(refused).toEqual({ kind: "permanent", reason: "x" });
 });
+
+test("what is told of Tracer itself is told once, whoever tells it, and so is its end; then it may begin anew", async () => {
+  await using world = await startWorld();
+  const since = new Date(SAMPLE_OPENED_MS).toISOString();
+  const tell = (state: "begun" | "over", key = "k") =>
+    world.channel.sendNotice({ key, state, since, title: "t", text: "x", receipt: null }, signal);
+  const first = receiptOf(await tell("begun"));
+  expect(receiptOf(await tell("begun"))).toEqual(first);
+  await tell("over");
+  await tell("over");
+  expect(world.slack.messages).toHaveLength(2);
+  await tell("begun", "another");
+  await tell("begun");
+  expect(world.slack.messages).toHaveLength(4);
+  world.slack.fail({ route: "conversations.history", when: "before", status: 500 });
+  expect(await tell("begun")).toMatchObject({ kind: "sent" }); // Twice is better than never.
+  expect(world.slack.messages).toHaveLength(5);
+});

@@ -18,7 +18,13 @@ import {
   type SlackReceipt,
 } from "./deliver.ts";
 import { type DigestPort, deliverDigest, slackDigest } from "./digest.ts";
-import { findDigestInHistory, findInHistory, type HistoryMethod } from "./history.ts";
+import {
+  findDigestInHistory,
+  findInHistory,
+  findNoticeInHistory,
+  type HistoryMethod,
+} from "./history.ts";
+import { noticeMetadataOf } from "./identity.ts";
 import { slackMessage, slackUpdate } from "./message.ts";
 import { noticePlace, noticeText, noticeVerdict } from "./notice.ts";
 
@@ -75,6 +81,16 @@ export function slackChannel(options: SlackChannelOptions): Channel {
     },
   };
   const settle = (signal: AbortSignal) => pause(timings.settleMs, signal);
+  /** Null: nobody has told it, or that cannot be known: then it is told, twice is better than never. */
+  const toldNotice = async (notice: Notice, signal: AbortSignal): Promise<SlackReceipt | null> => {
+    if (notice.since === undefined) return null;
+    const deadline = within(timings.lookupMs, signal);
+    const read = (method: HistoryMethod, query: Readonly<Record<string, string>>) =>
+      api.read(method, query, deadline);
+    const where = { channel: knownId ?? channel, read, since: notice.since };
+    const found = await findNoticeInHistory(notice, where);
+    return found.kind === "found" ? found.receipt : null;
+  };
   return {
     name,
     kind: "slack",
@@ -84,7 +100,13 @@ export function slackChannel(options: SlackChannelOptions): Channel {
       (task, signal) => deliverDigest(task, { port: digests, settle }, signal),
       timings,
     ),
-    sendNotice: guarded((notice, signal) => postNotice(notice, { api, channel, signal }), timings),
+    sendNotice: guarded(async (notice, signal) => {
+      const told = await toldNotice(notice, signal);
+      if (told !== null) return { kind: "sent", receipt: { ...told } };
+      const verdict = await postNotice(notice, { api, channel, signal });
+      if (verdict.kind === "sent") knownId = verdict.receipt?.["channel"] ?? knownId;
+      return verdict;
+    }, timings),
   };
 }
 
@@ -150,7 +172,7 @@ export async function postNotice(
   { api, channel, signal }: CallOptions & { readonly channel: string },
 ): Promise<Verdict> {
   const message = { channel, text: noticeText(notice), unfurl_links: false, unfurl_media: false };
-  const body = { ...message, ...noticePlace(notice) };
+  const body = { ...message, ...noticePlace(notice), metadata: noticeMetadataOf(notice) };
   return noticeVerdict(postResult(await api.write("chat.postMessage", body, signal)));
 }
 

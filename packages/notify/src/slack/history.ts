@@ -1,9 +1,10 @@
 import type { DeliveryTask, DigestTask } from "@tracer/core";
 import { z } from "zod";
+import type { Notice } from "../channel.ts";
 import { unixSeconds } from "../facts.ts";
 import type { SlackAnswer } from "./answer.ts";
 import type { FindOptions, FindResult, SlackReceipt } from "./deliver.ts";
-import { DIGEST_EVENT, METADATA_EVENT } from "./identity.ts";
+import { DIGEST_EVENT, METADATA_EVENT, NOTICE_EVENT } from "./identity.ts";
 import { digestRef, markerOf } from "./marker.ts";
 
 /** Pages of history that one look reads, and messages a page. Beyond it the look has failed. */
@@ -69,6 +70,23 @@ export function findDigestInHistory(
         ? metadata.event_payload?.["digest_id"] === task.id
         : markerOf(text ?? "")?.incidentId === digestRef(task),
   });
+}
+
+/** Looks whether the newest message about what a notice tells of says the same state of it. */
+export async function findNoticeInHistory(
+  { key, state }: Notice,
+  { channel, read, since }: Pick<FindInHistoryOptions, "channel" | "read"> & { since: string },
+): Promise<FindResult> {
+  const seen: { readonly ts: string; readonly state: unknown }[] = [];
+  const look = ({ ts, metadata }: Message) => {
+    const payload = metadata?.event_type === NOTICE_EVENT ? metadata.event_payload : undefined;
+    if (payload?.["key"] === key) seen.push({ ts, state: payload["state"] });
+    return false; // All pages are read: the newest is asked for.
+  };
+  const result = await search({ channel, read, thread: null, since, wanted: "any", isOurs: look });
+  const newest = seen.toSorted((one, other) => Number(other.ts) - Number(one.ts))[0];
+  if (result.kind !== "absent" || newest?.state !== state) return result;
+  return { kind: "found", receipt: { channel, ts: newest.ts } };
 }
 
 interface SearchOptions extends Pick<FindInHistoryOptions, "channel" | "thread" | "read"> {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { DeliveryTask, DigestTask } from "@tracer/core";
+import type { Notice } from "../channel.ts";
 
 /** Namespace of Tracer's UUIDs, drawn once. */
 const NAMESPACE = "6f2b1d7e-9a53-4c0e-8d41-3b7c5e90a2f6";
@@ -40,6 +41,13 @@ export function metadataOf(task: DeliveryTask) {
       status: task.incident.state,
     },
   };
+}
+
+export const NOTICE_EVENT = "tracer_notice";
+
+/** As `metadataOf`, for what is told of Tracer itself. */
+export function noticeMetadataOf({ key, state }: Notice) {
+  return { event_type: NOTICE_EVENT, event_payload: { key, state } };
 }
 
 export const DIGEST_EVENT = "tracer_digest";

@@ -170,7 +170,8 @@ test("a holder that shows no life: another takes the same digest over, whole; th
   await passTime(database.pool, 6);
   await beat(database, "p2");
   const second = await claimOne(database, { processorId: "p2" });
-  expect(second).toMatchObject({ id: first.id, uncertain: true, attempts: 1 });
+  expect(second).toMatchObject({ id: first.id, uncertain: true, unknownEnds: 1, attempts: 1 });
+  expect(second.unknownMs).toBeGreaterThanOrEqual(6_000);
   expect(second.entries).toEqual(first.entries);
   expect(await recordDigestAttempt(database.pool, first, { processorId: "p1" })).toBe(false);
   expect(await settleDigest(database.pool, { digest: first, verdict: SENT, retryAfterMs: 0 })).toBe(

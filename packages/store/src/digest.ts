@@ -9,7 +9,15 @@ import {
   type Verdict,
 } from "@tracer/core";
 import { notPausedSql, pauseMsOf, pauseSql } from "./channel-pause.ts";
-import { CLAIMABLE_SQL, FIRST_SQL, readable, stormOpenSql, undeliveredOf } from "./claim.ts";
+import {
+  CLAIMABLE_SQL,
+  FIRST_SQL,
+  readable,
+  stormOpenSql,
+  UNKNOWN_END_SQL,
+  undeliveredOf,
+  unknownOf,
+} from "./claim.ts";
 import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
 import { DEAD_AFTER_SECONDS } from "./processors.ts";
@@ -138,8 +146,10 @@ const STATE_SQL = `
 select ${isoSql("min(o.created_at)")} as since,
   extract(epoch from clock_timestamp() - min(o.created_at)) * 1000 as age_ms,
   ${stormOpenSql("$2")} as still_open,
-  exists (select from delivery_attempts a where a.delivery_id = any($1::bigint[])
-    and (a.outcome is null or a.outcome = 'ambiguous')) as uncertain
+  (select coalesce(max(ends), 0) from (select count(*) as ends from delivery_attempts a
+    where a.delivery_id = any($1::bigint[]) and ${UNKNOWN_END_SQL} group by a.delivery_id) e) as unknown_ends,
+  coalesce((select extract(epoch from clock_timestamp() - max(a.started_at)) * 1000
+    from delivery_attempts a where a.delivery_id = any($1::bigint[]) and ${UNKNOWN_END_SQL}), 0) as unknown_ms
 from outbox o where o.id = any($1::bigint[])`;
 
 type Member = ReturnType<typeof memberOf>;
@@ -179,7 +189,7 @@ function digestOf(
     since: textOf(state, "since"),
     ageMs: numberOf(state, "age_ms"),
     stillOpen: booleanOf(state, "still_open"),
-    uncertain: booleanOf(state, "uncertain"),
+    ...unknownOf(state),
     attempts,
     ...(undelivered === undefined ? {} : { undelivered }),
   };

@@ -135,7 +135,8 @@ function contextOf(row: Row, parts: Parts): RowContext {
       const setup: WorkerSetup = {
         processorId: `${row.name}-${spawned}`,
         ...{ connectionString, connectionsMax: CONNECTIONS_PER_WORKER_MAX },
-        ...{ times, channels: [...sink.channels], shards: 1, dispatches: true, crash: null },
+        ...{ times, channels: [...sink.channels], shards: 1, folder: null },
+        ...{ dispatches: true, crash: null },
         clock: { skewMs: 0, stepMs: 0, stepEveryMs: 1_000 },
         ...changes,
       };

@@ -97,10 +97,25 @@ async function flapOnce(
     "select count(*)::int as open from incidents where state = 'open'",
   );
   if (rows[0]?.open !== services.length) problems.push(`${rows[0]?.open} are open while it is on`);
+  const silent = services.flatMap((service) => silentOn(context, service));
+  if (silent.length > 0) problems.push(`silent while it is on: ${silent.join(", ")}`);
   await passTime(pool, FLAP_SECONDS / 2);
   await clearAndWait(context, worker, services);
   await passTime(pool, FLAP_SECONDS / 2);
   return problems;
+}
+
+/** Channels whose last message does not say that the fault is on. */
+function silentOn({ sink }: RowContext, service: string): string[] {
+  const prefix = `inc_${fingerprintOfService(service)}-`;
+  return sink.channels
+    .map(({ name }) => name)
+    .filter((name) => {
+      const last = sink.effects.findLast(
+        ({ channel, incidentId }) => channel === name && incidentId.startsWith(prefix),
+      );
+      return last?.state !== "open";
+    });
 }
 
 /** Messages about a fingerprint, by what they are; edits that only keep a message up to date are none. */

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { incidentIdOf } from "@tracer/core";
+import { digestProblems, readDigestMembers } from "../digest-check.ts";
 import { fingerprintOfService } from "../keys.ts";
 import { percentile } from "../percentile.ts";
 import type { Row } from "../row.ts";
@@ -9,7 +10,9 @@ const BATCH = 50;
 /** Thousands of keys within seconds, seen by four processors; every one is told, in a message or in a digest. */
 export const storm: Row = {
   name: "storm",
-  text: "storm of 5,000 keys in 10 s ×5, each seen by two of four processors: each is told, alone or in a digest",
+  text:
+    "storm of 5,000 keys in 10 s ×5, each seen by two of four processors: each is told, alone or in a " +
+    "digest that names or counts every incident of it, the critical ones first",
   fullSize: 25_000,
   sliceSize: 200,
   unit: "keys",
@@ -46,6 +49,7 @@ export const storm: Row = {
       // At the pace of the channels, should nothing tell of many at once.
       if (!(await context.drained(900_000))) problems.push("not all was told within 15 min");
     }
+    problems.push(...digestProblems(await readDigestMembers(context.pool), sink.effects));
     const tellingMs = sink.effects.flatMap(({ incidentId, atMs }) => {
       const fromMs = begunMs.get(incidentId);
       return fromMs === undefined ? [] : [atMs - fromMs];

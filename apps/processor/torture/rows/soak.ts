@@ -252,7 +252,7 @@ class Soak {
       "harmed deliveries": this.#providers.harmed - this.#harmedBefore,
       [`MB of a process ${MOST}`]: Math.round(this.#worst(({ rssBytes }) => rssBytes) / 2 ** 20),
       [`waiting ${MOST}`]: this.#worst(({ undone }) => undone),
-      [`bytes for each row ${MOST}`]: Math.round(this.#worst(perRow)),
+      [`bytes for each row ${MOST}`]: Math.round(this.#worst(({ sizes }) => sizes.bytesPerRow)),
       [`kB of the other tables ${MOST}`]: Math.round(
         this.#worst(({ sizes }) => sizes.steadyBytes) / 1_024,
       ),

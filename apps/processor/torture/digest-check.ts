@@ -24,8 +24,8 @@ const NAMED = /(CRITICAL|ERROR|WARNING|INFO) ([\w-]+): /g;
 const REST = /… and ([\d,]+) more/;
 
 /**
- * What is wrong with digests of incidents that have only begun: each must be named or counted, none twice,
- * the critical ones before the others. Service names are letters, digits and hyphens. Empty: nothing.
+ * What is wrong with digests of incidents that have begun: each must be named or counted, none twice,
+ * the critical ones before the others; those that tell of ends, too, are left out. Service names are letters, digits and hyphens. Empty: nothing.
  */
 export function digestProblems(
   members: readonly Member[],
@@ -33,6 +33,7 @@ export function digestProblems(
 ): string[] {
   const digests = Map.groupBy(members, ({ digest, channel }) => `${digest} ${channel}`);
   return [...digests].flatMap(([name, these]) => {
+    if (these.some(({ action }) => action !== "open")) return [];
     const [digest = "", channel = ""] = name.split(" ");
     const message = effects.find((one) => one.channel === channel && one.text.includes(digest));
     if (message === undefined) return [`digest ${name} was never told`];

@@ -56,7 +56,7 @@ export interface RowContext {
   readonly useDatabase: (connectionString: string) => void;
   /** Waits until it holds, which is looked at many times a second; false when it did not in `ms`. */
   readonly until: (holds: () => boolean | Promise<boolean>, ms: number) => Promise<boolean>;
-  /** Waits until nothing is left to be sent; false when it takes longer than `ms`, default two leases and a minute. */
+  /** Waits until nothing is left to be sent; false when it does not get less for `ms`, default two leases and a minute. */
   readonly drained: (ms?: number) => Promise<boolean>;
 }
 

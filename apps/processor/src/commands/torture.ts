@@ -46,7 +46,10 @@ export async function torture(context: CommandContext, args: TortureArgs): Promi
     args.databaseUrl === undefined ? await embeddedPlace() : await givenPlace(args.databaseUrl);
   stderr.write(`${rows.length} rows on ${place.what}, seed ${seed}\n`);
   const sayStop = () =>
-    stderr.write("Stopping; what is under way is finished and compared first.\n");
+    stderr.write(
+      "Stopping; what is under way is finished, compared and cleared away first. A second Ctrl-C ends at once, and " +
+        "leaves the scratch databases (tracer_torture_…).\n",
+    );
   stop.addEventListener("abort", sayStop, { once: true });
   const results = await runTorture({
     ...{ rows, place, times: FULL_TIMES, seed, stateFile, stop },

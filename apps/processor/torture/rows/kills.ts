@@ -19,6 +19,7 @@ export const kills: Row = {
   sliceSize: 60,
   unit: "keys",
   sink: { slackChannels: 2 },
+  times: { quietSeconds: 86_400 }, // Nothing ends meanwhile, however long the machine takes.
   run: async (context) => {
     const crew = await Crew.start(context, context.isSlice ? 4 : 8);
     const killing = new AbortController();

@@ -24,6 +24,7 @@ export const poison: Row = {
   sliceSize: SLICE_ROUND,
   unit: "keys",
   sink: { slackChannels: SHARDS },
+  times: { quietSeconds: 86_400 }, // Nothing ends meanwhile, however long the machine takes.
   run: async (context) => {
     const { spawn, goOn, progress, isSlice, sink } = context;
     const refused = new Set<string>();

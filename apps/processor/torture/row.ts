@@ -62,7 +62,7 @@ export interface RowContext {
 
 export interface RowOutcome extends CompareOptions {
   readonly done: number;
-  /** Further figures for the report. Summed when a run is resumed. */
+  /** Further figures for the report. Summed when a run is resumed, but for "…ms", "most …" and "… at the most". */
   readonly figures?: Readonly<Record<string, number>>;
   /** What did not hold beyond the books; empty: all did. */
   readonly problems?: readonly string[];

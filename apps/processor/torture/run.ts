@@ -107,13 +107,17 @@ const EMPTY: RowResult = {
   },
 };
 
+/** Figures that are the worst of all parts, by their names; the others are sums. */
+const WORST = /\bms$|^most |at the most$/;
+
 /** Two parts of one row. */
 function added(first: RowResult, second: RowResult): RowResult {
   const { findings: one } = first;
   const { findings: other } = second;
   const figures: Record<string, number> = { ...first.figures };
   for (const [name, value] of Object.entries(second.figures)) {
-    figures[name] = (figures[name] ?? 0) + value;
+    const before = figures[name] ?? 0;
+    figures[name] = WORST.test(name) ? Math.max(before, value) : before + value;
   }
   return {
     name: second.name,

@@ -30,7 +30,7 @@ export interface RestoredState extends DetectorState {
 }
 
 /** What of the configuration a detector's state depends on. */
-export type StateConfig = Pick<Config, "seriesMax" | "latenessSeconds" | "staleSeconds">;
+type StateConfig = Pick<Config, "seriesMax" | "latenessSeconds" | "staleSeconds">;
 
 /** A detector that has seen nothing. */
 export function createState(config: StateConfig): DetectorState {

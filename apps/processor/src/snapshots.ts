@@ -29,8 +29,11 @@ export interface RestoredState extends DetectorState {
   readonly pending: readonly PendingState[];
 }
 
+/** What of the configuration a detector's state depends on. */
+type StateConfig = Pick<Config, "seriesMax" | "latenessSeconds" | "staleSeconds">;
+
 /** A detector that has seen nothing. */
-export function createState(config: Config): DetectorState {
+export function createState(config: StateConfig): DetectorState {
   const { seriesMax, latenessSeconds, staleSeconds } = config;
   // Another at each start, so that nobody can choose names that all fall into one place.
   const directory = new SeriesDirectory({ seriesMax, seed: randomInt(2 ** 32) });
@@ -79,7 +82,7 @@ function pathsIn(folder: string) {
 }
 
 export interface RestoreOptions {
-  readonly config: Config;
+  readonly config: StateConfig;
   /** Null: there is none, and the detector starts with nothing. */
   readonly path: string | null;
   /** Receipt time now, ms since the epoch. */

@@ -197,11 +197,37 @@ test("undone and dead deliveries are not well", () => {
   expect(wrongIn(made)).toEqual({ undone: 1, dead: 1 });
 });
 
+const textOf = (digest: string) => `{"digest_id":"${digest}"}`;
+
+test("the end of what only a digest told: a reply under it, the storm's alert", () => {
+  const digest = "7a1d6f1e-0000-4000-8000-000000000001";
+  const made = (changes: { digestMs?: number; pagerdutyId?: string } = {}) => {
+    const { digestMs = 0, pagerdutyId = "5" } = changes;
+    const ends = agreeing();
+    const isEnd = ({ action }: StoredDelivery) => action === "resolve";
+    ends.deliveries = ends.deliveries
+      .filter(({ action }) => action !== "escalate")
+      .map((one) => (isEnd(one) ? one : { ...one, digest }));
+    const none = { incidentId: "", deliveryId: "" };
+    const storm = { ...none, channel: "pagerduty-1", action: "trigger" } as const;
+    ends.effects = [
+      effect({ ...none, atMs: digestMs, text: textOf(digest) }),
+      effect({ ...storm, text: textOf(digest) }),
+      effect({ action: "reply", deliveryId: "4", revision: 3, state: "resolved", atMs: 9 }),
+      effect({ ...storm, text: textOf(pagerdutyId) }),
+    ];
+    return ends;
+  };
+  expect(findingsOf(made()).problems).toEqual([]);
+  expect(wrongIn(made({ pagerdutyId: "6" }))).toEqual({ falselySettled: 1 });
+  expect(wrongIn(made({ digestMs: 10 }))).toEqual({ reordered: 1 });
+});
+
 test("what a digest tells is told when there is one that names it", () => {
   const digest = "7a1d6f1e-0000-4000-8000-000000000001";
   const made = agreeing();
   made.deliveries = [delivery({ digest, attempts: attemptsOf() })];
-  made.effects = [effect({ incidentId: "", deliveryId: "", text: `{"digest":"${digest}"}` })];
+  made.effects = [effect({ incidentId: "", deliveryId: "", text: textOf(digest) })];
   made.incidents = [{ fingerprint: FINGERPRINT, epoch: 1, state: "open" }];
   expect(isClean(findingsOf(made))).toBe(true);
   made.effects = [];

@@ -49,6 +49,8 @@ export interface Findings {
 type Count = { -readonly [Name in Exclude<keyof Findings, "problems">]: Findings[Name] };
 
 const PROBLEMS_MAX = 20;
+/** In a message that names no one incident. */
+const DIGEST_ID = /"digest_id":"([\w-]+)"/;
 
 /** Compares the three books. What it finds is wrong with the product, or with the run. */
 export function compareBooks(books: Books, options: CompareOptions = {}): Findings {
@@ -78,6 +80,7 @@ class Comparison {
   readonly #effects: ReadonlyMap<string, readonly Effect[]>; // By incident and channel.
   readonly #deliveries: ReadonlyMap<string, readonly StoredDelivery[]>; // By incident.
   readonly #attempts: ReadonlyMap<string, readonly StoredAttempt[]>; // By delivery.
+  readonly #digests: ReadonlyMap<string, Effect>; // By its id and channel.
   readonly #problems: string[] = [];
   readonly #count: Count;
 
@@ -91,6 +94,11 @@ class Comparison {
     );
     this.#deliveries = Map.groupBy(deliveries, ({ fingerprint, epoch }) =>
       incidentIdOf(fingerprint, epoch),
+    );
+    this.#digests = new Map(
+      books.effects
+        .filter(({ text }) => text !== "")
+        .map((effect) => [`${DIGEST_ID.exec(effect.text)?.[1]} ${effect.channel}`, effect]),
     );
     this.#attempts = new Map(deliveries.map(({ id, attempts }) => [id, attempts]));
     const attempts = deliveries.flatMap((delivery) =>
@@ -160,14 +168,8 @@ class Comparison {
 
   /** The provider has something to show for a delivery that counts as sent. */
   #isBacked({ id, fingerprint, epoch, channel, action, digest }: StoredDelivery): boolean {
-    if (digest !== null) {
-      // The end of PagerDuty's alert for all digests has no room for the name of one.
-      return this.#books.effects.some(
-        (effect) =>
-          effect.channel === channel &&
-          (effect.text.includes(digest) || (effect.text !== "" && effect.action === "resolve")),
-      );
-    }
+    if (digest !== null)
+      return this.#toldOf(digest, channel) !== undefined || this.#isStormOver(channel);
     const incidentId = incidentIdOf(fingerprint, epoch);
     const effects = this.#effects.get(`${incidentId} ${channel}`) ?? [];
     if (!channel.startsWith("pagerduty")) {
@@ -177,7 +179,30 @@ class Comparison {
       );
     }
     if (action === "edit") return true; // PagerDuty shows none.
+    // The end of what only digests told is one of the storm's alert: by the delivery's id, or of all of it.
+    if (effects.length === 0 && action === "resolve" && this.#begunInDigest(incidentId, channel)) {
+      return this.#toldOf(id, channel) !== undefined || this.#isStormOver(channel);
+    }
     return effects.some((effect) => (effect.action === "resolve") === (action === "resolve"));
+  }
+
+  /** The message of a channel that tells of many under this id. */
+  #toldOf(id: string, channel: string): Effect | undefined {
+    return this.#digests.get(`${id} ${channel}`);
+  }
+
+  /** The end of PagerDuty's alert for all digests has no room for the name of one. */
+  #isStormOver(channel: string): boolean {
+    const all = this.#effects.get(` ${channel}`) ?? [];
+    return all.some(({ action }) => action === "resolve");
+  }
+
+  /** The digest that told a channel that the incident began. */
+  #begunInDigest(incidentId: string, channel: string): Effect | undefined {
+    const begun = (this.#deliveries.get(incidentId) ?? []).find(
+      (one) => one.action === "open" && one.channel === channel,
+    );
+    return begun?.digest ? this.#toldOf(begun.digest, channel) : undefined;
   }
 
   /** Every channel that is owed an incident was told, in order, and what it says last is true. */
@@ -208,7 +233,10 @@ class Comparison {
       if (incidentId === "") continue; // A digest.
       if (!known.has(incidentId)) this.#wrong("doubled", `${name}: there is no such incident`);
       this.#copies(name, effects);
-      this.#order(name, effects);
+      const { channel = "" } = effects[0] ?? {};
+      const begun = this.#begunInDigest(incidentId, channel);
+      const isInOrder = begun !== undefined && begun.atMs <= (effects[0]?.atMs ?? 0);
+      this.#order(name, isInOrder ? [{ ...begun, state: "open" }, ...effects] : effects);
     }
   }
 

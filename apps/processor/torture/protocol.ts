@@ -39,6 +39,8 @@ export const WorkerSetup = z.object({
   channels: z.array(ChannelSetup),
   /** Slack channels among which incidents are spread, by fingerprint; the others get all. 1: all get all. */
   shards: z.number(),
+  /** Where it keeps its snapshot and spill file, as a whole processor does; null: nowhere. */
+  folder: z.string().nullable(),
   /** False: it sights and sends nothing. */
   dispatches: z.boolean(),
   clock: z.object({

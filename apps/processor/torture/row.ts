@@ -56,13 +56,13 @@ export interface RowContext {
   readonly useDatabase: (connectionString: string) => void;
   /** Waits until it holds, which is looked at many times a second; false when it did not in `ms`. */
   readonly until: (holds: () => boolean | Promise<boolean>, ms: number) => Promise<boolean>;
-  /** Waits until nothing is left to be sent; false when it takes longer than `ms`, default two leases and a minute. */
+  /** Waits until nothing is left to be sent; false when it does not get less for `ms`, default two leases and a minute. */
   readonly drained: (ms?: number) => Promise<boolean>;
 }
 
 export interface RowOutcome extends CompareOptions {
   readonly done: number;
-  /** Further figures for the report. Summed when a run is resumed. */
+  /** Further figures for the report. Summed when a run is resumed, but for "…ms", "most …" and "… at the most". */
   readonly figures?: Readonly<Record<string, number>>;
   /** What did not hold beyond the books; empty: all did. */
   readonly problems?: readonly string[];

@@ -28,6 +28,8 @@ export interface Progress {
   readonly row: Row;
   readonly done: number;
   readonly seconds: number;
+  /** What it may take of the time for all rows; null: it goes on until it has its size. */
+  readonly shareSeconds: number | null;
   /** Null while it runs. */
   readonly result: RowResult | null;
 }
@@ -59,14 +61,17 @@ async function runOne(
   const shareMs =
     forSeconds === null ? null : (forSeconds * 1e3 * Math.min(parallel, rows.length)) / rows.length;
   const size = row.fullSize - (before?.done ?? 0);
-  onProgress({ row, done: 0, seconds: 0, result: null });
+  const shareSeconds = shareMs === null ? null : shareMs / 1e3;
+  const say = (done: number, result: RowResult | null) =>
+    onProgress({ row, done, seconds: seconds(), shareSeconds, result });
+  say(0, null);
   const result = await runRow(row, {
     ...{ ...options, size, isSlice: false },
     seed: options.seed + (before?.done ?? 0), // What is left is not what was done.
     forMs: shareMs,
-    onProgress: (done) => onProgress({ row, done, seconds: seconds(), result: null }),
+    onProgress: (done) => say(done, null),
   }).catch((error: unknown) => brokenResult(row, error));
-  onProgress({ row, done: result.done, seconds: seconds(), result });
+  say(result.done, result);
   return before === undefined ? result : added(before, result);
 }
 
@@ -102,13 +107,17 @@ const EMPTY: RowResult = {
   },
 };
 
+/** Figures that are the worst of all parts, by their names; the others are sums. */
+const WORST = /\bms$|^most |at the most$/;
+
 /** Two parts of one row. */
 function added(first: RowResult, second: RowResult): RowResult {
   const { findings: one } = first;
   const { findings: other } = second;
   const figures: Record<string, number> = { ...first.figures };
   for (const [name, value] of Object.entries(second.figures)) {
-    figures[name] = (figures[name] ?? 0) + value;
+    const before = figures[name] ?? 0;
+    figures[name] = WORST.test(name) ? Math.max(before, value) : before + value;
   }
   return {
     name: second.name,

@@ -38,12 +38,14 @@ export interface WorkerProcessOptions {
 export async function startWorker(options: WorkerProcessOptions): Promise<WorkerProcess> {
   const { setup, onReport } = options;
   const { processorId } = setup;
-  const child = spawn(process.execPath, [WORKER, JSON.stringify(setup)], {
+  const child = spawn(process.execPath, [WORKER], {
     stdio: ["pipe", "pipe", "inherit"],
     detached: true, // Ctrl-C is for the driver, which then stops them.
     env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
   });
   child.stdin.on("error", () => {}); // It was killed while we spoke.
+  // Not among its arguments: those everybody may read, and the database's password is in it.
+  child.stdin.write(`${JSON.stringify(setup)}\n`);
   const ended = once(child, "exit").then(([code, signal]) => String(signal ?? code));
   const drained = once(child, "close");
   const taken = new Map<number, () => void>();

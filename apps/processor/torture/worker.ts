@@ -16,6 +16,7 @@ import type { TracerEvent } from "../src/tracer-event.ts";
 import { keyOf, shardOf } from "./keys.ts";
 import { Command, type Report, type SightedSignal, WorkerSetup } from "./protocol.ts";
 import { timedPool } from "./timed-pool.ts";
+import { openFiles } from "./worker-files.ts";
 
 const FLUSH_MS = 500;
 const CLOCK_MS = 1_000;
@@ -23,7 +24,9 @@ const CLOCK_RETRY_MS = 200;
 /** Above what the sink needs, so that the torture is not a test of patience; the pace has tests of its own. */
 const PACE = { perSecond: 25, burst: 25 };
 
-const setup = WorkerSetup.parse(JSON.parse(process.argv[2] ?? "{}"));
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const first = await lines.next();
+const setup = WorkerSetup.parse(JSON.parse(first.done === true ? "{}" : first.value));
 const { processorId, times, channels: channelSetups } = setup;
 
 function say(report: Report): void {
@@ -165,9 +168,17 @@ const announcer = new Announcer({
   observe,
   onWritten: () => dispatching?.wake(),
 });
+const { folder } = setup;
+const files =
+  folder === null
+    ? null
+    : await openFiles({ folder, clock, observe, receiptMs: () => receipt.nowMs() });
+announcer.restorePending(files?.left ?? []);
 const announcing = startLoop({ name: "announce", idleMs: FLUSH_MS, observe }, () =>
   announcer.flush(),
 );
+
+files?.start(announcer);
 
 async function obey(command: Command): Promise<void> {
   switch (command.do) {
@@ -197,7 +208,7 @@ async function obey(command: Command): Promise<void> {
 }
 
 say({ said: "ready" });
-for await (const line of createInterface({ input: process.stdin })) {
+for await (const line of { [Symbol.asyncIterator]: () => lines }) {
   const command = Command.parse(JSON.parse(line));
   void obey(command).then(
     () => say({ said: "taken", id: command.id }),
@@ -205,6 +216,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   );
 }
 await announcing[Symbol.asyncDispose]();
+await files?.[Symbol.asyncDispose]();
 await dispatching?.[Symbol.asyncDispose]();
 await clockLoop[Symbol.asyncDispose]();
 await pool.end();

@@ -60,6 +60,9 @@ export interface DeliveryTask {
   readonly receipt: Readonly<Record<string, string>> | null;
   /** True when an earlier attempt ended unknown: it may have been sent, so look before sending again. */
   readonly uncertain: boolean;
+  /** How many ended so, and how long ago the last of them began by the database's clock, in ms. 0 when none did. */
+  readonly unknownEnds: number;
+  readonly unknownMs: number;
   /** Attempts before this one. */
   readonly attempts: number;
   /** Set where a digest has told the channel of the incident: whether any incident told in digests is open. */
@@ -95,6 +98,9 @@ export interface DigestTask {
   readonly link: string;
   /** True when an earlier attempt ended unknown. */
   readonly uncertain: boolean;
+  /** As of a DeliveryTask. */
+  readonly unknownEnds: number;
+  readonly unknownMs: number;
   /** Attempts before this one. */
   readonly attempts: number;
   /** Whether any incident is open that this digest, or one before it, tells the channel of. */

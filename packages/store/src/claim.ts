@@ -169,9 +169,12 @@ select c.id, c.incident -> 'undelivered' as undelivered,
     and told.epoch = c.epoch and told.channel = c.channel and told.state in ('sent', 'dead')
     and told.digest is not null)
     then ${stormOpenSql("c.channel")} end as storm_open,
-  exists (select from delivery_attempts a where a.delivery_id = c.id
-    and ${UNCERTAIN_SQL}) as uncertain
+  coalesce(u.ends, 0) as unknown_ends, coalesce(u.ms, 0) as unknown_ms
 from claimed c left join lateral (
+  select count(*) as ends,
+    extract(epoch from clock_timestamp() - max(a.started_at)) * 1000 as ms
+  from delivery_attempts a where a.delivery_id = c.id and ${UNCERTAIN_SQL}) u on true
+left join lateral (
   select earlier.receipt from outbox earlier where earlier.fingerprint = c.fingerprint
     and earlier.epoch = c.epoch and earlier.channel = c.channel and earlier.state = 'sent'
     and earlier.receipt is not null
@@ -188,11 +191,17 @@ function claimedOf(row: Row): ClaimedDelivery {
     seq: numberOf(row, "seq"),
     incident: incidentOf(row["incident"]),
     receipt: receiptOf(row, "receipt"),
-    uncertain: booleanOf(row, "uncertain"),
+    ...unknownOf(row),
     attempts: numberOf(row, "attempts"),
     ...(row["storm_open"] === null ? {} : { stormOpen: booleanOf(row, "storm_open") }),
     ...undeliveredOf(row),
   };
+}
+
+/** What is known of attempts that nobody knows the end of. */
+export function unknownOf(row: Row) {
+  const unknownEnds = numberOf(row, "unknown_ends");
+  return { uncertain: unknownEnds > 0, unknownEnds, unknownMs: numberOf(row, "unknown_ms") };
 }
 
 /** What the fall-back writes into the incident of its rows. */

@@ -17,6 +17,7 @@ import {
   stormOpenSql,
   UNCERTAIN_SQL,
   undeliveredOf,
+  unknownOf,
 } from "./claim.ts";
 import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
@@ -29,6 +30,9 @@ import { jsonbOf } from "./sighting.ts";
 
 /** Deliveries in one digest at the most: each of its statements ends far within the time they have. */
 export const DIGEST_MAX = 2_000;
+
+/** How many have an unknown end says how long the next copy waits; more than these make it no longer within a day. */
+export const UNCERTAIN_KEPT_MAX = 6;
 
 export interface ClaimDigestOptions {
   readonly processorId: string;
@@ -163,8 +167,9 @@ with due as materialized (
 
 /** Asked after $1, a delivery of the digest, was leased. The deliveries of a digest share every try: one tells for all. */
 const STATE_SQL = `
-select ${stormOpenSql("$2")} as still_open,
-  exists (select from delivery_attempts a where a.delivery_id = $1 and ${UNCERTAIN_SQL}) as uncertain`;
+select ${stormOpenSql("$2")} as still_open, count(a.id) as unknown_ends,
+  coalesce(extract(epoch from clock_timestamp() - max(a.started_at)) * 1000, 0) as unknown_ms
+from (select) one left join delivery_attempts a on a.delivery_id = $1 and ${UNCERTAIN_SQL}`;
 
 type Member = ReturnType<typeof memberOf>;
 
@@ -206,7 +211,7 @@ function digestOf(
     since: oldest.created,
     ageMs: oldest.ageMs,
     stillOpen: booleanOf(state, "still_open"),
-    uncertain: booleanOf(state, "uncertain"),
+    ...unknownOf(state),
     attempts,
     ...(undelivered === undefined ? {} : { undelivered }),
   };
@@ -214,7 +219,7 @@ function digestOf(
 
 /**
  * Writes down that a send of the digest begins: one attempt for each delivery. Of those before, the newest
- * whose end is unknown stays, so that a digest that is tried for a day keeps no more than two for each.
+ * UNCERTAIN_KEPT_MAX whose end is unknown stay: a digest that is tried for a day keeps no more than these and the last.
  * False, and nothing is written: a row of it is no longer ours, or half of the lease is over. Then do not send.
  */
 export async function recordDigestAttempt(
@@ -243,8 +248,8 @@ const RECORD_SQL = `${HELD_SQL}
   returning outbox.id, held.lease_token
 ), forgotten as (
   delete from delivery_attempts a using begun where a.delivery_id = begun.id
-    and (not (${UNCERTAIN_SQL}) or exists (select from delivery_attempts later
-      where later.delivery_id = a.delivery_id and later.id > a.id
+    and (not (${UNCERTAIN_SQL}) or ${UNCERTAIN_KEPT_MAX} <= (select count(*)
+      from delivery_attempts later where later.delivery_id = a.delivery_id and later.id > a.id
         and ${UNCERTAIN_SQL.replaceAll("a.", "later.")}))
 )
 insert into delivery_attempts (delivery_id, lease_token, processor_id, started_at)

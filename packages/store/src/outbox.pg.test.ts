@@ -223,6 +223,18 @@ test("tried for a day, then given up; not a minute earlier", async () => {
   expect(await deadOf(database, { limit: 1 })).toHaveLength(1);
 });
 
+test("looks that send nothing leave the unknown end as it is, and its age grows", async () => {
+  await using database = await createTestDatabase();
+  await open(database);
+  await attempt(database, await claimOne(database), { kind: "ambiguous", reason: "timeout" }, 0);
+  await passTime(database.pool, 60);
+  await attempt(database, await claimOne(database), RETRY, 0);
+  await passTime(database.pool, 60);
+  const delivery = await claimOne(database);
+  expect(delivery).toMatchObject({ attempts: 2, uncertain: true, unknownEnds: 1 });
+  expect(delivery.unknownMs).toBeGreaterThanOrEqual(120_000);
+});
+
 test("fenced: who slept through the lease neither sends nor settles", async () => {
   await using database = await createTestDatabase();
   await open(database);
@@ -232,7 +244,10 @@ test("fenced: who slept through the lease neither sends nor settles", async () =
   expect(await recordAttempt(database.pool, { ...sleeper, processorId: "p1" })).toBeNull();
   await beat(database, "p2");
   const successor = await claimOne(database, "p2");
-  expect(successor).toMatchObject({ leaseToken: 2, attempts: 1, uncertain: true });
+  expect(successor).toMatchObject({
+    ...{ leaseToken: 2, attempts: 1, uncertain: true, unknownEnds: 1 },
+  });
+  expect(successor.unknownMs).toBeGreaterThan(120_999);
   expect(await recordAttempt(database.pool, { ...sleeper, processorId: "p1" })).toBeNull();
   const late = { ...sleeper, attemptId: attemptId ?? "", verdict: SENT, retryAfterMs: 0 };
   expect(await settle(database.pool, late)).toBe("fenced");
@@ -320,7 +335,7 @@ test("after an outage everybody looks dead: nobody takes a lease over, and known
 test("a lease that is over is taken over once the successor has been alive for 5 s; its holder may at once", async () => {
   for (const [seconds, processorId, taken] of [
     [2, "p2", 0],
-    [2.9, "p2", 1],
+    [2.6, "p2", 1],
     [0, "p1", 1],
   ] as const) {
     await using database = await createTestDatabase();

@@ -19,7 +19,8 @@ async function ask(port: number, answerMsMax: number) {
       environment: { HOST: "127.0.0.1", PORT: String(port) },
       version: "0",
       stdin: Readable.from([]),
-      ...{ stdout: stderr, stderr, stop: new AbortController().signal, color: () => false },
+      ...{ stdout: stderr, stderr, stop: new AbortController().signal },
+      ...{ color: () => false, onReload: () => {} },
     },
     { path: "/api/v1/incidents", answerMsMax },
   );

@@ -106,7 +106,7 @@ function aTask(
     link,
     receipt,
     uncertain: false,
-    attempts: 0,
+    ...{ unknownEnds: 0, unknownMs: 0, attempts: 0 },
   };
 }
 

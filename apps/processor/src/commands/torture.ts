@@ -39,12 +39,17 @@ export async function torture(context: CommandContext, args: TortureArgs): Promi
   const state = args.resume === true ? await readState(stateFile) : null;
   const seed = Number(args.seed ?? state?.seed ?? randomInt(SEED_MAX));
   const rows = args.row === undefined ? ROWS : ROWS.filter(({ name }) => args.row?.includes(name));
+  // What was given on the command line is there for everybody to read, a password in it, too.
+  if (args.databaseUrl !== undefined) process.title = "tracer torture";
   const startedMs = systemClock.monotonicMs();
   await using place: Place =
     args.databaseUrl === undefined ? await embeddedPlace() : await givenPlace(args.databaseUrl);
   stderr.write(`${rows.length} rows on ${place.what}, seed ${seed}\n`);
   const sayStop = () =>
-    stderr.write("Stopping; what is under way is finished and compared first.\n");
+    stderr.write(
+      "Stopping; what is under way is finished, compared and cleared away first. A second Ctrl-C ends at once, and " +
+        "leaves the scratch databases (tracer_torture_…).\n",
+    );
   stop.addEventListener("abort", sayStop, { once: true });
   const results = await runTorture({
     ...{ rows, place, times: FULL_TIMES, seed, stateFile, stop },
@@ -95,17 +100,26 @@ function secondsOf(time: string): number | null {
 /** A line for each row that is under way, every few seconds, and one when it has ended. */
 function progressTo(stderr: CommandContext["stderr"]): (progress: Progress) => void {
   const shownMs = new Map<string, number>();
-  return ({ row, done, seconds, result }) => {
+  return (progress) => {
+    const { row, done, seconds, result } = progress;
     const nowMs = systemClock.monotonicMs();
     if (result === null && nowMs - (shownMs.get(row.name) ?? -LINE_MS) < LINE_MS) return;
     shownMs.set(row.name, nowMs);
     const size = `${formatNumber(done)} of ${formatNumber(row.fullSize)} ${row.unit}`;
-    const share = done / row.fullSize;
-    const left = share >= ETA_SHARE_MIN && result === null ? (seconds / share) * (1 - share) : null;
+    const left = leftSeconds(progress);
     const eta = left === null ? "" : `, ${formatDuration(left)} left`;
     const end = result === null ? "" : result.ok ? ": ok" : ": FAILED";
     stderr.write(`${row.name}: ${size}, ${formatDuration(seconds)}${eta}${end}\n`);
   };
+}
+
+/** Until it has its size or its time is up; then what is under way is finished. Null: not known. */
+function leftSeconds({ row, done, seconds, shareSeconds, result }: Progress): number | null {
+  if (result !== null) return null;
+  const share = done / row.fullSize;
+  const untilDone = share >= ETA_SHARE_MIN ? (seconds / share) * (1 - share) : null;
+  if (shareSeconds === null) return untilDone;
+  return Math.max(0, Math.min(untilDone ?? Number.POSITIVE_INFINITY, shareSeconds - seconds));
 }
 
 async function writeReport(path: string, text: string): Promise<void> {

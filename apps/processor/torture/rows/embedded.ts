@@ -9,6 +9,7 @@ import {
 } from "../../e2e/tracer-process.ts";
 import { postLogs, traffic } from "../../e2e/traffic.ts";
 import type { Row, RowContext } from "../row.ts";
+import { urlIn } from "./answering.ts";
 
 const HISTORY_MS = 3_600_000;
 const FAULT_MS = 120_000;
@@ -101,11 +102,8 @@ class House implements AsyncDisposable {
     return `a second process was not refused: it ended with ${code}, not ${REFUSED}`;
   }
 
-  async connectionString(): Promise<string> {
-    const base = join(this.#dataDir, "postgres");
-    const password = (await readFile(join(base, "password"), "utf8")).trim();
-    const port = (await this.#pidLines())[3];
-    return `postgres://tracer:${password}@127.0.0.1:${port}/postgres`;
+  connectionString(): Promise<string> {
+    return urlIn(this.#dataDir);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import { fingerprintOfService, keyOf } from "../keys.ts";
 import type { Row, RowContext } from "../row.ts";
 import { answerCounts, servicesOf, sightAndWait, signalOf } from "../signals.ts";
 import type { WorkerProcess } from "../worker-process.ts";
+import { AnsweringTracer } from "./answering.ts";
 
 /** An order to a worker stands for a request to a processor: it is taken at once, whatever the database does. */
 const TAKEN_MS_MAX = 1_000;
@@ -17,7 +18,9 @@ const BATCH_KEYS = 20;
 /** Somebody holds the row of an incident. */
 export const rowLock: Row = {
   name: "row-lock",
-  text: "row lock held 5 s; processors keep taking signals, nothing is lost",
+  text:
+    "row lock held 5 s; processors keep taking signals, a whole Tracer whose incident is locked keeps answering those " +
+    "who send records, nothing is lost",
   fullSize: 50,
   sliceSize: 2,
   unit: "locks",
@@ -36,15 +39,39 @@ export const rowLock: Row = {
         context.progress(done);
       }
     };
+    const asking = keepAsking(context, LOCK_ROWS, {
+      ms: LOCK_MS,
+      goesOn: () => context.goOn(begun),
+    });
     await Promise.all(Array.from({ length: LOCKS_AT_ONCE }, lane));
+    const asked = await asking;
     return {
       done,
-      figures: { "slowest order ms": Math.round(slowest.ms) },
-      problems,
+      figures: { "slowest order ms": Math.round(slowest.ms), ...asked.figures },
+      problems: [...problems, ...asked.problems],
       epochsOf: () => 1,
     };
   },
 };
+
+const LOCK_ROWS = "select from incidents where state = 'open' for update";
+/** Everything that it asks for hangs, until all of its connections do. */
+const LOCK_TABLES = "lock table incidents, outbox, processors, leases in access exclusive mode";
+
+interface Asking {
+  readonly ms: number;
+  readonly goesOn: () => boolean;
+}
+
+/** Locks what a whole Tracer needs, again and again. The slice has a test of its own for that, of outages. */
+async function keepAsking(context: RowContext, sql: string, { ms, goesOn }: Asking) {
+  const problems: string[] = [];
+  if (context.isSlice) return { problems, figures: {} };
+  await using tracer = await AnsweringTracer.start(context);
+  do problems.push(...(await tracer.whileLocked(sql, ms)));
+  while (goesOn());
+  return { problems, figures: { "answers of ingest meanwhile": tracer.answers } };
+}
 
 interface Order {
   readonly worker: WorkerProcess;
@@ -94,7 +121,9 @@ async function sightTimed(
 /** All connections of a processor are in other hands. */
 export const poolExhausted: Row = {
   name: "pool-exhausted",
-  text: "all connections of a processor taken for 3 s; it keeps taking signals, nothing is lost",
+  text:
+    "all connections of a processor taken for 3 s; it keeps taking signals, a whole Tracer all of whose statements hang " +
+    "keeps answering those who send records, nothing is lost",
   fullSize: 20,
   sliceSize: 1,
   unit: "times",
@@ -103,7 +132,9 @@ export const poolExhausted: Row = {
     const problems: string[] = [];
     const slowest = { ms: 0 };
     let done = 0;
-    while (context.goOn(done)) {
+    const goesOn = () => context.goOn(done);
+    const asking = keepAsking(context, LOCK_TABLES, { ms: HOG_MS, goesOn });
+    while (goesOn()) {
       const name = `pool-${done}`;
       await worker.tell({ do: "hog", ms: HOG_MS });
       const signals = servicesOf(name, 0, BATCH_KEYS).map((service) => signalOf(service));
@@ -111,10 +142,11 @@ export const poolExhausted: Row = {
       done += 1;
       context.progress(done);
     }
+    const asked = await asking;
     return {
       done,
-      figures: { "slowest order ms": Math.round(slowest.ms) },
-      problems,
+      figures: { "slowest order ms": Math.round(slowest.ms), ...asked.figures },
+      problems: [...problems, ...asked.problems],
       epochsOf: () => 1,
     };
   },

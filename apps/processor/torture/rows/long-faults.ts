@@ -9,6 +9,7 @@ const STEADY_STEP_SECONDS = 240;
 const STEADY_HOURS = 24;
 const STEADY_HOURS_OF_SLICE = 9;
 const FLAP_SECONDS = 10;
+const FLAPS_A_MINUTE = 6;
 const FLAPS = 360;
 const FLAPS_OF_SLICE = 40;
 const MESSAGES_OF_FLAPPING_MAX = 6;
@@ -53,10 +54,12 @@ export const steadyFault: Row = {
   },
 };
 
-/** A fault that comes and goes each ten seconds for an hour. */
+/** A fault that comes and goes each ten seconds for an hour, or that comes each minute. */
 export const flapping: Row = {
   name: "flapping",
-  text: "a fault that comes and goes each 10 s for 1 h, time moved; at most 6 messages, never silent while it is on",
+  text:
+    "a fault that comes and goes each 10 s for 1 h, others that come for 5 s in each minute and end in between, time " +
+    "moved; at most 6 messages, never silent while it is on",
   fullSize: 5,
   sliceSize: 2,
   unit: "faults",
@@ -69,7 +72,8 @@ export const flapping: Row = {
     const problems: string[] = [];
     let flap = 0;
     for (; flap < flaps && context.goOn(0); flap += 1) {
-      problems.push(...(await flapOnce(context, worker, services)));
+      const on = services.filter((_, index) => index % 2 === 0 || flap % FLAPS_A_MINUTE === 0);
+      problems.push(...(await flapOnce(context, worker, on)));
       context.progress((context.size * (flap + 1)) / flaps);
     }
     let most = 0;
@@ -94,13 +98,29 @@ async function flapOnce(
   const problems = (await sightAndWait(context, worker, signals)) ? [] : ["no answer"];
   await drained();
   const { rows } = await pool.query<{ open: number }>(
-    "select count(*)::int as open from incidents where state = 'open'",
+    "select count(*)::int as open from incidents where state = 'open' and fingerprint = any($1)",
+    [services.map(fingerprintOfService)],
   );
   if (rows[0]?.open !== services.length) problems.push(`${rows[0]?.open} are open while it is on`);
+  const silent = services.flatMap((service) => silentOn(context, service));
+  if (silent.length > 0) problems.push(`silent while it is on: ${silent.join(", ")}`);
   await passTime(pool, FLAP_SECONDS / 2);
   await clearAndWait(context, worker, services);
   await passTime(pool, FLAP_SECONDS / 2);
   return problems;
+}
+
+/** Channels whose last message does not say that the fault is on. */
+function silentOn({ sink }: RowContext, service: string): string[] {
+  const prefix = `inc_${fingerprintOfService(service)}-`;
+  return sink.channels
+    .map(({ name }) => name)
+    .filter((name) => {
+      const last = sink.effects.findLast(
+        ({ channel, incidentId }) => channel === name && incidentId.startsWith(prefix),
+      );
+      return last?.state !== "open";
+    });
 }
 
 /** Messages about a fingerprint, by what they are; edits that only keep a message up to date are none. */

@@ -7,11 +7,12 @@ import { fingerprintIn } from "./provider-faults.ts";
 const SHARDS = 2;
 /** In a round: one that Slack refuses for good, one whose stored JSON is no incident. */
 const POISONED = 2;
-const ROUND = 100;
+const ROUND = 1_000;
 const SLICE_ROUND = 20;
 const BATCH_MS = 400;
-/** Rows beside the poison are told as fast as ever. */
-const TOLD_MS_MAX = 30_000;
+/** A thousand messages on a busy machine; what waited behind the poison would wait for a minute and more. */
+const TOLD_MS_MAX = 120_000;
+const SENDERS = 2;
 
 /** A row that cannot be sent and one that cannot even be read hold nothing else up, and are kept and shown. */
 export const poison: Row = {
@@ -23,6 +24,7 @@ export const poison: Row = {
   sliceSize: SLICE_ROUND,
   unit: "keys",
   sink: { slackChannels: SHARDS },
+  times: { quietSeconds: 86_400 }, // Nothing ends meanwhile, however long the machine takes.
   run: async (context) => {
     const { spawn, goOn, progress, isSlice, sink } = context;
     const refused = new Set<string>();
@@ -37,13 +39,15 @@ export const poison: Row = {
     const problems: string[] = [];
     let poisoned = 0;
     let done = 0;
-    let sender = await spawn({ shards: SHARDS });
+    const startSenders = () =>
+      Promise.all(Array.from({ length: isSlice ? 1 : SENDERS }, () => spawn({ shards: SHARDS })));
+    const senders = await startSenders();
     while (goOn(done)) {
       const services = Array.from({ length: round }, (_, index) => `poison-${done + index}`);
       const [first = "", second = ""] = services.map(fingerprintOfService);
       refused.add(first);
       // Nobody sends while the row is spoiled, as if it had been written so.
-      sender.signal("SIGSTOP");
+      for (const sender of senders) sender.signal("SIGSTOP");
       const signals = services.map(
         (service) => ({ service, onsetAgeMs: 40_000, severity: "critical" }) as const,
       );
@@ -52,7 +56,7 @@ export const poison: Row = {
         services.every((one) => context.ledger.outcomes.has(fingerprintOfService(one)));
       if (!(await context.until(known, TOLD_MS_MAX))) problems.push("not all were acknowledged");
       const spoiled = await spoil(context, second);
-      sender.signal("SIGCONT");
+      for (const sender of senders) sender.signal("SIGCONT");
       const others = services.slice(POISONED).map(fingerprintOfService);
       if (!(await context.until(() => untold(context, others) === 0, TOLD_MS_MAX))) {
         problems.push(`${untold(context, others)} wait behind the poison`);
@@ -69,7 +73,7 @@ export const poison: Row = {
     // The cause is gone, and somebody has them tried again.
     refused.clear();
     await mend(context);
-    sender = await spawn({ shards: SHARDS });
+    await startSenders();
     return { done, problems, figures: { poisoned }, epochsOf: () => 1 };
   },
 };

@@ -36,8 +36,8 @@ export const resolveRace: Row = {
       if (!opened) problems.push(`${done}: not acknowledged`);
       const byHand = (done / BATCH) % 2 === 0;
       ended.count += await (byHand
-        ? raceByHand(context, { first, second, services })
-        : raceAfterClear(context, { first, second, services }));
+        ? raceByHand(context, { first, second, services, problems })
+        : raceAfterClear(context, { first, second, services, problems }));
       done += BATCH;
       context.progress(done);
     }
@@ -55,11 +55,12 @@ interface Race {
   readonly first: WorkerProcess;
   readonly second: WorkerProcess;
   readonly services: readonly string[];
+  readonly problems: string[];
 }
 
 /** How many were ended by hand. */
 async function raceByHand(context: RowContext, race: Race): Promise<number> {
-  const { first, second, services } = race;
+  const { first, second, services, problems } = race;
   const { pool, random } = context;
   const before = answerCounts(context, services);
   const jitter = () => pause(random() * JITTER_MS);
@@ -77,20 +78,21 @@ async function raceByHand(context: RowContext, race: Race): Promise<number> {
   const ended = (await Promise.all(resolving)).filter(Boolean).length;
   const all = () =>
     answerCounts(context, services).every((count, index) => count > (before[index] ?? 0) + 1);
-  await context.until(all, ANSWERED_MS_MAX);
+  if (!(await context.until(all, ANSWERED_MS_MAX))) problems.push(`${services[0]}: no answer`);
   return ended;
 }
 
 /** The first detector is satisfied; when the incident is due to end, the second sees the fault. How many ended. */
 async function raceAfterClear(context: RowContext, race: Race): Promise<number> {
-  const { first, second, services } = race;
+  const { first, second, services, problems } = race;
   const { pool, random, times, drained } = context;
-  await clearAndWait(context, first, services);
+  if (!(await clearAndWait(context, first, services))) problems.push(`${services[0]}: not cleared`);
   await drained(); // A lease that is moved into the past would be taken over.
   await passTime(pool, times.holdSeconds + times.clearSeconds + 1);
   const seeing = services.map(async (service) => {
     await pause(random() * JITTER_MS);
-    await sightAndWait(context, second, [signalOf(service, { onsetAgeMs: 0 })]);
+    const seen = await sightAndWait(context, second, [signalOf(service, { onsetAgeMs: 0 })]);
+    if (!seen) problems.push(`${service}: no answer`);
   });
   await pause(random() * JITTER_MS);
   const ended = await resolveQuiet(pool);

@@ -1,5 +1,6 @@
 import { openPool, type Pool, sight } from "@tracer/store";
 import { aSighting } from "@tracer/testkit";
+import { undoneCount } from "../database-book.ts";
 import { keyOf } from "../keys.ts";
 import type { Row, RowContext } from "../row.ts";
 import type { WorkerProcess } from "../worker-process.ts";
@@ -10,6 +11,11 @@ const PROCESSES = 8;
 const AT_ONCE = 2;
 /** So many rounds of connections for one of processes. */
 const ROUNDS_PER_PROCESS_ROUND = 10;
+/** Workers that send, too. */
+const DISPATCHERS = 3;
+const ROUNDS_PER_LOOK = 50;
+const UNDONE_MAX = 1_000;
+const CAUGHT_UP_MS_MAX = 600_000;
 /** From the order to the millisecond at which all begin. */
 const BARRIER_MS = 25;
 const ACKNOWLEDGED_MS_MAX = 20_000;
@@ -21,6 +27,7 @@ export const sameKey: Row = {
   fullSize: 10_000,
   sliceSize: 40,
   unit: "rounds",
+  times: { quietSeconds: 86_400 }, // Nothing ends meanwhile, however long the machine takes.
   run: async (context) => {
     const { connectionString, goOn, progress, isSlice, ledger } = context;
     const pool = openPool({
@@ -32,7 +39,7 @@ export const sameKey: Row = {
       await warm(pool);
       const workers = await Promise.all(
         Array.from({ length: isSlice ? 4 : PROCESSES }, (_, index) =>
-          context.spawn({ dispatches: index === 0 }),
+          context.spawn({ dispatches: index < DISPATCHERS }),
         ),
       );
       const problems: string[] = [];
@@ -42,6 +49,8 @@ export const sameKey: Row = {
         const rounds = Array.from({ length: AT_ONCE }, (_, index) => `same-${done + index}`);
         await Promise.all(rounds.map((service) => byConnections(context, pool, service)));
         done += AT_ONCE;
+        // As many as are told meanwhile: what waits at the end would be waited for there.
+        if (done % ROUNDS_PER_LOOK === 0) await caughtUp(context);
         if (done % ROUNDS_PER_PROCESS_ROUND === 0) {
           byProcesses += 1;
           problems.push(...(await byWorkers(context, workers, `apart-${byProcesses}`)));
@@ -58,6 +67,10 @@ export const sameKey: Row = {
     }
   },
 };
+
+async function caughtUp({ pool, until }: RowContext): Promise<void> {
+  await until(async () => (await undoneCount(pool)) < UNDONE_MAX, CAUGHT_UP_MS_MAX);
+}
 
 async function warm(pool: Pool): Promise<void> {
   const clients = await Promise.all(

@@ -4,6 +4,7 @@ import { undoneCount } from "../database-book.ts";
 import { fingerprintOfService } from "../keys.ts";
 import { pick } from "../random.ts";
 import type { Row, RowContext } from "../row.ts";
+import { readTableSizes, type TableSizes } from "../table-sizes.ts";
 import type { WorkerProcess } from "../worker-process.ts";
 import { HARMS, type HarmTimes, harmOf, Providers } from "./provider-faults.ts";
 
@@ -16,6 +17,14 @@ const ACKNOWLEDGED_MS_MAX = 120_000;
 const GROWTH_MAX = 1.5;
 const RSS_NOISE_BYTES = 64 * 1024 * 1024;
 const ROWS_NOISE = 200;
+/** A page here and there, until the vacuum comes by. */
+const STEADY_NOISE_BYTES = 2 * 1024 * 1024;
+const ROW_NOISE_BYTES = 1_024;
+/** Sizes are looked at with each so manieth sample. */
+const SIZES_EACH = 10;
+const SOAK_SECONDS = 600;
+/** Figures that are the worst of all soaks; the others are sums. */
+const MOST = "at the most";
 
 const FULL_HARM: HarmTimes = { slowMs: 9_000, lateMs: 11_000, retryAfterSeconds: 3 };
 const SLICE_HARM: HarmTimes = { slowMs: 500, lateMs: 1_500, retryAfterSeconds: 1 };
@@ -25,26 +34,40 @@ export const soak: Row = {
   name: "soak",
   text:
     "soak 10 min ×3: 8 processors, kills, stops, cuts of the database, harmed deliveries, skewed clocks at random; " +
-    "nothing lost, nothing double, and what is open, and each process' memory, does not grow",
+    "nothing lost, nothing double; what waits, each process' memory, the tables of what is now, and what the others " +
+    "take for each row do not grow",
   fullSize: 1_800,
   sliceSize: 6,
   unit: "seconds",
   sink: { slackChannels: SHARDS },
   run: async (context) => {
-    const soaking = new Soak(context, context.isSlice ? 3 : 8);
-    await soaking.start();
-    const startMs = performance.now();
-    const seconds = () => Math.floor((performance.now() - startMs) / 1e3);
-    const stop = new AbortController();
-    const harm = soaking.harm(stop.signal);
-    while (context.goOn(seconds())) {
-      await soaking.load();
-      context.progress(seconds());
+    const { goOn, progress } = context;
+    const providers = new Providers(context);
+    const problems: string[] = [];
+    const figures: Record<string, number> = {};
+    let done = 0;
+    for (let soaks = 1; goOn(done); soaks += 1) {
+      const soaking = new Soak(context, { providers, name: `soak-${soaks}` });
+      await soaking.start();
+      const startMs = performance.now();
+      const seconds = () => Math.floor((performance.now() - startMs) / 1e3);
+      const stop = new AbortController();
+      const harm = soaking.harm(stop.signal);
+      while (seconds() < SOAK_SECONDS && goOn(done + seconds())) {
+        await soaking.load();
+        progress(done + seconds());
+      }
+      done += seconds();
+      stop.abort();
+      await harm;
+      problems.push(...(await soaking.finish()));
+      for (const [name, value] of Object.entries(soaking.figures())) {
+        const sum = name.endsWith(MOST) ? Math.max : (one: number, other: number) => one + other;
+        figures[name] = sum(figures[name] ?? 0, value);
+      }
+      await soaking.end();
     }
-    const done = seconds();
-    stop.abort();
-    await harm;
-    return { ...(await soaking.finish()), done };
+    return { done, problems, figures, epochsOf: () => 1 };
   },
 };
 
@@ -57,6 +80,13 @@ interface Place {
 interface Sample {
   readonly rssBytes: number;
   readonly undone: number;
+  readonly sizes: TableSizes;
+}
+
+interface SoakOptions {
+  readonly providers: Providers;
+  /** What its services are called. */
+  readonly name: string;
 }
 
 class Soak {
@@ -66,12 +96,16 @@ class Soak {
   readonly #places: Place[] = [];
   readonly #services: string[] = [];
   readonly #samples: Sample[] = [];
+  readonly #name: string;
+  readonly #harmedBefore: number;
   readonly #figures: Record<string, number> = { kills: 0, stops: 0, cuts: 0 };
 
-  constructor(context: RowContext, size: number) {
+  constructor(context: RowContext, { providers, name }: SoakOptions) {
     this.#context = context;
-    this.#size = size;
-    this.#providers = new Providers(context);
+    this.#size = context.isSlice ? 3 : 8;
+    this.#providers = providers;
+    this.#name = name;
+    this.#harmedBefore = providers.harmed;
   }
 
   async start(): Promise<void> {
@@ -93,7 +127,7 @@ class Soak {
   /** One more key, seen by two; what lives is seen again now and then, and what has lived ends. */
   async load(): Promise<void> {
     const { random, isSlice } = this.#context;
-    const service = `soak-${this.#services.length + 1}`;
+    const service = `${this.#name}-${this.#services.length + 1}`;
     this.#services.push(service);
     if (random() < 0.5) {
       const name = pick(HARMS, random);
@@ -177,13 +211,20 @@ class Soak {
   }
 
   async #sample(): Promise<void> {
-    const undone = await undoneCount(this.#context.pool);
+    const { pool } = this.#context;
+    const undone = await undoneCount(pool);
     const rss = await Promise.all(this.#places.map(({ worker }) => worker.rssBytes()));
-    this.#samples.push({ rssBytes: Math.max(...rss), undone });
+    const isDue = this.#samples.length % SIZES_EACH === 0;
+    const sizes = isDue ? undefined : this.#samples.at(-1)?.sizes;
+    this.#samples.push({
+      ...{ rssBytes: Math.max(...rss), undone },
+      sizes: sizes ?? (await readTableSizes(pool)),
+    });
   }
 
-  async finish() {
-    const { ledger, until } = this.#context;
+  /** Everything is told; what did not hold. */
+  async finish(): Promise<string[]> {
+    const { ledger, until, drained } = this.#context;
     const problems: string[] = [];
     const open = () =>
       this.#services.filter((one) => !ledger.outcomes.has(fingerprintOfService(one)));
@@ -192,20 +233,38 @@ class Soak {
       problems.push(`${open().length} keys were never acknowledged`);
     }
     const half = Math.floor(this.#samples.length / 2);
-    const worst = (of: (sample: Sample) => number, from: number, to: number) =>
-      Math.max(0, ...this.#samples.slice(from, to).map(of));
     const grows = (of: (sample: Sample) => number, noise: number) =>
-      worst(of, half, this.#samples.length) > GROWTH_MAX * worst(of, 0, half) + noise;
+      this.#worst(of, half) > GROWTH_MAX * this.#worst(of, 0, half) + noise;
+    const perRow = ({ sizes }: Sample) => sizes.bytesPerRow;
+    const areRowsKnown = this.#worst(perRow, 0, half) > 0;
     if (grows(({ rssBytes }) => rssBytes, RSS_NOISE_BYTES)) problems.push("memory grows");
     if (grows(({ undone }) => undone, ROWS_NOISE)) problems.push("what waits to be sent grows");
-    const end = this.#samples.length;
-    const figures = {
+    if (grows(({ sizes }) => sizes.steadyBytes, STEADY_NOISE_BYTES)) problems.push("tables grow");
+    if (areRowsKnown && grows(perRow, ROW_NOISE_BYTES)) problems.push("rows grow");
+    if (!(await drained())) problems.push("not all was sent in time");
+    return problems;
+  }
+
+  figures(): Record<string, number> {
+    return {
       ...this.#figures,
       keys: this.#services.length,
-      "harmed deliveries": this.#providers.harmed,
-      "largest process, MB": Math.round(worst(({ rssBytes }) => rssBytes, 0, end) / 2 ** 20),
-      "most that waited": worst(({ undone }) => undone, 0, end),
+      "harmed deliveries": this.#providers.harmed - this.#harmedBefore,
+      [`MB of a process ${MOST}`]: Math.round(this.#worst(({ rssBytes }) => rssBytes) / 2 ** 20),
+      [`waiting ${MOST}`]: this.#worst(({ undone }) => undone),
+      [`bytes for each row ${MOST}`]: Math.round(this.#worst(({ sizes }) => sizes.bytesPerRow)),
+      [`kB of the other tables ${MOST}`]: Math.round(
+        this.#worst(({ sizes }) => sizes.steadyBytes) / 1_024,
+      ),
     };
-    return { problems, figures, epochsOf: () => 1 };
+  }
+
+  #worst(of: (sample: Sample) => number, from = 0, to = this.#samples.length): number {
+    return Math.max(0, ...this.#samples.slice(from, to).map(of));
+  }
+
+  /** Its processes end, so that the next soak has the machine for itself. */
+  async end(): Promise<void> {
+    await Promise.all(this.#places.map(({ worker }) => worker[Symbol.asyncDispose]()));
   }
 }

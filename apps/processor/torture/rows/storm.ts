@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { incidentIdOf } from "@tracer/core";
+import { digestProblems, readDigestMembers } from "../digest-check.ts";
 import { fingerprintOfService } from "../keys.ts";
 import { percentile } from "../percentile.ts";
 import type { Row } from "../row.ts";
@@ -9,11 +10,14 @@ const BATCH = 50;
 /** Thousands of keys within seconds, seen by four processors; every one is told, in a message or in a digest. */
 export const storm: Row = {
   name: "storm",
-  text: "storm of 5,000 keys in 10 s ×5, each seen by two of four processors: each is told, alone or in a digest",
+  text:
+    "storm of 5,000 keys in 10 s ×5, each seen by two of four processors: each is told, alone or in a " +
+    "digest that names or counts every incident of it, the critical ones first",
   fullSize: 25_000,
   sliceSize: 200,
   unit: "keys",
-  times: { digestDueMin: 20 }, // As the product has it.
+  // Digests as in the product; nothing ends meanwhile, however long the machine takes.
+  times: { digestDueMin: 20, quietSeconds: 86_400 },
   run: async (context) => {
     const { isSlice, spawn, goOn, progress, size, sink } = context;
     const keysEach = isSlice ? size : 5_000;
@@ -43,9 +47,9 @@ export const storm: Row = {
       }
       const all = () => context.ledger.outcomes.size === done;
       if (!(await context.until(all, 60_000))) problems.push("not all keys were acknowledged");
-      // At the pace of the channels, should nothing tell of many at once.
-      if (!(await context.drained(900_000))) problems.push("not all was told within 15 min");
+      if (!(await context.drained())) problems.push("not all was told");
     }
+    problems.push(...digestProblems(await readDigestMembers(context.pool), sink.effects));
     const tellingMs = sink.effects.flatMap(({ incidentId, atMs }) => {
       const fromMs = begunMs.get(incidentId);
       return fromMs === undefined ? [] : [atMs - fromMs];

@@ -196,7 +196,9 @@ async function findMessage(
   const found = await findInHistory(task, { ...find, read: byProxy(speaker, signal) });
   // The tool for the history reads a channel, not a thread.
   if (found.kind !== "unreadable" || find.thread !== null) return found;
-  return findInHistory(task, { ...find, read: byTool(speaker, signal) });
+  const byHand = await findInHistory(task, { ...find, read: byTool(speaker, signal) });
+  // What one way may tell later, the other need not know now.
+  return byHand.kind === "unreadable" ? { ...found, ...byHand } : byHand;
 }
 
 async function findDigest(
@@ -207,7 +209,8 @@ async function findDigest(
 ) {
   const found = await findDigestInHistory(task, { channel, read: byProxy(speaker, signal) });
   if (found.kind !== "unreadable") return found;
-  return findDigestInHistory(task, { channel, read: byTool(speaker, signal) });
+  const byHand = await findDigestInHistory(task, { channel, read: byTool(speaker, signal) });
+  return byHand.kind === "unreadable" ? { ...found, ...byHand } : byHand;
 }
 
 function byProxy(speaker: Speaker, signal: AbortSignal): HistoryReader {

@@ -10,7 +10,7 @@ import { expect, test } from "vitest";
 import type { Channel, Timings } from "../channel.ts";
 import { REPLY_BYTES_MAX } from "../http.ts";
 import { slackChannel } from "./channel.ts";
-import { LOOKS_MAX } from "./deliver.ts";
+import { HISTORY_WAIT_MS, LOOKS_MIN } from "./deliver.ts";
 import { HISTORY_PAGE_MESSAGES, HISTORY_PAGES_MAX } from "./history.ts";
 
 const { signal } = new AbortController();
@@ -337,8 +337,7 @@ test("a redirect is not followed", async () => {
 test("looking and posting together have a deadline; what could not begin by then was not sent", async () => {
   await using world = await startWorld({ sendMs: 150 });
   world.slack.fail({ route: "conversations.history", when: "before", delayMs: 60_000 });
-  const task = aDeliveryTask("open", { uncertain: true, attempts: LOOKS_MAX });
-  expect(await world.channel.send(task, signal)).toMatchObject({
+  expect(await world.channel.send(aDeliveryTask("open", LONG_UNKNOWN), signal)).toMatchObject({
     kind: "retry",
     reason: "aborted",
   });
@@ -350,25 +349,53 @@ test("a history that is out of order is waited for: still one message", async ()
   world.slack.fail({ ...postRoute, when: "after", status: 500 });
   world.slack.fail({ route: "conversations.history", when: "before", status: 500, times: 2 });
   const verdicts = await sendAsOutbox(world.channel, aDeliveryTask("open"));
-  expect(kinds(verdicts)).toEqual(["ambiguous", "ambiguous", "ambiguous", "sent"]);
+  expect(kinds(verdicts)).toEqual(["ambiguous", "retry", "retry", "sent"]);
   expect(verdicts.at(-1)).not.toHaveProperty("maybeRepeat");
   expect(world.slack.messages).toHaveLength(1);
 });
 
+/** Uncertain for as long as a history that is out of order is waited for. */
+const LONG_UNKNOWN = {
+  ...{ uncertain: true, unknownEnds: 1, unknownMs: HISTORY_WAIT_MS, attempts: LOOKS_MIN + 1 },
+} as const;
+
+// Only looks that failed are attempts here: none of them brings a second copy nearer.
 test.each([
-  [LOOKS_MAX - 1, { kind: "ambiguous" }],
-  [LOOKS_MAX, { kind: "sent", maybeRepeat: true }],
-])("out of order at attempt %i: %o", async (attempts, verdict) => {
+  ["waited for and asked for often enough", {}, "sent"],
+  ["asked too seldom", { attempts: LOOKS_MIN }, "retry"],
+  ["asked for ever, but not for long", { unknownMs: HISTORY_WAIT_MS - 1, attempts: 50 }, "retry"],
+  ["a copy is already out: waited longer", { unknownEnds: 2, attempts: 50 }, "retry"],
+  [
+    "a copy is already out, and waited for that long",
+    { unknownEnds: 2, unknownMs: 4 * HISTORY_WAIT_MS, attempts: 50 },
+    "sent",
+  ],
+])("a history out of order, %s", async (_, changes, kind) => {
   await using world = await startWorld();
   world.slack.fail({ route: "conversations.history", when: "before", status: 500 });
-  const task = aDeliveryTask("open", { uncertain: true, attempts });
-  expect(await world.channel.send(task, signal)).toMatchObject(verdict);
+  const task = aDeliveryTask("open", { ...LONG_UNKNOWN, ...changes });
+  const verdict = await world.channel.send(task, signal);
+  expect(verdict).toMatchObject(
+    kind === "sent" ? { kind, maybeRepeat: true } : { kind, reason: "look: http_500" },
+  );
+  expect(world.slack.messages).toHaveLength(kind === "sent" ? 1 : 0);
+});
+
+test("an end whose beginning is uncertain waits for the history, too", async () => {
+  await using world = await startWorld();
+  world.slack.fail({ ...postRoute, when: "after", status: 500 });
+  await world.channel.send(aDeliveryTask("open"), signal);
+  world.slack.fail({ route: "conversations.history", when: "before", status: 500 });
+  const end = aDeliveryTask("resolve", { deliveryId: "18", seq: 2 });
+  expect(await world.channel.send(end, signal)).toMatchObject({ kind: "retry" });
+  expect(await world.channel.send(end, signal)).toMatchObject({ kind: "sent" });
+  expect(world.slack.messages).toMatchObject([{ text: expect.stringContaining("RESOLVED") }]);
 });
 
 test("a look that takes too long is no look: posted once more, and marked", async () => {
   await using world = await startWorld({ lookupMs: 100 });
   world.slack.fail({ route: "conversations.history", when: "before", delayMs: 60_000 });
-  const task = aDeliveryTask("open", { uncertain: true, attempts: LOOKS_MAX });
+  const task = aDeliveryTask("open", LONG_UNKNOWN);
   expect(await world.channel.send(task, signal)).toMatchObject({ kind: "sent", maybeRepeat: true });
 });
 

@@ -89,10 +89,26 @@ function placeOf(receipt: DeliveryTask["receipt"]): SlackReceipt | null {
 }
 
 /**
- * After so many attempts a history that is out of order is waited for no longer: about two minutes with the
- * pauses that follow an unknown end. A second copy, marked, is better than none.
+ * A history that is out of order is waited for so long after the attempt that may have sent, and asked for so many
+ * times: then a second copy, marked, is better than none. If its end is unknown, too, four times as long is waited
+ * before the next, or a provider that takes everything and answers nothing would show a copy every few minutes.
  */
-export const LOOKS_MAX = 7;
+export const HISTORY_WAIT_MS = 120_000;
+export const LOOKS_MIN = 3;
+const WAIT_GROWTH = 4;
+
+type Unknown = Pick<DeliveryTask, "unknownEnds" | "unknownMs" | "attempts">;
+
+/** A copy may be sent although the history was not there to be asked. */
+export function waitedLongEnough({ unknownEnds, unknownMs, attempts }: Unknown): boolean {
+  const waitMs = HISTORY_WAIT_MS * WAIT_GROWTH ** Math.max(0, unknownEnds - 1);
+  return unknownMs >= waitMs && attempts - unknownEnds >= LOOKS_MIN;
+}
+
+/** Nothing was sent this time. What was uncertain stays so: the earlier attempt is in the books. */
+export function onlyLooked({ reason }: NotSent): Verdict {
+  return { kind: "retry", reason: `look: ${reason}`, afterMs: null };
+}
 
 const THREAD_GONE = /^(?:thread_not_found|cannot_reply_to_message|message_not_found)$/u;
 
@@ -147,6 +163,8 @@ async function resolve(
     // unknown and was given up. Only the history can tell; where it cannot be read, silence is likelier right.
     const found = await options.port.find(task, { match: "incident", thread: null }, signal);
     if (found.kind === "failed") return found.verdict;
+    if (found.kind === "unreadable" && found.verdict !== undefined)
+      return onlyLooked(found.verdict);
     return found.kind === "found" ? resolve(task, found.receipt, options, signal) : SENT_NOTHING;
   }
   const result = await options.port.update(task, first, signal);
@@ -174,13 +192,13 @@ async function postOnce(
   let maybeRepeat = false;
   if (task.uncertain) {
     await settle(signal);
-    if (signal.aborted) return { kind: "ambiguous", reason: "aborted" };
+    if (signal.aborted) return { kind: "retry", reason: "aborted", afterMs: null };
     const found = await port.find(task, { match: "delivery", thread }, signal);
     if (found.kind === "found") return sentAt(thread ?? found.receipt);
     // The earlier attempt is still unknown, so the delivery must stay so.
     if (found.kind === "failed") return found.verdict;
     if (found.kind === "unreadable") {
-      if (found.verdict !== undefined && task.attempts < LOOKS_MAX) return found.verdict;
+      if (found.verdict !== undefined && !waitedLongEnough(task)) return onlyLooked(found.verdict);
       maybeRepeat = true;
     }
   }

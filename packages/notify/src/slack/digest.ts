@@ -1,6 +1,6 @@
 import type { DigestTask, Verdict } from "@tracer/core";
 import { digestFactsOf } from "../digest-facts.ts";
-import { type FindResult, LOOKS_MAX, type PostResult } from "./deliver.ts";
+import { type FindResult, onlyLooked, type PostResult, waitedLongEnough } from "./deliver.ts";
 import { escapeMrkdwn, escapeUnlinked } from "./escape.ts";
 import { digestMetadataOf, uuidOf } from "./identity.ts";
 import {
@@ -125,7 +125,7 @@ export async function deliverDigest(
   let maybeRepeat = false;
   if (task.uncertain) {
     await settle(signal);
-    if (signal.aborted) return { kind: "ambiguous", reason: "aborted" };
+    if (signal.aborted) return { kind: "retry", reason: "aborted", afterMs: null };
     const found = await port.find(task, signal);
     if (found.kind === "found") {
       return { kind: "sent", receipt: { ...found.receipt, digest: task.id } };
@@ -133,7 +133,7 @@ export async function deliverDigest(
     if (found.kind === "failed") return found.verdict;
     if (found.kind === "unreadable") {
       // As with a single message: a look that is slow may succeed the next time.
-      if (found.verdict !== undefined && task.attempts < LOOKS_MAX) return found.verdict;
+      if (found.verdict !== undefined && !waitedLongEnough(task)) return onlyLooked(found.verdict);
       maybeRepeat = true;
     }
   }

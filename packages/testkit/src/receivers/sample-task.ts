@@ -59,7 +59,7 @@ export function aDeliveryTask(
     link: "http://127.0.0.1:4318/incidents/sample",
     receipt: null,
     uncertain: false,
-    attempts: 0,
+    ...{ unknownEnds: 0, unknownMs: 0, attempts: 0 },
     ...task,
     incident: {
       ...key,
@@ -106,7 +106,7 @@ export function aDigestTask(
     since: "2026-11-22T14:02:10.000Z",
     link: "http://127.0.0.1:4318/",
     uncertain: false,
-    attempts: 0,
+    ...{ unknownEnds: 0, unknownMs: 0, attempts: 0 },
     stillOpen: true,
     ...rest,
   };

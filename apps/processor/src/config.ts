@@ -50,6 +50,14 @@ const whole = (min: number, max: number, byDefault: number) =>
     .max(max, `must be at most ${max}`)
     .default(byDefault);
 
+const rate = (max: number) =>
+  z.coerce
+    .number("must be a whole number")
+    .int("must be a whole number")
+    .min(1, "must be at least 1; unset it for no limit")
+    .max(max, `must be at most ${max}`)
+    .optional();
+
 const DAY_SECONDS = 86_400;
 
 const Environment = z.object({
@@ -88,6 +96,8 @@ const Environment = z.object({
   LATENESS_SECONDS: seconds(0, 300, 10),
   STALE_SECONDS: seconds(60, DAY_SECONDS, 900),
   SERIES_MAX: whole(1, 1_000_000, 100_000),
+  INGEST_RECORDS_PER_SECOND: rate(1_000_000_000),
+  INGEST_BYTES_PER_SECOND: rate(1_000_000_000_000),
   SNAPSHOT_SECONDS: seconds(1, 3600, 30),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
@@ -122,6 +132,9 @@ export interface Config {
   readonly latenessSeconds: number;
   readonly staleSeconds: number;
   readonly seriesMax: number;
+  /** What one key may send, on average; null: as much as it likes. Bytes are inflated ones. */
+  readonly ingestRecordsPerSecond: number | null;
+  readonly ingestBytesPerSecond: number | null;
   readonly snapshotSeconds: number;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
@@ -219,6 +232,8 @@ function toConfig(env: Environment): Config {
     latenessSeconds: env.LATENESS_SECONDS,
     staleSeconds: env.STALE_SECONDS,
     seriesMax: env.SERIES_MAX,
+    ingestRecordsPerSecond: env.INGEST_RECORDS_PER_SECOND ?? null,
+    ingestBytesPerSecond: env.INGEST_BYTES_PER_SECOND ?? null,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
     logLevel: env.LOG_LEVEL,
   });

@@ -47,6 +47,11 @@ export interface BatchOrigin {
   readonly project: string;
   /** Service of records that name none. */
   readonly defaultService: string;
+  /**
+   * Called with the records that will be counted, at the last moment at which nothing is; throws when they are
+   * too many for whoever sent them.
+   */
+  readonly take?: (records: number) => void;
 }
 
 /** Records → counts → detector → signals, one batch at a time. Holds everything between ingest and store. */
@@ -86,6 +91,7 @@ export class Pipeline {
       });
       while (!decoder.advance(SLICE_BYTES)) await nextTurn();
       const { report } = decoder;
+      origin.take?.(report.accepted);
       if (decoder.fatal !== null) throw refused(decoder.fatal, report);
       if (full) throw tooManyCells();
       // Before they are counted, which closes their steps.

@@ -58,6 +58,7 @@ const rate = (max: number) =>
     .max(max, `must be at most ${max}`)
     .optional();
 
+const MIB = 1024 * 1024;
 const DAY_SECONDS = 86_400;
 
 const Environment = z.object({
@@ -96,6 +97,7 @@ const Environment = z.object({
   LATENESS_SECONDS: seconds(0, 300, 10),
   STALE_SECONDS: seconds(60, DAY_SECONDS, 900),
   SERIES_MAX: whole(1, 1_000_000, 100_000),
+  INGEST_IN_FLIGHT_BYTES_MAX: whole(32 * MIB, 65_536 * MIB, 256 * MIB),
   INGEST_RECORDS_PER_SECOND: rate(1_000_000_000),
   INGEST_BYTES_PER_SECOND: rate(1_000_000_000_000),
   SNAPSHOT_SECONDS: seconds(1, 3600, 30),
@@ -132,6 +134,8 @@ export interface Config {
   readonly latenessSeconds: number;
   readonly staleSeconds: number;
   readonly seriesMax: number;
+  /** Bytes of requests in hand, compressed and inflated; beyond it batches are refused. */
+  readonly ingestInFlightBytesMax: number;
   /** What one key may send, on average; null: as much as it likes. Bytes are inflated ones. */
   readonly ingestRecordsPerSecond: number | null;
   readonly ingestBytesPerSecond: number | null;
@@ -232,6 +236,7 @@ function toConfig(env: Environment): Config {
     latenessSeconds: env.LATENESS_SECONDS,
     staleSeconds: env.STALE_SECONDS,
     seriesMax: env.SERIES_MAX,
+    ingestInFlightBytesMax: env.INGEST_IN_FLIGHT_BYTES_MAX,
     ingestRecordsPerSecond: env.INGEST_RECORDS_PER_SECOND ?? null,
     ingestBytesPerSecond: env.INGEST_BYTES_PER_SECOND ?? null,
     snapshotSeconds: env.SNAPSHOT_SECONDS,

@@ -21,8 +21,10 @@ const SLICE_BYTES = 128 * 1024;
 const SPARE_DELTAS_MAX = 4;
 /** A column set that grew beyond this is not kept. */
 const SPARE_CELLS_MAX = 4_096;
-/** How often the memory of services that are silent for long is given back. */
+/** How often the memory of services that are silent for long is given back… */
 const RELEASE_EACH_MS = 10_000;
+/** …between two batches if there is such a moment; after this long, new batches wait for one. */
+const RELEASE_LATE_MS = 60_000;
 
 export interface PipelineOptions {
   readonly directory: SeriesDirectory;
@@ -59,7 +61,9 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #spare: CountDeltas[] = [];
   #decoding = 0;
-  #releasedMs = Number.NEGATIVE_INFINITY;
+  #releasedMs: number | null = null;
+  /** While set, new batches wait until those in hand are done. */
+  #gate: PromiseWithResolvers<void> | null = null;
   #overflowSaid = false;
 
   constructor(options: PipelineOptions) {
@@ -72,6 +76,7 @@ export class Pipeline {
    */
   async ingest(bytes: Uint8Array, origin: BatchOrigin): Promise<DecodeReport> {
     const { directory, detector, templates, rings, observe } = this.#options;
+    while (this.#gate !== null) await this.#gate.promise;
     const receiptMs = this.#options.receiptMs();
     const lines = new LineQueue(templates);
     const deltas = this.#spare.pop() ?? new CountDeltas();
@@ -112,6 +117,7 @@ export class Pipeline {
       return report;
     } finally {
       this.#decoding -= 1;
+      if (this.#gate !== null) this.#releaseIdle();
       this.#keep(deltas);
     }
   }
@@ -132,10 +138,12 @@ export class Pipeline {
     this.#announce(decidedBy(detector, templates));
     announcer.sight([...detector.openSignals(), ...templates.openSignals()]);
     if (announcer.pendingCount > 0) onSignals();
-    if (receiptMs - this.#releasedMs >= RELEASE_EACH_MS) {
-      this.#releasedMs = receiptMs;
-      this.#releaseIdle(receiptMs);
-    }
+    this.#sayOverflow();
+    this.#releasedMs ??= receiptMs;
+    const sinceMs = receiptMs - this.#releasedMs;
+    if (sinceMs >= RELEASE_LATE_MS && this.#decoding > 0) {
+      this.#gate ??= Promise.withResolvers();
+    } else if (sinceMs >= RELEASE_EACH_MS) this.#releaseIdle();
   }
 
   /**
@@ -162,20 +170,33 @@ export class Pipeline {
   }
 
   /** A slot may be given away again only while no batch in hand refers to it. */
-  #releaseIdle(receiptMs: number): void {
-    const { detector, directory, rings, observe } = this.#options;
+  #releaseIdle(): void {
+    const { detector, directory, rings, templates, decisions, receiptMs } = this.#options;
     if (this.#decoding > 0) return;
-    for (const slot of detector.idleSlots(receiptMs)) {
+    this.#releasedMs = receiptMs();
+    const idle = detector.idleSlots(this.#releasedMs);
+    for (const slot of idle) {
       detector.release(slot);
-      this.#options.templates.release(slot);
+      templates.release(slot);
       rings.release(slot);
       directory.release(slot);
-      this.#options.decisions.release(slot);
+      decisions.release(slot);
     }
-    if (directory.overflowed > 0 && !this.#overflowSaid) {
-      this.#overflowSaid = true;
-      observe({ name: "series_full", seriesMax: directory.seriesMax });
+    if (idle.length > 0) {
+      detector.trim();
+      directory.trim();
+      templates.trim(directory.slotEnd);
     }
+    this.#gate?.resolve();
+    this.#gate = null;
+  }
+
+  /** Once: that there are more services than SERIES_MAX. */
+  #sayOverflow(): void {
+    const { directory, observe } = this.#options;
+    if (this.#overflowSaid || directory.overflowed === 0) return;
+    this.#overflowSaid = true;
+    observe({ name: "series_full", seriesMax: directory.seriesMax });
   }
 
   #keep(deltas: CountDeltas): void {

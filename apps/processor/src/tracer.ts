@@ -125,9 +125,11 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     services: services.count,
   }));
   stack.use(startLive({ ...shared, events }));
-  const inFlight = new InFlight();
+  const inFlight = new InFlight({ bytesMax: config.ingestInFlightBytesMax });
   observe.watch({
     series: () => directory.size,
+    seriesMax: () => directory.seriesMax,
+    otherRecords: () => directory.overflowed,
     inFlightBytes: () => inFlight.bytes,
     peers: () => detection.shared?.peers ?? 0,
   });

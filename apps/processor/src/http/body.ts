@@ -178,6 +178,8 @@ async function inflate(body: Buffer, encoding: string, share: InFlightShare): Pr
   const bytesMax = Math.min(
     INFLATED_BYTES_MAX,
     Math.max(INFLATED_BYTES_FREE, body.length * RATIO_MAX),
+    // What could never fit, its parts and the whole beside each other, must not be sent again and again.
+    Math.floor((share.bytesMax - share.bytes) / 2),
   );
   const chunks: Buffer[] = [];
   let length = 0;

@@ -56,6 +56,7 @@ export class InFlight {
     }
     const share: InFlightShare = new InFlightShare({
       take: (more) => this.#take(more, share),
+      bytesMax: this.bytesMax,
       reading: this.#reading,
       monotonicMs: this.#monotonicMs,
     });
@@ -88,6 +89,7 @@ export class InFlight {
 }
 
 interface ShareOptions {
+  readonly bytesMax: number;
   readonly take: (bytes: number) => void;
   /** Shares whose body is being read. */
   readonly reading: Set<InFlightShare>;
@@ -111,6 +113,11 @@ export class InFlightShare {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Of all shares together. */
+  get bytesMax(): number {
+    return this.#options.bytesMax;
   }
 
   /** Takes `bytes` more, or throws INGEST_BUSY and takes nothing. */

@@ -112,7 +112,7 @@ function showOpenCount(count, more) {
 
 /** @param {Api} api @param {(items: readonly import("../src/shapes.ts").Service[]) => void} list */
 async function refreshServices(api, list) {
-  const { services } = await api.get("/api/v1/services");
+  const { services, room } = await api.get("/api/v1/services");
   const sorted = sortedServices(services);
   list(sorted.slice(0, SHOWN_SERVICES_MAX));
   byId("services").hidden = sorted.length === 0;
@@ -120,8 +120,15 @@ async function refreshServices(api, list) {
   const learning = sorted.length > 0 && sorted.every(({ state }) => state === "learning");
   if (sorted.length === 0)
     note("services-note", "None yet: a service appears with its first record.");
+  else if (room?.otherRecords > 0) note("services-note", roomNote(room));
   else if (learning) note("services-note", "Tracer is still learning what is normal here.");
   else note("services-note", hidden > 0 ? `${number(hidden)} more are not shown.` : "");
+}
+
+/** @param {import("../src/shapes.ts").ServicesRoom} room */
+function roomNote({ seriesMax, otherRecords }) {
+  const records = otherRecords === 1 ? "1 record was" : `${number(otherRecords)} records were`;
+  return `There are more services than SERIES_MAX (${number(seriesMax)}): ${records} counted under (other).`;
 }
 
 /** @param {Api} api @param {(items: readonly import("../src/shapes.ts").Channel[]) => void} list */

@@ -93,3 +93,10 @@ export interface Counts {
   readonly recordsPerSecond: number;
   readonly services: number;
 }
+
+/** How many services there is room for, and what found none: `room` of `GET /api/v1/services`. */
+export interface ServicesRoom {
+  readonly held: number;
+  readonly seriesMax: number;
+  readonly otherRecords: number;
+}

@@ -54,6 +54,15 @@ const whole = (min: number, max: number, byDefault: number) =>
     .max(max, `must be at most ${max}`)
     .default(byDefault);
 
+const rate = (max: number) =>
+  z.coerce
+    .number("must be a whole number")
+    .int("must be a whole number")
+    .min(1, "must be at least 1; unset it for no limit")
+    .max(max, `must be at most ${max}`)
+    .optional();
+
+const MIB = 1024 * 1024;
 const DAY_SECONDS = 86_400;
 const FALLBACK_SECONDS = 300;
 
@@ -108,6 +117,9 @@ const Environment = z.object({
   LATENESS_SECONDS: seconds(0, 300, 10),
   STALE_SECONDS: seconds(60, DAY_SECONDS, 900),
   SERIES_MAX: whole(1, 1_000_000, 100_000),
+  INGEST_IN_FLIGHT_BYTES_MAX: whole(32 * MIB, 65_536 * MIB, 256 * MIB),
+  INGEST_RECORDS_PER_SECOND: rate(1_000_000_000),
+  INGEST_BYTES_PER_SECOND: rate(1_000_000_000_000),
   SNAPSHOT_SECONDS: seconds(1, 3600, 30),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
@@ -145,6 +157,11 @@ export interface Config {
   readonly latenessSeconds: number;
   readonly staleSeconds: number;
   readonly seriesMax: number;
+  /** Bytes of requests in hand, compressed and inflated; beyond it batches are refused. */
+  readonly ingestInFlightBytesMax: number;
+  /** What one key may send, on average; null: as much as it likes. Bytes are inflated ones. */
+  readonly ingestRecordsPerSecond: number | null;
+  readonly ingestBytesPerSecond: number | null;
   readonly snapshotSeconds: number;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
@@ -268,6 +285,9 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     latenessSeconds: env.LATENESS_SECONDS,
     staleSeconds: env.STALE_SECONDS,
     seriesMax: env.SERIES_MAX,
+    ingestInFlightBytesMax: env.INGEST_IN_FLIGHT_BYTES_MAX,
+    ingestRecordsPerSecond: env.INGEST_RECORDS_PER_SECOND ?? null,
+    ingestBytesPerSecond: env.INGEST_BYTES_PER_SECOND ?? null,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
     logLevel: env.LOG_LEVEL,
   });

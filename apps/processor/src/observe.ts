@@ -17,6 +17,8 @@ export interface Observe {
 
 interface Gauges {
   readonly series: () => number;
+  readonly seriesMax: () => number;
+  readonly otherRecords: () => number;
   readonly inFlightBytes: () => number;
   readonly peers: () => number;
   readonly drops: () => "on_all" | "on_part" | "not";
@@ -41,6 +43,13 @@ export function createObserve(level: string, destination: DestinationStream): Ob
     metrics: () => registry.metrics(),
     watch: (gauges: Gauges) => {
       gauge(registry, "tracer_series", "Services held by the detector.", gauges.series);
+      gauge(registry, "tracer_series_max", "Services held at most.", gauges.seriesMax);
+      total(
+        registry,
+        "tracer_records_other_total",
+        "Records counted under (other): there was no room for their service.",
+        gauges.otherRecords,
+      );
       gauge(
         registry,
         "tracer_ingest_in_flight_bytes",
@@ -355,6 +364,19 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
     registers: [registry],
     collect() {
       this.set(read());
+    },
+  });
+}
+
+/** A counter that somebody else keeps. */
+function total(registry: Registry, name: string, help: string, read: () => number): void {
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(read());
     },
   });
 }

@@ -21,8 +21,10 @@ const SLICE_BYTES = 128 * 1024;
 const SPARE_DELTAS_MAX = 4;
 /** A column set that grew beyond this is not kept. */
 const SPARE_CELLS_MAX = 4_096;
-/** How often the memory of services that are silent for long is given back. */
+/** How often the memory of services that are silent for long is given back… */
 const RELEASE_EACH_MS = 10_000;
+/** …between two batches if there is such a moment; after this long, new batches wait for one. */
+const RELEASE_LATE_MS = 60_000;
 
 export interface PipelineOptions {
   readonly directory: SeriesDirectory;
@@ -49,6 +51,11 @@ export interface BatchOrigin {
   readonly project: string;
   /** Service of records that name none. */
   readonly defaultService: string;
+  /**
+   * Called with the records that will be counted, at the last moment at which nothing is; throws when they are
+   * too many for whoever sent them.
+   */
+  readonly take?: (records: number) => void;
 }
 
 /** Records → counts → detector → signals, one batch at a time. Holds everything between ingest and store. */
@@ -56,7 +63,9 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #spare: CountDeltas[] = [];
   #decoding = 0;
-  #releasedMs = Number.NEGATIVE_INFINITY;
+  #releasedMs: number | null = null;
+  /** While set, new batches wait until those in hand are done. */
+  #gate: PromiseWithResolvers<void> | null = null;
   #overflowSaid = false;
 
   constructor(options: PipelineOptions) {
@@ -69,6 +78,7 @@ export class Pipeline {
    */
   async ingest(bytes: Uint8Array, origin: BatchOrigin): Promise<DecodeReport> {
     const { directory, detector, templates, rings, observe } = this.#options;
+    while (this.#gate !== null) await this.#gate.promise;
     const receiptMs = this.#options.receiptMs();
     const lines = new LineQueue(templates, this.#options.redact);
     const deltas = this.#spare.pop() ?? new CountDeltas();
@@ -88,6 +98,7 @@ export class Pipeline {
       });
       while (!decoder.advance(SLICE_BYTES)) await nextTurn();
       const { report } = decoder;
+      origin.take?.(report.accepted);
       if (decoder.fatal !== null) throw refused(decoder.fatal, report);
       if (full) throw tooManyCells();
       // Before they are counted, which closes their steps.
@@ -108,6 +119,7 @@ export class Pipeline {
       return report;
     } finally {
       this.#decoding -= 1;
+      if (this.#gate !== null) this.#releaseIdle();
       this.#keep(deltas);
     }
   }
@@ -128,10 +140,12 @@ export class Pipeline {
     this.#announce(decidedBy(detector, templates));
     announcer.sight([...detector.openSignals(), ...templates.openSignals()]);
     if (announcer.pendingCount > 0) onSignals();
-    if (receiptMs - this.#releasedMs >= RELEASE_EACH_MS) {
-      this.#releasedMs = receiptMs;
-      this.#releaseIdle(receiptMs);
-    }
+    this.#sayOverflow();
+    this.#releasedMs ??= receiptMs;
+    const sinceMs = receiptMs - this.#releasedMs;
+    if (sinceMs >= RELEASE_LATE_MS && this.#decoding > 0) {
+      this.#gate ??= Promise.withResolvers();
+    } else if (sinceMs >= RELEASE_EACH_MS) this.#releaseIdle();
   }
 
   /**
@@ -158,20 +172,33 @@ export class Pipeline {
   }
 
   /** A slot may be given away again only while no batch in hand refers to it. */
-  #releaseIdle(receiptMs: number): void {
-    const { detector, directory, rings, observe } = this.#options;
+  #releaseIdle(): void {
+    const { detector, directory, rings, templates, decisions, receiptMs } = this.#options;
     if (this.#decoding > 0) return;
-    for (const slot of detector.idleSlots(receiptMs)) {
+    this.#releasedMs = receiptMs();
+    const idle = detector.idleSlots(this.#releasedMs);
+    for (const slot of idle) {
       detector.release(slot);
-      this.#options.templates.release(slot);
+      templates.release(slot);
       rings.release(slot);
       directory.release(slot);
-      this.#options.decisions.release(slot);
+      decisions.release(slot);
     }
-    if (directory.overflowed > 0 && !this.#overflowSaid) {
-      this.#overflowSaid = true;
-      observe({ name: "series_full", seriesMax: directory.seriesMax });
+    if (idle.length > 0) {
+      detector.trim();
+      directory.trim();
+      templates.trim(directory.slotEnd);
     }
+    this.#gate?.resolve();
+    this.#gate = null;
+  }
+
+  /** Once: that there are more services than SERIES_MAX. */
+  #sayOverflow(): void {
+    const { directory, observe } = this.#options;
+    if (this.#overflowSaid || directory.overflowed === 0) return;
+    this.#overflowSaid = true;
+    observe({ name: "series_full", seriesMax: directory.seriesMax });
   }
 
   #keep(deltas: CountDeltas): void {

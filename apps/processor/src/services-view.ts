@@ -25,6 +25,14 @@ export interface ServiceView extends SeriesKey {
   readonly lastSeenAt: string | null;
 }
 
+/** How many services this processor holds, and what found no room since it started. */
+export interface ServicesRoom {
+  readonly held: number;
+  readonly seriesMax: number;
+  /** Records counted under `(other)`. */
+  readonly otherRecords: number;
+}
+
 const STATE_ORDER = ["firing", "watch", "silent", "ok", "learning"] as const;
 
 interface Ranked {
@@ -62,6 +70,12 @@ export class ServicesView {
 
   get count(): number {
     return this.#directory.size;
+  }
+
+  /** Whether there is room for more of them, in all projects together. */
+  get room(): ServicesRoom {
+    const { size, seriesMax, overflowed } = this.#directory;
+    return { held: size, seriesMax, otherRecords: overflowed };
   }
 
   /**

@@ -163,9 +163,11 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   }));
   stack.use(startLive({ ...shared, events }));
   waitFor("HTTP");
-  const inFlight = new InFlight();
+  const inFlight = new InFlight({ bytesMax: config.ingestInFlightBytesMax });
   observe.watch({
     series: () => directory.size,
+    seriesMax: () => directory.seriesMax,
+    otherRecords: () => directory.overflowed,
     inFlightBytes: () => inFlight.bytes,
     peers: () => detection.shared?.peers ?? 0,
     drops: () => detection.shared?.drops ?? "on_all",

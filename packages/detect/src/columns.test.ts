@@ -15,7 +15,7 @@ test.each([
   ["16 bits", new ShortColumn("short", 1), SHORT_MAX],
   ["32 bits", new CountColumn("count", 1), COUNT_MAX],
 ])("a column of %s: exact up to its bound, and stays there beyond it", (_, column, max) => {
-  column.grow(2);
+  column.resize(2);
   column.set(0, max - 1);
   expect(column.at(0)).toBe(max - 1);
   column.set(0, max);
@@ -38,7 +38,7 @@ test("a sum in 64 bits keeps a single record beside 1e15, one in 32 bits six dig
   const exact = new FloatColumn("exact", 1);
   const small = new SmallFloatColumn("small", 1);
   for (const column of [exact, small]) {
-    column.grow(1);
+    column.resize(1);
     column.set(0, 1e15);
     column.add(0, 1);
   }
@@ -54,9 +54,9 @@ test.each([
   ["ByteColumn", new ByteColumn("a", 3)],
   ["IntColumn", new IntColumn("a", 3, true)],
 ])("%s: what is in it stays when it grows, and what is new or beyond it is zero", (_, column) => {
-  column.grow(2);
+  column.resize(2);
   for (let index = 0; index < 6; index += 1) column.set(index, 10 + index);
-  column.grow(4);
+  column.resize(4);
   const held = Array.from({ length: 13 }, (_, index) => column.at(index));
   expect(held).toEqual([10, 11, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, 0]);
 });

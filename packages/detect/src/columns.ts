@@ -26,10 +26,11 @@ export class FloatColumn {
     this.values[index] = (this.values[index] ?? 0) + value;
   }
 
-  grow(capacity: number): void {
-    const larger = new Float64Array(capacity * this.width);
-    larger.set(this.values);
-    this.values = larger;
+  /** Room for `capacity` series; those beyond it are forgotten. */
+  resize(capacity: number): void {
+    const resized = new Float64Array(capacity * this.width);
+    resized.set(this.values.subarray(0, resized.length));
+    this.values = resized;
   }
 }
 
@@ -56,10 +57,11 @@ export class SmallFloatColumn {
     this.values[index] = (this.values[index] ?? 0) + value;
   }
 
-  grow(capacity: number): void {
-    const larger = new Float32Array(capacity * this.width);
-    larger.set(this.values);
-    this.values = larger;
+  /** Room for `capacity` series; those beyond it are forgotten. */
+  resize(capacity: number): void {
+    const resized = new Float32Array(capacity * this.width);
+    resized.set(this.values.subarray(0, resized.length));
+    this.values = resized;
   }
 }
 
@@ -86,10 +88,11 @@ export class CountColumn {
     this.values[index] = Math.min((this.values[index] ?? 0) + value, COUNT_MAX);
   }
 
-  grow(capacity: number): void {
-    const larger = new Uint32Array(capacity * this.width);
-    larger.set(this.values);
-    this.values = larger;
+  /** Room for `capacity` series; those beyond it are forgotten. */
+  resize(capacity: number): void {
+    const resized = new Uint32Array(capacity * this.width);
+    resized.set(this.values.subarray(0, resized.length));
+    this.values = resized;
   }
 }
 
@@ -116,10 +119,11 @@ export class ShortColumn {
     this.values[index] = Math.min((this.values[index] ?? 0) + value, SHORT_MAX);
   }
 
-  grow(capacity: number): void {
-    const larger = new Uint16Array(capacity * this.width);
-    larger.set(this.values);
-    this.values = larger;
+  /** Room for `capacity` series; those beyond it are forgotten. */
+  resize(capacity: number): void {
+    const resized = new Uint16Array(capacity * this.width);
+    resized.set(this.values.subarray(0, resized.length));
+    this.values = resized;
   }
 }
 
@@ -142,10 +146,11 @@ export class ByteColumn {
     this.values[index] = value;
   }
 
-  grow(capacity: number): void {
-    const larger = new Uint8Array(capacity * this.width);
-    larger.set(this.values);
-    this.values = larger;
+  /** Room for `capacity` series; those beyond it are forgotten. */
+  resize(capacity: number): void {
+    const resized = new Uint8Array(capacity * this.width);
+    resized.set(this.values.subarray(0, resized.length));
+    this.values = resized;
   }
 }
 
@@ -170,10 +175,11 @@ export class IntColumn {
     this.values[index] = value;
   }
 
-  grow(capacity: number): void {
-    const larger = new Int32Array(capacity * this.width);
-    larger.set(this.values);
-    this.values = larger;
+  /** Room for `capacity` series; those beyond it are forgotten. */
+  resize(capacity: number): void {
+    const resized = new Int32Array(capacity * this.width);
+    resized.set(this.values.subarray(0, resized.length));
+    this.values = resized;
   }
 }
 

@@ -239,6 +239,11 @@ export class Detector {
     if (scheduled) this.#columns.raise(slot, Flag.scheduled); // It still hangs in the wheel.
   }
 
+  /** After releases: gives back the memory that nobody needs any more. Slots keep their numbers. */
+  trim(): void {
+    this.#columns.trim();
+  }
+
   /**
    * The first part of a snapshot: what belongs to no series. Then `saveSlots` from 0 on until its `slotEnd`
    * is the detector's; between the calls others may go on, because each block is whole in itself. Every

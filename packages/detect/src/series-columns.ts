@@ -187,7 +187,7 @@ export class SeriesColumns {
     let capacity = Math.max(this.#capacity, CAPACITY_FIRST);
     while (capacity <= slot) capacity *= 2;
     this.#capacity = capacity;
-    for (const column of this.all) column.grow(capacity);
+    for (const column of this.all) column.resize(capacity);
   }
 
   /** Forgets one series; its memory serves the next that gets the slot. */
@@ -196,6 +196,17 @@ export class SeriesColumns {
     for (const column of this.all) {
       column.values.fill(0, slot * column.width, (slot + 1) * column.width);
     }
+  }
+
+  /** Gives memory back when three quarters of it are behind the last slot in use. */
+  trim(): void {
+    let length = this.length;
+    while (length > 0 && this.flags.at(length - 1) === 0) length -= 1;
+    if (this.#capacity <= CAPACITY_FIRST || length * 4 > this.#capacity) return;
+    this.length = length;
+    this.#capacity = CAPACITY_FIRST;
+    while (this.#capacity < length * 2) this.#capacity *= 2;
+    for (const column of this.all) column.resize(this.#capacity);
   }
 
   has(slot: number, flag: number): boolean {

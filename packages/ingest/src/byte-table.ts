@@ -1,4 +1,6 @@
 const NAME_BYTES_SHRINK_MIN = 65_536;
+const COLUMNS_FIRST = 64;
+const INDEX_FIRST = 128;
 
 /**
  * Interns (group, bytes) to dense ids, and gives ids and memory back. Names lie in one byte arena, so an
@@ -7,14 +9,14 @@ const NAME_BYTES_SHRINK_MIN = 65_536;
  */
 export class ByteTable {
   size = 0;
-  /** One more than the largest id ever live at once. */
+  /** One more than the largest id that was live since the last `trim`. */
   idEnd = 0;
   readonly #seed: number;
-  #index = new Int32Array(128); // Id + 1, or 0 for free.
-  #hash = new Int32Array(64);
-  #group = new Int32Array(64); // -1 when the id is free.
-  #start = new Uint32Array(64);
-  #length = new Uint32Array(64);
+  #index = new Int32Array(INDEX_FIRST); // Id + 1, or 0 for free.
+  #hash = new Int32Array(COLUMNS_FIRST);
+  #group = new Int32Array(COLUMNS_FIRST); // -1 when the id is free.
+  #start = new Uint32Array(COLUMNS_FIRST);
+  #length = new Uint32Array(COLUMNS_FIRST);
   #arena = new Uint8Array(1024);
   #arenaUsed = 0;
   #arenaLive = 0;
@@ -68,6 +70,28 @@ export class ByteTable {
       this.#moveArena(this.#arenaLive * 2);
     }
     return true;
+  }
+
+  /** After releases: gives memory back when three quarters of it are behind the last live id. */
+  trim(): void {
+    let idEnd = this.idEnd;
+    while (idEnd > 0 && (this.#group[idEnd - 1] ?? -1) < 0) idEnd -= 1;
+    if (this.#hash.length <= COLUMNS_FIRST || idEnd * 4 > this.#hash.length) return;
+    this.idEnd = idEnd;
+    let capacity = COLUMNS_FIRST;
+    while (capacity < idEnd * 2) capacity *= 2;
+    this.#hash = this.#hash.slice(0, capacity);
+    this.#group = this.#group.slice(0, capacity);
+    this.#start = this.#start.slice(0, capacity);
+    this.#length = this.#length.slice(0, capacity);
+    // The lowest first, so that what comes next lies close together and the end stays free.
+    const free = this.#free.filter((id) => id < idEnd).sort((left, right) => right - left);
+    this.#free.length = 0;
+    for (const id of free) this.#free.push(id);
+    let buckets = INDEX_FIRST;
+    while (buckets < this.size * 4) buckets *= 2;
+    this.#reindex(buckets);
+    this.#moveArena(this.#arenaLive * 2);
   }
 
   /** The group of a live id, else -1. */

@@ -59,7 +59,7 @@ export class SeriesDirectory {
     return this.#series.size;
   }
 
-  /** One more than the largest slot ever given out: slots are 0 … slotEnd − 1, some of them free. */
+  /** One more than the largest slot given out since the last `trim`: slots are 0 … slotEnd − 1, some of them free. */
   get slotEnd(): number {
     return this.#series.idEnd;
   }
@@ -183,6 +183,12 @@ export class SeriesDirectory {
     const left = (this.#scopeSizes[scope] ?? 1) - 1;
     this.#scopeSizes[scope] = left;
     if (left === 0) this.#scopes.release(scope);
+  }
+
+  /** After releases: gives back the memory that no series needs any more. Slots keep their numbers. */
+  trim(): void {
+    this.#series.trim();
+    this.#scopes.trim();
   }
 
   #internClean(projectId: number, environment: string, service: string): number {

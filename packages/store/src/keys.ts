@@ -6,8 +6,8 @@ import { translated } from "./executor.ts";
 import { withMigrationLock } from "./migrate.ts";
 import { apiKeys, projects } from "./schema.ts";
 
-/** What a key may do. `read` sees, `ingest` sends records, `admin` changes things and may do both. */
-export const KEY_SCOPES = ["ingest", "read", "admin"] as const;
+/** What a key may do. `ingest` sends records, `read` sees, `operate` acts on what it sees, `admin` may do everything. */
+export const KEY_SCOPES = ["ingest", "read", "operate", "admin"] as const;
 
 export type KeyScope = (typeof KEY_SCOPES)[number];
 
@@ -19,6 +19,8 @@ export interface NewKeys {
 
 /** Whose key it is and what it may do. */
 export interface KeyOwner {
+  /** Of the key, the same in every processor. */
+  readonly id: string;
   readonly project: string;
   /** Its label, or `key 1a2b3c4d` by its first digits when it has none. */
   readonly name: string;
@@ -42,7 +44,11 @@ export async function createKeysIfNone(
     await db.insert(projects).values({ name: project }).onConflictDoNothing();
     return {
       ingest: await addKey(db, { project, label: "ingest", scopes: ["ingest"] }),
-      admin: await addKey(db, { project, label: "admin", scopes: ["ingest", "read", "admin"] }),
+      admin: await addKey(db, {
+        project,
+        label: "admin",
+        scopes: ["ingest", "read", "operate", "admin"],
+      }),
     };
   });
 }
@@ -64,7 +70,10 @@ export async function findKey(pool: pg.Pool, presented: string): Promise<KeyOwne
     isNull(apiKeys.revokedAt),
   );
   const found = await drizzle({ client: pool })
-    .select({ project: apiKeys.project, label: apiKeys.label, scopes: apiKeys.scopes })
+    .select({
+      ...{ id: apiKeys.id, project: apiKeys.project },
+      ...{ label: apiKeys.label, scopes: apiKeys.scopes },
+    })
     .from(apiKeys)
     .where(wanted)
     .limit(1)
@@ -72,6 +81,7 @@ export async function findKey(pool: pg.Pool, presented: string): Promise<KeyOwne
   const key = found[0];
   if (key === undefined) return null;
   return {
+    id: `key:${key.id}`,
     project: key.project,
     name: key.label === "" ? `key ${prefix}` : key.label,
     scopes: KEY_SCOPES.filter((scope) => key.scopes.includes(scope)),
@@ -91,7 +101,7 @@ async function exists(db: NodePgDatabase): Promise<boolean> {
 
 async function addKey(
   db: NodePgDatabase,
-  { project, label, scopes }: Omit<KeyOwner, "name"> & { readonly label: string },
+  { project, label, scopes }: Omit<KeyOwner, "id" | "name"> & { readonly label: string },
 ): Promise<string> {
   const digits = randomBytes(24).toString("hex");
   const key = `trc_${project}_${digits}`;

@@ -89,14 +89,16 @@ test("keys: made once by whoever is first, found by what is presented, gone when
   expect(made.filter((some) => some !== null)).toHaveLength(1);
   expect(await hasKeys(pool)).toBe(true);
   expect(await findKey(pool, keys?.ingest ?? "")).toEqual({
+    id: expect.stringMatching(/^key:\d+$/),
     project: "default",
     name: "ingest",
     scopes: ["ingest"],
   });
   expect(await findKey(pool, keys?.admin ?? "")).toEqual({
+    id: expect.stringMatching(/^key:\d+$/),
     project: "default",
     name: "admin",
-    scopes: ["ingest", "read", "admin"],
+    scopes: ["ingest", "read", "operate", "admin"],
   });
   const wrong = `${keys?.ingest.slice(0, -1)}${keys?.ingest.endsWith("0") ? "1" : "0"}`;
   expect(await findKey(pool, wrong)).toBeNull();

@@ -1,24 +1,12 @@
-import { timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { TracerError } from "@tracer/core";
 import { isLoopback } from "../config.ts";
-
-/** What a key may do. `admin` may do everything. */
-export type Scope = "ingest" | "read" | "admin";
-
-export interface Caller {
-  readonly project: string;
-  /** Who it is, for people: what is made by this caller carries it. */
-  readonly name: string;
-  readonly scopes: readonly Scope[];
-}
+import { type Caller, EVERYONE, mayDo, type Scope } from "./caller.ts";
+import { presentedKey } from "./presented-key.ts";
 
 export interface AccessOptions {
-  /** Static keys from the environment; project `default`. */
-  readonly ingestKey: string | null;
-  readonly adminKey: string | null;
-  /** Looks a presented key up among the stored ones. */
-  readonly findKey: (presented: string) => Promise<Caller | null>;
+  /** The caller of the first of the candidates that is a key, or null; `address` is the socket's. */
+  readonly findKey: (candidates: readonly string[], address: string) => Promise<Caller | null>;
   /** True when any key exists, static or stored. */
   readonly keysExist: boolean;
   /** The host of PUBLIC_URL, such as `tracer.example.org` or `tracer.example.org:8443`; null when unset. */
@@ -30,20 +18,16 @@ export interface AccessRequest {
   readonly scope: Scope;
   /** True for a page: a link in Slack may lead to it. The page that links cannot read what it shows. */
   readonly page?: boolean;
-}
-
-/** Without keys whoever can connect may do everything. */
-const EVERYONE: Caller = callerOf("loopback", ["ingest", "read", "admin"]);
-const ADMIN = callerOf("TRACER_ADMIN_KEY", EVERYONE.scopes);
-const SENDER = callerOf("TRACER_INGEST_KEY", ["ingest"]);
-
-/** Of project `default`. */
-function callerOf(name: string, scopes: readonly Scope[]): Caller {
-  return { project: "default", name, scopes };
+  /** Where the connection comes from. */
+  readonly address: string;
+  readonly query?: unknown;
+  /** Query parameter that may hold the key; null or not given: none may. */
+  readonly keyInQuery?: string | null;
 }
 
 /**
- * Who is calling, or a TracerError: KEY_MISSING, KEY_INVALID, KEY_FORBIDDEN, HOST_FORBIDDEN or ORIGIN_FORBIDDEN.
+ * Who is calling, or a TracerError: KEY_MISSING, KEY_INVALID, KEY_ATTEMPTS, KEY_FORBIDDEN,
+ * HOST_FORBIDDEN or ORIGIN_FORBIDDEN.
  *
  * Without keys only this machine can connect, but so can every page that its browsers show: a request
  * must name this server as its Host (a page cannot forge it, and a rebound name shows), and must not come from
@@ -56,57 +40,17 @@ export async function authorize(options: AccessOptions, request: AccessRequest):
     requireOwnOrigin(options, request);
     return EVERYONE;
   }
-  const presented = presentedKey(headers);
+  const presented = presentedKey(headers, request.query, request.keyInQuery ?? null);
   if (presented === null) {
     throw new TracerError("KEY_MISSING", "A key is needed: Authorization: Bearer <key>.");
   }
   if (presented.ambient) requireOwnOrigin(options, request);
-  const caller = staticCaller(options, presented.key) ?? (await options.findKey(presented.key));
+  const caller = await options.findKey(presented.candidates, request.address);
   if (caller === null) throw new TracerError("KEY_INVALID", "This key is not known.");
-  if (!caller.scopes.includes(scope) && !caller.scopes.includes("admin")) {
+  if (!mayDo(caller, scope)) {
     throw new TracerError("KEY_FORBIDDEN", `This key has no right to ${scope}.`);
   }
   return caller;
-}
-
-function staticCaller(options: AccessOptions, presented: string): Caller | null {
-  if (options.adminKey !== null && sameText(presented, options.adminKey)) return ADMIN;
-  if (options.ingestKey !== null && sameText(presented, options.ingestKey)) return SENDER;
-  return null;
-}
-
-interface Presented {
-  readonly key: string;
-  /** True when a browser adds it by itself to requests of any page. */
-  readonly ambient: boolean;
-}
-
-function presentedKey(headers: IncomingHttpHeaders): Presented | null {
-  const [scheme = "", ...rest] = (headers.authorization ?? "").split(" ");
-  const value = rest.join(" ").trim();
-  switch (scheme.toLowerCase()) {
-    case "bearer":
-    case "splunk":
-    case "apikey":
-    case "token":
-      return value === "" ? null : { key: value, ambient: false };
-    case "basic": {
-      const [, ...password] = Buffer.from(value, "base64").toString("utf8").split(":");
-      return { key: password.join(":"), ambient: true };
-    }
-    default:
-  }
-  for (const name of ["x-api-key", "dd-api-key"]) {
-    const header = headers[name];
-    if (typeof header === "string" && header !== "") return { key: header, ambient: false };
-  }
-  return null;
-}
-
-function sameText(left: string, right: string): boolean {
-  const leftBytes = Buffer.from(left);
-  const rightBytes = Buffer.from(right);
-  return leftBytes.length === rightBytes.length && timingSafeEqual(leftBytes, rightBytes);
 }
 
 function requireOwnHost(options: AccessOptions, headers: IncomingHttpHeaders): void {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Transform } from "node:stream";
 import {
+  constants,
   createBrotliDecompress,
   createGunzip,
   createInflate,
@@ -21,13 +22,20 @@ const CHUNK_BYTES = 128 * 1024;
 /** Encodings on top of each other; nobody needs more than one. */
 const ENCODINGS_MAX = 2;
 const ENCODINGS: ReadonlySet<string> = new Set(["gzip", "x-gzip", "deflate", "br", "zstd"]);
+/** A body that brings less than this in STALL_MS is not waited for. */
+export const STALL_BYTES_MIN = 8 * 1024;
+export const STALL_MS = 10_000;
+/** Compressed parts one after the other in one body, each at the cost of an inflater; a few is what there is. */
+export const ZSTD_FRAMES_MAX = 1_000;
+/** 8 MiB: more a sender of HTTP may not ask for (RFC 9659). */
+const ZSTD_WINDOW_LOG_MAX = 23;
 /** Taken of the budget before the first byte; the rest as bytes come, so that a slow sender holds little. */
 const FIRST_BYTES_MAX = 64 * 1024;
 
 /**
  * Reads a request's body and undoes its Content-Encoding; both in bounded memory, taken from `share` as it
- * grows. Throws BODY_TOO_LARGE, BODY_INFLATES_TOO_MUCH, BODY_CUT_OFF, ENCODING_UNKNOWN, ENCODING_INVALID
- * or INGEST_BUSY.
+ * grows. Throws BODY_TOO_LARGE, BODY_INFLATES_TOO_MUCH, BODY_CUT_OFF, BODY_TOO_SLOW, ENCODING_UNKNOWN,
+ * ENCODING_INVALID or INGEST_BUSY.
  */
 export async function readBody(request: IncomingMessage, share: InFlightShare): Promise<Buffer> {
   const encodings = encodingsOf(request.headers["content-encoding"]);
@@ -55,25 +63,75 @@ function announcedLength(request: IncomingMessage): number {
   return Number.isSafeInteger(length) && length > 0 ? length : 0;
 }
 
+/** As it came. What is not read any more is drained, so that the answer can be heard. */
 async function readWire(request: IncomingMessage, share: InFlightShare): Promise<Buffer> {
-  const first = Math.min(announcedLength(request), FIRST_BYTES_MAX);
   const chunks: Buffer[] = [];
-  let length = 0;
   try {
-    for await (const chunk of request) {
-      if (!Buffer.isBuffer(chunk)) continue;
-      length += chunk.length;
-      if (length > BODY_BYTES_MAX) throw tooLarge();
-      if (length > first) share.grow(Math.min(chunk.length, length - first));
-      chunks.push(chunk);
-    }
+    await readChunks(request, share, chunks);
   } catch (error) {
-    if (error instanceof TracerError) throw error;
-    throw new TracerError("BODY_CUT_OFF", "The connection ended before the body did.", {
-      cause: error,
-    });
+    request.resume();
+    throw error;
   }
-  return chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, length);
+  const [first] = chunks;
+  if (first !== undefined && chunks.length === 1) return first;
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  share.grow(length); // While the parts and the whole are both there.
+  try {
+    return Buffer.concat(chunks, length);
+  } finally {
+    share.shrink(length);
+  }
+}
+
+function readChunks(
+  request: IncomingMessage,
+  share: InFlightShare,
+  chunks: Buffer[],
+): Promise<void> {
+  const first = Math.min(announcedLength(request), FIRST_BYTES_MAX);
+  let length = 0;
+  let lengthBefore = 0;
+  return new Promise((resolve, reject) => {
+    const end = (error: TracerError | null) => {
+      clearInterval(stalling);
+      share.endReading();
+      request.off("data", onData).off("end", onEnd).off("error", onCut).off("close", onCut);
+      request.on("error", () => {}); // A cut while it drains is nobody's business.
+      if (error === null) resolve();
+      else reject(error);
+    };
+    const onData = (chunk: Buffer) => {
+      length += chunk.length;
+      share.came(chunk.length);
+      if (length > BODY_BYTES_MAX) return end(tooLarge());
+      try {
+        if (length > first) share.grow(Math.min(chunk.length, length - first));
+      } catch (error) {
+        return end(error instanceof TracerError ? error : cutOff(error));
+      }
+      chunks.push(chunk);
+    };
+    const onEnd = () => end(null);
+    const onCut = (error?: unknown) => end(cutOff(error));
+    const stalling = setInterval(() => {
+      if (length - lengthBefore < STALL_BYTES_MIN) end(tooSlow());
+      lengthBefore = length;
+    }, STALL_MS);
+    if (request.destroyed) return onCut();
+    share.beginReading(end);
+    request.on("data", onData).on("end", onEnd).on("error", onCut).on("close", onCut);
+  });
+}
+
+function cutOff(cause: unknown): TracerError {
+  return new TracerError("BODY_CUT_OFF", "The connection ended before the body did.", { cause });
+}
+
+function tooSlow(): TracerError {
+  return new TracerError(
+    "BODY_TOO_SLOW",
+    `A body must bring at least ${STALL_BYTES_MIN} bytes each ${STALL_MS / 1e3} s.`,
+  );
 }
 
 function encodingsOf(header: string | undefined): string[] {
@@ -107,7 +165,10 @@ function createInflater(encoding: string, raw = false): Inflater | null {
     case "br":
       return createBrotliDecompress({ chunkSize: CHUNK_BYTES });
     case "zstd":
-      return createZstdDecompress({ chunkSize: CHUNK_BYTES });
+      return createZstdDecompress({
+        chunkSize: CHUNK_BYTES,
+        params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG_MAX },
+      });
     default:
       return null;
   }
@@ -117,6 +178,8 @@ async function inflate(body: Buffer, encoding: string, share: InFlightShare): Pr
   const bytesMax = Math.min(
     INFLATED_BYTES_MAX,
     Math.max(INFLATED_BYTES_FREE, body.length * RATIO_MAX),
+    // What could never fit, its parts and the whole beside each other, must not be sent again and again.
+    Math.floor((share.bytesMax - share.bytes) / 2),
   );
   const chunks: Buffer[] = [];
   let length = 0;
@@ -132,10 +195,21 @@ async function inflate(body: Buffer, encoding: string, share: InFlightShare): Pr
     chunks.push(chunk);
   };
   let rest = body;
+  let frames = 0;
   do {
     rest = await inflatePart(rest, encoding, take);
+    frames += 1;
+    if (frames > ZSTD_FRAMES_MAX) {
+      throw new TracerError("ENCODING_INVALID", `The body has over ${ZSTD_FRAMES_MAX} frames.`);
+    }
   } while (encoding === "zstd" && rest.length > 0); // Node's stream ends with the first frame.
-  return Buffer.concat(chunks, length);
+  if (chunks.length === 1) return chunks[0] ?? Buffer.alloc(0);
+  share.grow(length); // While the parts and the whole are both there.
+  try {
+    return Buffer.concat(chunks, length);
+  } finally {
+    share.shrink(length);
+  }
 }
 
 /** Inflates up to where the stream ends by itself; what it left over. */

@@ -29,7 +29,7 @@ export const deliveryRoutes: FastifyPluginAsync<DeliveryRoutesOptions> = async (
     });
   });
 
-  app.post("/api/v1/deliveries/:id/retry", { config: { scope: "admin" } }, async (request) => {
+  app.post("/api/v1/deliveries/:id/retry", { config: { scope: "operate" } }, async (request) => {
     const { id } = parseInput(Params, request.params);
     const { project } = request.caller;
     if (!(await options.retry({ deliveryId: id, project }))) {

@@ -16,6 +16,13 @@ export function statusOf(code: ErrorCode): number {
     case "KEY_MISSING":
     case "KEY_INVALID":
       return 401;
+    case "BODY_TOO_SLOW":
+      return 408;
+    case "RATE_LIMITED":
+    case "KEY_ATTEMPTS":
+      return 429;
+    case "HEADERS_TOO_MANY":
+      return 431;
     case "KEY_FORBIDDEN":
     case "ORIGIN_FORBIDDEN":
     case "HOST_FORBIDDEN":
@@ -44,6 +51,8 @@ export interface Failure {
   readonly status: number;
   readonly message: string;
   readonly details: unknown;
+  /** What `Retry-After` says of 429 and 503. */
+  readonly retryAfterSeconds: number;
 }
 
 /** Writes a failure in a protocol's own words: the status, if another, and the body. */
@@ -67,17 +76,28 @@ export function dialectErrors(observe: Observe, dialect: Dialect) {
     if (status === 500) {
       observe({ name: "request_failed", route: request.routeOptions.url ?? "-", error });
     }
-    const said = dialect({ code, status, message, details }, request);
+    const retryAfterSeconds = retryAfterOf(details);
+    const said = dialect({ code, status, message, details, retryAfterSeconds }, request);
     const saidStatus = said.status ?? status;
     if (saidStatus === 503 || saidStatus === 429) {
-      reply.header("retry-after", String(RETRY_AFTER_SECONDS));
+      reply.header("retry-after", String(retryAfterSeconds));
     }
+    if (saidStatus === 408) reply.header("connection", "close"); // Nothing more is awaited.
     if (saidStatus === 401) {
       reply.header("www-authenticate", 'Basic realm="Tracer", charset="UTF-8"');
     }
     if (said.contentType !== undefined) reply.type(said.contentType);
     void reply.code(saidStatus).send(said.body);
   };
+}
+
+/** Of a failure that knows how long it lasts; else that of all. */
+function retryAfterOf(details: unknown): number {
+  if (typeof details === "object" && details !== null && "retryAfterSeconds" in details) {
+    const { retryAfterSeconds } = details;
+    if (typeof retryAfterSeconds === "number") return retryAfterSeconds;
+  }
+  return RETRY_AFTER_SECONDS;
 }
 
 function toTracerError(error: unknown): TracerError {

@@ -73,7 +73,7 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
     return { ...incident, deliveries };
   });
 
-  app.post("/api/v1/incidents/:id/ack", { config: { scope: "admin" } }, async (request) => {
+  app.post("/api/v1/incidents/:id/ack", { config: { scope: "operate" } }, async (request) => {
     const { id } = parseInput(Params, request.params);
     const { accept } = parseInput(AckBody, request.body ?? undefined);
     const known = await find(id, request.caller.project);
@@ -83,7 +83,7 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
     return { ...incident, deliveries, ...(accept ? { accepted } : {}) };
   });
 
-  app.post("/api/v1/incidents/:id/resolve", { config: { scope: "admin" } }, async (request) => {
+  app.post("/api/v1/incidents/:id/resolve", { config: { scope: "operate" } }, async (request) => {
     const { id } = parseInput(Params, request.params);
     await find(id, request.caller.project);
     await options.resolve(id);

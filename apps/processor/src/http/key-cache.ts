@@ -1,7 +1,12 @@
-import { createHash } from "node:crypto";
-import type { Caller } from "./access.ts";
+import { createHash, timingSafeEqual } from "node:crypto";
+import { BoundedMap } from "./bounded-map.ts";
+import { type Caller, EVERYONE } from "./caller.ts";
+import { KeyAttempts } from "./key-attempts.ts";
 
 export interface KeyCacheOptions {
+  /** Static keys from the environment; project `default`. */
+  readonly ingestKey: string | null;
+  readonly adminKey: string | null;
   /** Looks a key up in the database; null when it is none, or revoked. */
   readonly find: (presented: string) => Promise<Caller | null>;
   readonly monotonicMs: () => number;
@@ -13,41 +18,118 @@ export const KEYS_MAX = 1_000;
 export const FRESH_MS = 60_000;
 /** While the database is away, for this long. */
 export const STALE_MS = 86_400_000;
+/** Wrong keys that are remembered as such… */
+export const WRONG_MAX = 10_000;
+/** …for this long: how late a new key may work that was tried before it was made. */
+export const WRONG_MS = 30_000;
+/** Pairs of an address and a key that were right once. */
+const PROVEN_MAX = 10_000;
 
 interface Entry {
   readonly caller: Caller;
   readonly foundMs: number;
 }
 
-/** Stored keys without a question to the database for each request. Unknown keys are always asked for. */
+/**
+ * Who a key stands for, without a question to the database for each request, right or wrong. A shipper with a
+ * wrong key says the same again and again: that is one attempt, and is told wrong from memory. Only addresses
+ * that try many keys are held back, and there no key that was right from there before. Memory holds hashes.
+ */
 export class KeyCache {
   readonly #options: KeyCacheOptions;
-  readonly #entries = new Map<string, Entry>(); // By hash: memory holds no key.
+  readonly #static: readonly { readonly hash: Buffer; readonly caller: Caller }[];
+  readonly #known = new BoundedMap<string, Entry>(KEYS_MAX);
+  readonly #wrong = new BoundedMap<string, number>(WRONG_MAX); // Since when.
+  readonly #proven = new BoundedMap<string, true>(PROVEN_MAX);
+  readonly #asking = new Map<string, Promise<Caller | null>>();
+  readonly #attempts: KeyAttempts;
 
   constructor(options: KeyCacheOptions) {
     this.#options = options;
+    this.#attempts = new KeyAttempts(options.monotonicMs);
+    const { adminKey, ingestKey } = options;
+    const ingest: Caller = {
+      ...{ id: "ingest", project: "default", name: "TRACER_INGEST_KEY", scopes: ["ingest"] },
+    };
+    this.#static = [
+      ...(adminKey === null
+        ? []
+        : [
+            {
+              hash: digest(adminKey),
+              caller: { ...EVERYONE, id: "admin", name: "TRACER_ADMIN_KEY" },
+            },
+          ]),
+      ...(ingestKey === null ? [] : [{ hash: digest(ingestKey), caller: ingest }]),
+    ];
   }
 
-  readonly find = async (presented: string): Promise<Caller | null> => {
-    const hash = createHash("sha256").update(presented).digest("base64");
-    const known = this.#entries.get(hash);
+  /**
+   * The caller of the first of `candidates` that is a key; null when none is. `address` is the socket's. Throws
+   * KEY_ATTEMPTS when too many wrong keys came from there.
+   */
+  readonly find = async (
+    candidates: readonly string[],
+    address: string,
+  ): Promise<Caller | null> => {
+    let isNew = false;
+    for (const presented of candidates) {
+      const hash = digest(presented);
+      const name = hash.toString("base64");
+      if (this.#isWrong(name)) continue;
+      const pair = `${address} ${name}`;
+      if (this.#proven.get(pair) === undefined) this.#attempts.check(address);
+      const caller = this.#staticCaller(hash) ?? (await this.#stored(presented, name));
+      if (caller !== null) {
+        this.#proven.set(pair, true);
+        return caller;
+      }
+      this.#wrong.set(name, this.#options.monotonicMs());
+      isNew = true;
+    }
+    if (isNew) this.#attempts.failed(address);
+    return null;
+  };
+
+  #isWrong(name: string): boolean {
+    const sinceMs = this.#wrong.get(name);
+    return sinceMs !== undefined && this.#options.monotonicMs() - sinceMs < WRONG_MS;
+  }
+
+  /** Compared as hashes, and with every one: how long it takes says nothing about a key. */
+  #staticCaller(hash: Buffer): Caller | null {
+    let found: Caller | null = null;
+    for (const known of this.#static) {
+      if (timingSafeEqual(known.hash, hash)) found ??= known.caller;
+    }
+    return found;
+  }
+
+  async #stored(presented: string, name: string): Promise<Caller | null> {
+    const known = this.#known.get(name);
     const nowMs = this.#options.monotonicMs();
     if (known !== undefined && nowMs - known.foundMs < FRESH_MS) return known.caller;
     try {
-      const caller = await this.#options.find(presented);
-      this.#entries.delete(hash);
-      if (caller !== null) this.#remember(hash, { caller, foundMs: nowMs });
+      const caller = await this.#ask(presented, name);
+      if (caller === null) this.#known.delete(name);
+      else this.#known.set(name, { caller, foundMs: nowMs });
       return caller;
     } catch (error) {
       if (known !== undefined && nowMs - known.foundMs < STALE_MS) return known.caller;
       throw error;
     }
-  };
-
-  #remember(hash: string, entry: Entry): void {
-    this.#entries.set(hash, entry);
-    if (this.#entries.size <= KEYS_MAX) return;
-    const [oldest] = this.#entries.keys();
-    if (oldest !== undefined) this.#entries.delete(oldest);
   }
+
+  /** One question at a time for each key, however many requests come with it. */
+  #ask(presented: string, name: string): Promise<Caller | null> {
+    const asked = this.#asking.get(name);
+    if (asked !== undefined) return asked;
+    const answer = this.#options.find(presented).finally(() => this.#asking.delete(name));
+    this.#asking.set(name, answer);
+    return answer;
+  }
+}
+
+function digest(key: string): Buffer {
+  return createHash("sha256").update(key).digest();
 }

@@ -1,8 +1,15 @@
-import type { Duplex } from "node:stream";
 import { TracerError } from "@tracer/core";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Observe } from "../observe.ts";
-import { type AccessOptions, authorize, type Caller, type Scope } from "./access.ts";
+import { type AccessOptions, authorize } from "./access.ts";
+import type { Caller, Scope } from "./caller.ts";
+import {
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  connectionOptions,
+  limitConnections,
+  requireFewHeaders,
+} from "./connections.ts";
 import { createErrorHandler } from "./errors.ts";
 
 declare module "fastify" {
@@ -15,40 +22,47 @@ declare module "fastify" {
     scope?: Scope | "open";
     /** True for pages that people open by a link. */
     page?: boolean;
+    /** Query parameter that may hold the key, for clients that know no other way. */
+    keyInQuery?: string;
   }
 }
 
 export interface ServerOptions {
   readonly access: AccessOptions;
   readonly observe: Observe;
+  /** Default: CONNECTION_LIMITS. */
+  readonly connections?: ConnectionLimits;
 }
 
-/** A whole request must have arrived within this. */
-const REQUEST_TIMEOUT_MS = 60_000;
 /** JSON bodies of the API; ingest has its own limits. */
 const API_BODY_BYTES_MAX = 1024 * 1024;
-const NOBODY: Caller = { project: "", name: "", scopes: [] };
+const NOBODY: Caller = { id: "", project: "", name: "", scopes: [] };
 
 /** An empty server with access control, one error shape and safe headers; routes are registered on it. */
-export function createServer({ access, observe }: ServerOptions): FastifyInstance {
+export function createServer(options: ServerOptions): FastifyInstance {
+  const { access, observe, connections = CONNECTION_LIMITS } = options;
   const app = Fastify({
+    ...connectionOptions(connections),
     bodyLimit: API_BODY_BYTES_MAX,
-    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
     return503OnClosing: true,
     exposeHeadRoutes: true,
     routerOptions: { ignoreTrailingSlash: true },
     frameworkErrors: createErrorHandler(observe),
-    clientErrorHandler: answerBrokenRequest,
   });
+  limitConnections(app.server, connections);
   app.decorateRequest("caller");
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-content-type-options", "nosniff");
     reply.header("referrer-policy", "no-referrer");
     request.caller = NOBODY;
-    const { scope = "read", page = false } = request.routeOptions.config;
+    requireFewHeaders(request.raw);
+    const { scope = "read", page = false, keyInQuery = null } = request.routeOptions.config;
     if (scope === "open") return;
-    request.caller = await authorize(access, { headers: request.headers, scope, page });
+    const { headers, query } = request;
+    const address = request.raw.socket.remoteAddress ?? "";
+    const asked = { headers, query, scope, page, keyInQuery, address };
+    request.caller = await authorize(access, asked);
   });
   app.setErrorHandler(createErrorHandler(observe));
   app.setNotFoundHandler(async (request) => {
@@ -59,25 +73,6 @@ export function createServer({ access, observe }: ServerOptions): FastifyInstanc
   });
   return app;
 }
-
-/** What Node cannot even read as a request. The socket ends with it. */
-function answerBrokenRequest(error: Error & { code?: string }, socket: Duplex): void {
-  if (!socket.writable) return void socket.destroy();
-  const [status, message] = BROKEN[error.code ?? ""] ?? [
-    "400 Bad Request",
-    "This is not valid HTTP.",
-  ];
-  const body = JSON.stringify({ code: "INPUT_INVALID", message });
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
-}
-
-const BROKEN: Readonly<Record<string, readonly [string, string]>> = {
-  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "The headers are too large."],
-  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "The request did not arrive in time."],
-};
 
 function pathOf(url: string): string {
   return url.split("?")[0] ?? url;

@@ -1,11 +1,16 @@
 import { TracerError } from "@tracer/core";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
-import type { ServicesView, ServiceView } from "../services-view.ts";
+import type { ServicesRoom, ServicesView, ServiceView } from "../services-view.ts";
 import { parseInput } from "./input.ts";
 
 export interface ServiceRoutesOptions {
   readonly services: ServicesView;
+}
+
+interface ServicesAnswer {
+  readonly services: readonly ServiceView[];
+  readonly room: ServicesRoom;
 }
 
 const Params = z.object({ service: z.string().min(1).max(300) });
@@ -20,8 +25,8 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (
   app,
   { services },
 ) => {
-  app.get("/api/v1/services", async (request): Promise<{ services: ServiceView[] }> => {
-    return { services: await services.list(request.caller.project) };
+  app.get("/api/v1/services", async (request): Promise<ServicesAnswer> => {
+    return { services: await services.list(request.caller.project), room: services.room };
   });
 
   app.get("/api/v1/services/:service/series", async (request) => {

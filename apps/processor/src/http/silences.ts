@@ -84,7 +84,7 @@ export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (ap
     });
   });
 
-  app.post("/api/v1/silences", { config: { scope: "admin" } }, async (request, reply) => {
+  app.post("/api/v1/silences", { config: { scope: "operate" } }, async (request, reply) => {
     const { matchers, reason, startsAt, endsAt, forSeconds } = parseInput(Body, request.body);
     const silence = await options.create({
       project: request.caller.project,
@@ -106,7 +106,7 @@ export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (ap
     };
   });
 
-  app.delete("/api/v1/silences/:id", { config: { scope: "admin" } }, async (request) => {
+  app.delete("/api/v1/silences/:id", { config: { scope: "operate" } }, async (request) => {
     const { id } = parseInput(Params, request.params);
     const silence = await options.expire({ id, project: request.caller.project });
     if (silence === null) throw new TracerError("NOT_FOUND", "There is no silence of this id.");

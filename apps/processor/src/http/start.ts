@@ -22,6 +22,7 @@ import type { InFlight } from "./in-flight.ts";
 import { incidentRoutes } from "./incidents.ts";
 import { KeyCache } from "./key-cache.ts";
 import { pageRoutes } from "./page.ts";
+import { RateLimits } from "./rate-limits.ts";
 import { createServer } from "./server.ts";
 import { serviceRoutes } from "./services.ts";
 import { silenceRoutes } from "./silences.ts";
@@ -65,18 +66,20 @@ const READY_PROBE_MS = 1_000;
 export async function startHttp(options: HttpOptions): Promise<Http> {
   const { config, pool, observe, inFlight } = options;
   const keysExist = config.ingestKey !== null || config.adminKey !== null || options.keysStored;
+  const { monotonicMs } = options.clock;
   const keys = new KeyCache({
-    find: (presented) => store.findKey(pool, presented),
-    monotonicMs: options.clock.monotonicMs,
+    ingestKey: config.ingestKey,
+    adminKey: config.adminKey,
+    find: (presented) =>
+      options.keysStored ? store.findKey(pool, presented) : Promise.resolve(null),
+    monotonicMs,
   });
   const app = createServer({
     observe,
     access: {
-      ingestKey: config.ingestKey,
-      adminKey: config.adminKey,
       keysExist,
       publicHost: config.publicUrl === null ? null : new URL(config.publicUrl).host,
-      findKey: options.keysStored ? keys.find : async () => null,
+      findKey: keys.find,
     },
   });
   await registerRoutes(app, options, keysExist);
@@ -102,9 +105,15 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
 }
 
 async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysExist: boolean) {
-  const { pool, pipeline, inFlight, services, events, channelStates, observe, version } = options;
+  const { config, pool, pipeline, inFlight, services, events, channelStates } = options;
+  const { observe, version } = options;
   const ingest = pipeline.ingest.bind(pipeline);
-  await app.register(doors, { ingest, inFlight, observe });
+  const limits = new RateLimits({
+    recordsPerSecond: config.ingestRecordsPerSecond,
+    bytesPerSecond: config.ingestBytesPerSecond,
+    monotonicMs: options.clock.monotonicMs,
+  });
+  await app.register(doors, { ingest, inFlight, observe, ...(limits.isOn ? { limits } : {}) });
   await app.register(healthRoutes, {
     missing: () => missingOf(options),
     version,

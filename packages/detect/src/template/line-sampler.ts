@@ -7,6 +7,7 @@ export const INFO_LINES_PER_STEP_MAX = 3;
 export const GRAVE_LINES_PER_STEP_MAX = 2_000;
 
 /** Columns of a slot: the step in hand, and lines in it and in the one before, of info and of what is graver. */
+const SLOTS_FIRST = 64;
 const WIDTH = 5;
 
 /**
@@ -15,7 +16,7 @@ const WIDTH = 5;
  * Depends on nothing but the order of the lines.
  */
 export class LineSampler {
-  #columns = new Float64Array(WIDTH * 64);
+  #columns = new Float64Array(WIDTH * SLOTS_FIRST);
 
   /** How many lines this one stands for; 0: it does not pass. */
   weigh(slot: number, timestampMs: number, level: number): number {
@@ -61,6 +62,13 @@ export class LineSampler {
   release(slot: number): void {
     const base = slot * WIDTH;
     if (base < this.#columns.length) this.#columns.fill(0, base, base + WIDTH);
+  }
+
+  /** Gives back the memory of slots from `slotEnd` on, when that is most of it; they are free. */
+  trim(slotEnd: number): void {
+    const kept = Math.max(SLOTS_FIRST, slotEnd * 2) * WIDTH;
+    if (kept * 2 > this.#columns.length) return;
+    this.#columns = this.#columns.slice(0, kept);
   }
 
   #grow(length: number): void {

@@ -236,6 +236,11 @@ export class TemplateBook {
     this.#active.delete(slot);
   }
 
+  /** After releases: gives back the memory of slots from `slotEnd` on, all of them free. */
+  trim(slotEnd: number): void {
+    this.#sampler.trim(slotEnd);
+  }
+
   /** The services that are known, by slot. */
   slots(): number[] {
     return [...this.#services.keys()];

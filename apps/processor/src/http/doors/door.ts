@@ -6,11 +6,14 @@ import type { BatchOrigin } from "../../pipeline.ts";
 import { admitBody, readBody } from "../body.ts";
 import { statusOf } from "../errors.ts";
 import type { InFlight, InFlightShare } from "../in-flight.ts";
+import type { RateLimits } from "../rate-limits.ts";
 
 /** What every door needs. */
 export interface DoorOptions {
   readonly ingest: (bytes: Uint8Array, origin: BatchOrigin) => Promise<DecodeReport>;
   readonly inFlight: InFlight;
+  /** What one key may send. Not given: as much as it likes. */
+  readonly limits?: RateLimits;
   readonly observe: Observe;
 }
 
@@ -30,18 +33,22 @@ export interface Protocol {
  * its records at once. Returns when they are counted, and throws a TracerError when none was.
  */
 export async function receive(
-  { ingest, inFlight, observe }: DoorOptions,
+  { ingest, inFlight, limits, observe }: DoorOptions,
   request: FastifyRequest,
   protocol: Protocol,
 ): Promise<DecodeReport> {
   const { name, createDecoder, unpack, defaultService = serviceOf(request) } = protocol;
+  const { id, project } = request.caller;
   try {
+    limits?.check(id);
     const share = admitBody(request.raw, inFlight);
     try {
       const body = await readBody(request.raw, share);
       const bytes = unpack === undefined ? body : await unpack(body, share);
-      const { project } = request.caller;
-      return await ingest(bytes, { protocol: name, createDecoder, project, defaultService });
+      return await ingest(bytes, {
+        ...{ protocol: name, createDecoder, project, defaultService },
+        take: (records) => limits?.take(id, records, bytes.length),
+      });
     } finally {
       share.release();
     }

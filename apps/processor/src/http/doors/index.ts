@@ -18,6 +18,13 @@ export const doors: FastifyPluginAsync<DoorOptions> = async (app, options) => {
     request.contentType = request.headers["content-type"] ?? "";
     request.raw.headers["content-type"] = "application/octet-stream";
   });
+  const { limits } = options;
+  if (limits !== undefined) {
+    app.addHook("onSend", async (request, reply) => {
+      const { id, project } = request.caller;
+      if (project !== "") reply.headers(limits.headers(id)); // Else nobody's.
+    });
+  }
   for (const door of DOORS) await app.register(door, options);
 };
 

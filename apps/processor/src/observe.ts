@@ -336,6 +336,7 @@ const CUT_SHORT = {
   settle:
     "Stopping: what became of the last messages cannot be written in time; they are looked up before they are sent again.",
   retire: "Stopping: the others cannot be told in time; they notice it after 5 s.",
+  snapshot: "Stopping: the last snapshot is not written in time; the one before stays.",
   close: "Stopping: the database is not closed in time; it is left to itself.",
   exit: "Stopping: something hangs; the process ends all the same.",
 } as const;

@@ -13,6 +13,8 @@ export const STOP_MS = {
   settle: 8_000,
   /** Others are told that this processor is gone. */
   retire: 8_600,
+  /** The snapshot, which is written meanwhile, is on disk; else the one before stays. */
+  snapshot: 8_800,
   /** The database is closed. */
   close: 9_000,
   /** The process ends. Who runs it kills it after 10 s. */

@@ -100,6 +100,10 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   let pendingCount = () => 0;
   waitFor("what the last process has left in DATA_DIR");
   const { path, spillPath, slotFolder } = stack.use(await openSnapshotPlace(config, observe));
+  let saved: Promise<void> | null = null;
+  stack.defer(async () => {
+    if (saved !== null) await stopping.within("snapshot", saved);
+  });
   let rank = () => 0;
   const told = slotFolder === null ? null : toldPath(slotFolder);
   const watch = new DatabaseWatch({
@@ -152,7 +156,11 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   rank = () => detection.shared?.rankOf(processorId) ?? 0;
   const { snapshotSeconds } = config;
   const pending = () => announcer.pendingState();
-  stack.use(startSnapshots({ path, state, pending, snapshotSeconds, clock, observe }));
+  const snapshots = startSnapshots({ path, state, pending, snapshotSeconds, clock, observe });
+  // It is written beside the rest of the stop: a slow disk must not keep what waits from being kept.
+  stack.defer(() => {
+    saved = Promise.resolve(snapshots[Symbol.asyncDispose]());
+  });
   stack.use(startLoop({ name: "tick", idleMs: TICK_MS, observe }, () => pipeline.tick()));
 
   const services = new ServicesView({ ...detection, clock });

@@ -5,6 +5,7 @@ import { DEPTH_MAX, RECORD_BYTES_MAX } from "./json-walker.ts";
 import { RecordReader } from "./record.ts";
 import { RecordScanner } from "./scanner.ts";
 import { type DecodeContext, type DecodeReport, RecordSink } from "./sink.ts";
+import type { WasmScanner } from "./wasm-scanner.ts";
 
 /** Multi-line objects that may turn out broken before each line must be a record of its own. */
 export const MULTI_LINE_RETRIES_MAX = 8;
@@ -47,6 +48,8 @@ type State =
   | "skip_element_lines"
   | "done";
 
+const DECLINED_MAX = 256;
+
 class ContentDecoder implements BodyDecoder {
   readonly #bytes: Uint8Array;
   readonly #length: number;
@@ -67,6 +70,8 @@ class ContentDecoder implements BodyDecoder {
   #inWrapper = false;
   #cutOff = false;
   #firstProblemAt = -1;
+  readonly #wasm: WasmScanner | null;
+  #declined = 0;
 
   constructor(bytes: Uint8Array, context: DecodeContext, onBatch: (batch: RecordBatch) => void) {
     this.#bytes = bytes;
@@ -77,6 +82,8 @@ class ContentDecoder implements BodyDecoder {
     this.#sink = new RecordSink(context, onBatch, rowsMax);
     this.#reader = new RecordReader(this.#scanner, this.#sink);
     this.#skipper = new ElementSkipper(bytes);
+    const { scanner = null, readCount, directory } = context;
+    this.#wasm = readCount !== true && scanner?.directory === directory ? scanner : null;
     if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.#at = 3;
   }
 
@@ -109,10 +116,34 @@ class ContentDecoder implements BodyDecoder {
 
   advance(bytesMax: number): boolean {
     this.#stop = Math.min(this.#length, this.#at + Math.max(1, bytesMax));
-    while (this.#at < this.#stop && this.#state !== "done") this.#step();
+    while (this.#at < this.#stop && this.#state !== "done") {
+      if (this.#wasm === null || !this.#scanUsual(this.#wasm)) this.#step();
+    }
     if (this.#at >= this.#length && this.#state !== "done") this.#finish();
     this.#sink.flush();
     return this.#state === "done";
+  }
+
+  /** Lets the scanner go over usual records, from between two of them. False: it has got nowhere. */
+  #scanUsual(wasm: WasmScanner): boolean {
+    const elements = this.#state === "element";
+    if (!elements && (this.#state !== "top" || this.#layout === "multi_line")) return false;
+    if (this.#declined > DECLINED_MAX) return false;
+    const range = { bytes: this.#bytes, at: this.#at, stop: this.#stop, elements };
+    const before = this.#sink.accepted;
+    const moved = wasm.scan(range, this.#sink);
+    this.#at = wasm.position;
+    const rows = this.#sink.accepted - before;
+    this.#declined += wasm.declined ? 8 : 0;
+    this.#declined = Math.max(0, this.#declined - rows);
+    if (rows > 0 && !elements) {
+      if (this.#first === "nothing") this.#first = "record";
+      if (this.#layout === "unknown" && wasm.sawLine) this.#layout = "line_each";
+    }
+    // One that was declined is the walker's now.
+    if (!wasm.declined || this.#at >= this.#stop) return moved;
+    this.#step();
+    return true;
   }
 
   #step(): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { LEVELS } from "@tracer/core";
-import { RecordFlag } from "./batch.ts";
+import { type RecordBatch, RecordFlag } from "./batch.ts";
 import type { DecodeFatal } from "./decoder.ts";
 import { SeriesDirectory } from "./directory.ts";
 import { createLogsDecoder } from "./logs.ts";
@@ -68,22 +68,7 @@ function decodeOnce(
     directory,
   };
   const decoder = createLogsDecoder(bytes, context, (batch) => {
-    for (let row = 0; row < batch.length; row += 1) {
-      const key = directory.key(batch.slot[row] ?? -1);
-      const start = batch.messageStart[row] ?? 0;
-      const end = batch.messageEnd[row] ?? 0;
-      const escaped = ((batch.flags[row] ?? 0) & RecordFlag.messageEscaped) !== 0;
-      const latencyMs = batch.latencyMs[row] ?? Number.NaN;
-      rows.push({
-        timestampMs: batch.timestampMs[row] ?? Number.NaN,
-        level: LEVELS[batch.level[row] ?? -1] ?? "",
-        service: key?.service ?? "?",
-        environment: key?.environment ?? "?",
-        latencyMs: Number.isNaN(latencyMs) ? null : latencyMs,
-        count: batch.count[row] ?? 0,
-        message: escaped ? unescapedTextOf(bytes, start, end) : textOf(bytes, start, end),
-      });
-    }
+    for (let row = 0; row < batch.length; row += 1) rows.push(rowOf(batch, row, bytes, directory));
   });
   for (let slice = 0; !decoder.advance(sliceBytes); slice += 1) {
     if (slice > 2 * bytes.length + 2) throw new Error("The decoder does not come to an end.");
@@ -91,4 +76,27 @@ function decodeOnce(
   const { accepted, rejected, errors, warnings, warningCount, future } = decoder.report;
   const report = { accepted, rejected, errors, warnings, warningCount, future };
   return { rows, report, fatal: decoder.fatal };
+}
+
+/** For tests: a row of a batch whose offsets are into `text`. */
+export function rowOf(
+  batch: RecordBatch,
+  row: number,
+  text: Uint8Array,
+  directory: SeriesDirectory,
+): Row {
+  const key = directory.key(batch.slot[row] ?? -1);
+  const start = batch.messageStart[row] ?? 0;
+  const end = batch.messageEnd[row] ?? 0;
+  const escaped = ((batch.flags[row] ?? 0) & RecordFlag.messageEscaped) !== 0;
+  const latencyMs = batch.latencyMs[row] ?? Number.NaN;
+  return {
+    timestampMs: batch.timestampMs[row] ?? Number.NaN,
+    level: LEVELS[batch.level[row] ?? -1] ?? "",
+    service: key?.service ?? "?",
+    environment: key?.environment ?? "?",
+    latencyMs: Number.isNaN(latencyMs) ? null : latencyMs,
+    count: batch.count[row] ?? 0,
+    message: escaped ? unescapedTextOf(text, start, end) : textOf(text, start, end),
+  };
 }

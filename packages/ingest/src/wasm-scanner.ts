@@ -31,7 +31,7 @@ declare const WebAssembly:
       readonly Instance: new (module: object) => { readonly exports: Exports };
     };
 
-/** Bytes behind `stop` that are scanned too, so that the last record that begins before it is mostly complete. */
+/** A record that begins this near to the end of a chunk may be cut by it: it is left for the next chunk. */
 const OVERLAP_BYTES = 8_192;
 
 /** Where a scan is to go: over the body from `at`, records that begin before `stop`. */
@@ -67,6 +67,10 @@ export class WasmScanner {
   readonly #names: Int32Array;
   readonly #columns: Columns;
   readonly #defaults: Uint8Array;
+  /** Whose bytes the chunk holds, and which. */
+  #loadedOf: RecordSink | null = null;
+  #loadedFrom = 0;
+  #loadedTo = 0;
   #service = "";
   #environment = "";
   #serviceBytes: Uint8Array = new Uint8Array(0);
@@ -105,16 +109,17 @@ export class WasmScanner {
   /** Scans into the sink. True when it has got anywhere. */
   scan({ bytes, at, stop, elements }: ScanRange, sink: RecordSink): boolean {
     const { context } = sink;
-    const end = Math.min(bytes.length, stop + OVERLAP_BYTES, at + this.#chunkBytes);
+    this.#load(bytes, at, sink);
+    const start = this.#loadedFrom;
+    const end = this.#loadedTo;
     const isFinal = end === bytes.length;
     const batch = sink.row();
-    this.#chunk.set(bytes.subarray(at, end));
     const control = this.#control;
-    control[0] = end - at;
-    control[1] = 0;
-    control[2] = Math.min(stop, isFinal ? stop : end - OVERLAP_BYTES + 1) - at;
+    control[0] = end - start;
+    control[1] = at - start;
+    control[2] = Math.min(stop, isFinal ? stop : end - OVERLAP_BYTES) - start;
     control[3] = (elements ? 1 : 0) | (isFinal ? 2 : 0);
-    control[4] = at;
+    control[4] = start;
     control[5] = Math.min(this.#rowsMax, batch.rowsMax - batch.length);
     this.#instants[3] = context.receiptMs;
     this.#instants[4] = context.receiptMs + FUTURE_MS_MAX;
@@ -124,7 +129,7 @@ export class WasmScanner {
     control[41] = NESTED_LOW;
     this.#scan();
     const rows = control[18] ?? 0;
-    this.position = at + (control[16] ?? 0);
+    this.position = start + (control[16] ?? 0);
     this.declined = control[17] !== 0;
     this.sawLine = control[21] !== 0;
     if (rows === 0) return this.position > at;
@@ -132,6 +137,16 @@ export class WasmScanner {
     this.#answer(bytes, batch, context.projectId, control[19] ?? 0);
     sink.commitRows(rows, control[20] ?? 0);
     return true;
+  }
+
+  /** Copies the chunk from `at`, unless that is there. One sink's body does not change. */
+  #load(bytes: Uint8Array, at: number, sink: RecordSink): void {
+    const covered = this.#loadedTo === bytes.length || at < this.#loadedTo - OVERLAP_BYTES;
+    if (this.#loadedOf === sink && at >= this.#loadedFrom && covered) return;
+    this.#loadedOf = sink;
+    this.#loadedFrom = at;
+    this.#loadedTo = Math.min(bytes.length, at + this.#chunkBytes);
+    this.#chunk.set(bytes.subarray(at, this.#loadedTo));
   }
 
   /** Finishes the rows that the module asks about. */

@@ -50,7 +50,8 @@ function ndjson(random: Random): FuzzCase {
     `${random.oneIn(8) ? "\uFEFF" : ""}{}\n${texts.join(end)}${random.oneIn(2) ? end : ""}`,
   );
   // Two objects on a line are two records, and so is what lies under `logs`: not this oracle's subject.
-  const known = texts.every((line) => !/\}\s*\{|"logs|\\u006cogs|\\u006Cogs/.test(line));
+  // Nor are seconds with a point and an exponent: the decoder goes by the spelling, which JSON.parse forgets.
+  const known = texts.every((line) => !/\}\s*\{|"logs|\\u006cogs|\d\.\d*e/i.test(line));
   return { body, expected: known ? rowsOf(["{}", ...texts]) : null };
 }
 
@@ -92,7 +93,7 @@ function broken(line: string, random: Random): string {
     case 0:
       return `${line.slice(0, at)}${line.slice(at + 1)}`.toWellFormed();
     case 1:
-      return `${line.slice(0, at)}${random.pick([...'{}[]",:\\x0-e\t'] as const)}${line.slice(at)}`.toWellFormed();
+      return `${line.slice(0, at)}${'{}[]",:\\x0-e\t'.charAt(random.below(14))}${line.slice(at)}`.toWellFormed();
     case 2:
       return line.slice(0, at).toWellFormed();
     case 3:

@@ -8,6 +8,7 @@ import { FUZZ_SUBJECTS } from "./subjects.ts";
 
 const CASES = new URL("cases.json", import.meta.url);
 const FAILURES_MAX = 5;
+const PROGRESS_CASES = 100_000;
 
 const { values } = parseArgs({
   options: {
@@ -30,7 +31,9 @@ for (const subject of subjects) {
   const checker = new Checker();
   const failed: string[] = [];
   let known = 0;
-  for (let done = 0; done < cases && failed.length < FAILURES_MAX; done += 1) {
+  let done = 0;
+  for (; done < cases && failed.length < FAILURES_MAX; done += 1) {
+    if (done % PROGRESS_CASES === 0 && done > 0) process.stdout.write(`${subject.name}: ${done}\n`);
     const written = subject.write(random);
     if (written.expected !== null) known += 1;
     try {
@@ -42,7 +45,7 @@ for (const subject of subjects) {
     }
   }
   process.stdout.write(
-    `${subject.name}: ${cases} cases, ${known} with an oracle, ${failed.length} failed\n`,
+    `${subject.name}: ${done} cases, ${known} with an oracle, ${failed.length} failed\n`,
   );
   if (failed.length === 0) continue;
   process.exitCode = 1;

@@ -110,7 +110,7 @@ function member(random: Random): readonly [string, string] {
     case 7:
       return [
         random.pick(LATENCY_KEYS),
-        random.pick([numberText(random), "12.5", '"15"', '"fast"']),
+        random.pick([latencyText(random), "12.5", '"15"', '"fast"']),
       ];
     case 8:
       return [
@@ -125,6 +125,12 @@ function member(random: Random): readonly [string, string] {
         random.oneIn(200) ? deepText(random, false) : valueText(random, 3),
       ];
   }
+}
+
+/** A number of more than 64 bytes is not read as a latency: JSON.parse has no such limit. */
+function latencyText(random: Random): string {
+  const text = numberText(random);
+  return text.length > 64 ? "12" : text;
 }
 
 /** A number as a name is told apart by its spelling, which JSON.parse forgets: only plain ones. */

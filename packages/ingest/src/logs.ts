@@ -7,6 +7,10 @@ import { RecordScanner } from "./scanner.ts";
 import { type DecodeContext, type DecodeReport, RecordSink } from "./sink.ts";
 import type { WasmScanner } from "./wasm-scanner.ts";
 
+/** The scanner is left alone once it has declined so much of a body: each record that it takes makes up for some. */
+const DECLINED_MAX = 256;
+/** Records that it must take for each that it declines. */
+const DECLINED_COST = 8;
 /** Multi-line objects that may turn out broken before each line must be a record of its own. */
 export const MULTI_LINE_RETRIES_MAX = 8;
 
@@ -48,8 +52,6 @@ type State =
   | "skip_element_lines"
   | "done";
 
-const DECLINED_MAX = 256;
-
 class ContentDecoder implements BodyDecoder {
   readonly #bytes: Uint8Array;
   readonly #length: number;
@@ -70,7 +72,9 @@ class ContentDecoder implements BodyDecoder {
   #inWrapper = false;
   #cutOff = false;
   #firstProblemAt = -1;
+  /** Null: the walker does all. */
   readonly #wasm: WasmScanner | null;
+  /** What declined records have cost so far, less what others have saved. */
   #declined = 0;
 
   constructor(bytes: Uint8Array, context: DecodeContext, onBatch: (batch: RecordBatch) => void) {
@@ -128,14 +132,14 @@ class ContentDecoder implements BodyDecoder {
   #scanUsual(wasm: WasmScanner): boolean {
     const elements = this.#state === "element";
     if (!elements && (this.#state !== "top" || this.#layout === "multi_line")) return false;
-    if (this.#declined > DECLINED_MAX) return false;
+    if (this.#declined > DECLINED_MAX) return false; // The walker twice over would be slower than once.
     const range = { bytes: this.#bytes, at: this.#at, stop: this.#stop, elements };
     const before = this.#sink.accepted;
     const moved = wasm.scan(range, this.#sink);
     this.#at = wasm.position;
     const rows = this.#sink.accepted - before;
-    this.#declined += wasm.declined ? 8 : 0;
-    this.#declined = Math.max(0, this.#declined - rows);
+    const lost = wasm.declined ? DECLINED_COST : 0;
+    this.#declined = Math.max(0, this.#declined + lost - rows);
     if (rows > 0 && !elements) {
       if (this.#first === "nothing") this.#first = "record";
       if (this.#layout === "unknown" && wasm.sawLine) this.#layout = "line_each";

@@ -128,12 +128,16 @@ function expectedLevel(record: Record<string, unknown>): string {
 }
 
 const ORDER = ["trace", "debug", "info", "warn", "error", "fatal"];
-const WORDS: Record<string, string> = {
-  ...{ trace: "trace", debug: "debug", verbose: "debug", info: "info", notice: "info" },
-  ...{ warn: "warn", warning: "warn", error: "error", err: "error", severe: "error" },
-  ...{ critical: "fatal", crit: "fatal", alert: "fatal", emerg: "fatal", emergency: "fatal" },
-  ...{ panic: "fatal", fatal: "fatal", dpanic: "fatal" },
-};
+const WORDS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({
+    trace: "trace trc silly finest finer t",
+    debug: "debug dbg verbose fine config d v",
+    info: "info inf information informational notice log i ok success default http",
+    warn: "warn warning wrn w",
+    error: "error err severe e",
+    fatal: "fatal ftl critical crit alert emerg emergency f c panic dpanic",
+  }).flatMap(([level, words]) => words.split(" ").map((word) => [word, level])),
+);
 
 const JSON_NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 

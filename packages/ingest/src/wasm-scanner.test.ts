@@ -62,6 +62,9 @@ function bothWays(
   return { walked, scanned };
 }
 
+// Milliseconds each, but a machine may be busy.
+vi.setConfig({ testTimeout: 60_000 });
+
 describe("the scanner gives what the walker gives", () => {
   const line = (at: number) =>
     `{"time":${RECEIPT_MS - at},"level":"warn","service":"s-${at % 50}","msg":"${"m".repeat(at % 700)}"}`;

@@ -61,6 +61,7 @@ async function product() {
 }
 
 const server = mode === "product" ? await product() : plain(mode === "parse");
+server.keepAliveTimeout = 600_000; // Bodies are written between rounds, which takes a while.
 server.listen(0, "127.0.0.1", () => {
   const address: AddressInfo | string | null = server.address();
   process.send?.({ port: typeof address === "object" ? (address?.port ?? 0) : 0 });

@@ -1,6 +1,7 @@
 import { BATCH_ROWS_MAX, type RecordBatch } from "./batch.ts";
 import type { BodyDecoder, DecodeFatal } from "./decoder.ts";
 import { ElementSkipper } from "./element-skipper.ts";
+import { isBlank, isSpace, spaceEnd, startsValue } from "./json-bytes.ts";
 import { DEPTH_MAX, RECORD_BYTES_MAX } from "./json-walker.ts";
 import { RecordReader } from "./record.ts";
 import { RecordScanner } from "./scanner.ts";
@@ -406,25 +407,4 @@ const NOT_AN_OBJECT = "Not a JSON object.";
 
 function broken(at: number): string {
   return `Broken JSON at byte ${at}.`;
-}
-
-/** White space within a line. */
-function isBlank(byte: number): boolean {
-  return byte === 0x20 || byte === 0x09 || byte === 0x0d;
-}
-
-function isSpace(byte: number): boolean {
-  return byte === LINE_FEED || isBlank(byte);
-}
-
-function spaceEnd(bytes: Uint8Array, from: number, stop: number): number {
-  let at = from;
-  while (at < stop && isSpace(bytes[at] ?? 0)) at += 1;
-  return at;
-}
-
-/** Whether a byte can begin a JSON value that is not an object: `"`, `-`, a digit, `[`, `t`, `f`, `n`. */
-function startsValue(byte: number): boolean {
-  if (byte >= 0x30 && byte <= 0x39) return true;
-  return [0x22, 0x2d, BRACKET, 0x74, 0x66, 0x6e].includes(byte);
 }

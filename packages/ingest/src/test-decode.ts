@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { LEVELS } from "@tracer/core";
 import { type RecordBatch, RecordFlag } from "./batch.ts";
 import type { DecodeFatal } from "./decoder.ts";
@@ -42,10 +41,13 @@ export function decode(
   if (options.directory !== undefined || options.scanner !== undefined) return walked;
   if (shared === null || shared.directory.size > SHARED_SERIES_MAX) {
     shared = createWasmScanner(new SeriesDirectory());
-    assert(shared !== null);
   }
+  if (shared === null) throw new Error("There is no WebAssembly here.");
   const usual = { ...options, directory: shared.directory, scanner: shared };
-  assert.deepEqual(decodeOnce(bytes, usual, sliceBytes), walked);
+  const scanned = JSON.stringify(decodeOnce(bytes, usual, sliceBytes));
+  if (scanned !== JSON.stringify(walked)) {
+    throw new Error(`The scanner says ${scanned}\nthe walker says  ${JSON.stringify(walked)}`);
+  }
   return walked;
 }
 

@@ -19,7 +19,7 @@ const sources = files.filter((path) => /^(apps\/processor|packages)\/.*\.ts$/.te
 const product = sources.filter((path) => !isTest(path));
 
 function isTest(path: string): boolean {
-  return /\.test(-helper)?\.ts$|\/(bench|e2e|torture)\/|^packages\/testkit\//.test(path);
+  return /\.test(-helper)?\.ts$|\/(bench|e2e|fuzz|torture|wasm)\/|^packages\/testkit\//.test(path);
 }
 
 function read(path: string): string {

@@ -2,10 +2,12 @@ import { CountDeltas, STEP_MS, stepStartOf } from "@tracer/core";
 import { Detector, type Rule, TemplateBook, type Transition } from "@tracer/detect";
 import {
   createLogsDecoder,
+  createWasmScanner,
   type DecodeReport,
   messageOf,
   RecordBatch,
   SeriesDirectory,
+  type WasmScanner,
 } from "@tracer/ingest";
 import { decidedBy, withTemplates } from "./templates.ts";
 
@@ -70,6 +72,7 @@ export class EventTimeRun {
   readonly #options: EventTimeRunOptions;
   readonly #deltas = new CountDeltas();
   readonly #batch = new RecordBatch(ROWS_MAX);
+  readonly #scanner: WasmScanner | null;
   readonly #projectId: number;
   #groupEndMs = Number.NEGATIVE_INFINITY;
   #startMs = Number.NEGATIVE_INFINITY;
@@ -80,6 +83,7 @@ export class EventTimeRun {
     const { seriesMax, latenessSeconds, rules = ["evidence"] } = options;
     this.#options = options;
     this.directory = new SeriesDirectory({ seriesMax });
+    this.#scanner = createWasmScanner(this.directory);
     this.#projectId = this.directory.project("default");
     this.detector = new Detector({ seriesMax: this.directory.slotsMax, latenessSeconds, rules });
   }
@@ -93,6 +97,7 @@ export class EventTimeRun {
       receiptMs: Number.POSITIVE_INFINITY, // Nothing is ahead of its receipt; a record without a time shows as this.
       readCount: this.#options.readCount === true,
       batch: this.#batch,
+      scanner: this.#scanner,
     };
     const decoder = createLogsDecoder(bytes, context, (batch) => {
       this.#take(batch, bytes);

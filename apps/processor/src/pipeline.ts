@@ -4,10 +4,13 @@ import type { Detector, TemplateBook, Transition } from "@tracer/detect";
 import {
   type CreateDecoder,
   countBatch,
+  createWasmScanner,
   type DecodeFatal,
   type DecodeReport,
   type ExemplarRings,
+  RecordBatch,
   type SeriesDirectory,
+  type WasmScanner,
 } from "@tracer/ingest";
 import type { Announcer } from "./announcer.ts";
 import type { DecisionRecorder } from "./decisions/recorder.ts";
@@ -62,6 +65,9 @@ export interface BatchOrigin {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #spare: CountDeltas[] = [];
+  /** Shared by all bodies: it is empty whenever one gives another its turn. */
+  readonly #batch = new RecordBatch();
+  readonly #scanner: WasmScanner | null;
   #decoding = 0;
   #releasedMs: number | null = null;
   /** While set, new batches wait until those in hand are done. */
@@ -70,6 +76,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#scanner = createWasmScanner(options.directory);
   }
 
   /**
@@ -90,6 +97,8 @@ export class Pipeline {
         projectId: directory.project(origin.project),
         defaultService: origin.defaultService,
         receiptMs,
+        batch: this.#batch,
+        scanner: this.#scanner,
       };
       const decoder = origin.createDecoder(bytes, context, (batch) => {
         rings.collect(batch, decoder.text);

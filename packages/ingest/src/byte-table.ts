@@ -2,6 +2,13 @@ const NAME_BYTES_SHRINK_MIN = 65_536;
 const COLUMNS_FIRST = 64;
 const INDEX_FIRST = 128;
 
+/** Fields of an entry. A free id has group −1. */
+const ENTRY_FIELDS = 4;
+const HASH = 0;
+const GROUP = 1;
+const START = 2;
+const LENGTH = 3;
+
 /**
  * Interns (group, bytes) to dense ids, and gives ids and memory back. Names lie in one byte arena, so an
  * id costs about 30 bytes beside its name and no object; a hit hashes and compares bytes and builds
@@ -13,10 +20,8 @@ export class ByteTable {
   idEnd = 0;
   readonly #seed: number;
   #index = new Int32Array(INDEX_FIRST); // Id + 1, or 0 for free.
-  #hash = new Int32Array(COLUMNS_FIRST);
-  #group = new Int32Array(COLUMNS_FIRST); // -1 when the id is free.
-  #start = new Uint32Array(COLUMNS_FIRST);
-  #length = new Uint32Array(COLUMNS_FIRST);
+  /** By id, side by side so that a look at a name is a look at one place in memory: see the fields below. */
+  #entries = new Int32Array(COLUMNS_FIRST * ENTRY_FIELDS);
   #arena = new Uint8Array(1024);
   #arenaUsed = 0;
   #arenaLive = 0;
@@ -34,7 +39,11 @@ export class ByteTable {
     for (;;) {
       const id = (this.#index[probe] ?? 0) - 1;
       if (id < 0) return -1;
-      if (this.#hash[id] === hash && this.#matches(id, group, bytes, start, end)) return id;
+      if (
+        this.#entries[id * ENTRY_FIELDS + HASH] === hash &&
+        this.#matches(id, group, bytes, start, end)
+      )
+        return id;
       probe = (probe + 1) & mask;
     }
   }
@@ -50,8 +59,8 @@ export class ByteTable {
   /** As `add`, with an id of the caller's choice, at least `idEnd`; those below it become free. */
   addAt(id: number, group: number, bytes: Uint8Array): void {
     for (let free = this.idEnd; free < id; free += 1) {
-      while (free >= this.#hash.length) this.#growColumns();
-      this.#group[free] = -1;
+      while (free >= this.#capacity) this.#grow();
+      this.#entries[free * ENTRY_FIELDS + GROUP] = -1;
       this.#free.push(free);
     }
     this.idEnd = id + 1;
@@ -62,8 +71,8 @@ export class ByteTable {
   release(id: number): boolean {
     if (this.groupOf(id) < 0) return false;
     this.#unplace(id);
-    this.#group[id] = -1;
-    this.#arenaLive -= this.#length[id] ?? 0;
+    this.#entries[id * ENTRY_FIELDS + GROUP] = -1;
+    this.#arenaLive -= this.#lengthOf(id);
     this.size -= 1;
     this.#free.push(id);
     if (this.#arenaUsed > NAME_BYTES_SHRINK_MIN && this.#arenaLive * 4 < this.#arenaUsed) {
@@ -75,15 +84,13 @@ export class ByteTable {
   /** After releases: gives memory back when three quarters of it are behind the last live id. */
   trim(): void {
     let idEnd = this.idEnd;
-    while (idEnd > 0 && (this.#group[idEnd - 1] ?? -1) < 0) idEnd -= 1;
-    if (this.#hash.length <= COLUMNS_FIRST || idEnd * 4 > this.#hash.length) return;
+    while (idEnd > 0 && this.groupOf(idEnd - 1) < 0) idEnd -= 1;
+    const held = this.#capacity;
+    if (held <= COLUMNS_FIRST || idEnd * 4 > held) return;
     this.idEnd = idEnd;
     let capacity = COLUMNS_FIRST;
     while (capacity < idEnd * 2) capacity *= 2;
-    this.#hash = this.#hash.slice(0, capacity);
-    this.#group = this.#group.slice(0, capacity);
-    this.#start = this.#start.slice(0, capacity);
-    this.#length = this.#length.slice(0, capacity);
+    this.#entries = this.#entries.slice(0, capacity * ENTRY_FIELDS);
     // The lowest first, so that what comes next lies close together and the end stays free.
     const free = this.#free.filter((id) => id < idEnd).sort((left, right) => right - left);
     this.#free.length = 0;
@@ -96,25 +103,38 @@ export class ByteTable {
 
   /** The group of a live id, else -1. */
   groupOf(id: number): number {
-    return id >= 0 && id < this.idEnd ? (this.#group[id] ?? -1) : -1;
+    return id >= 0 && id < this.idEnd ? (this.#entries[id * ENTRY_FIELDS + GROUP] ?? -1) : -1;
   }
 
   /** The name of a live id. A view: copy it before the table changes. */
   bytesOf(id: number): Uint8Array {
-    const start = this.#start[id] ?? 0;
-    return this.#arena.subarray(start, start + (this.#length[id] ?? 0));
+    const start = this.#startOf(id);
+    return this.#arena.subarray(start, start + this.#lengthOf(id));
+  }
+
+  get #capacity(): number {
+    return this.#entries.length / ENTRY_FIELDS;
+  }
+
+  #startOf(id: number): number {
+    return (this.#entries[id * ENTRY_FIELDS + START] ?? 0) >>> 0;
+  }
+
+  #lengthOf(id: number): number {
+    return this.#entries[id * ENTRY_FIELDS + LENGTH] ?? 0;
   }
 
   #put(id: number, group: number, bytes: Uint8Array, start: number, end: number): void {
-    if (id >= this.#hash.length) this.#growColumns();
+    if (id >= this.#capacity) this.#grow();
     if ((this.size + 1) * 2 > this.#index.length) this.#reindex(this.#index.length * 2);
     const length = end - start;
     this.#reserve(length);
     this.#arena.set(bytes.subarray(start, end), this.#arenaUsed);
-    this.#start[id] = this.#arenaUsed;
-    this.#length[id] = length;
-    this.#group[id] = group;
-    this.#hash[id] = this.#hashOf(group, bytes, start, end);
+    const entry = id * ENTRY_FIELDS;
+    this.#entries[entry + HASH] = this.#hashOf(group, bytes, start, end);
+    this.#entries[entry + GROUP] = group;
+    this.#entries[entry + START] = this.#arenaUsed;
+    this.#entries[entry + LENGTH] = length;
     this.#arenaUsed += length;
     this.#arenaLive += length;
     this.size += 1;
@@ -123,9 +143,11 @@ export class ByteTable {
 
   #matches(id: number, group: number, bytes: Uint8Array, start: number, end: number): boolean {
     const length = end - start;
-    if (this.#group[id] !== group || this.#length[id] !== length) return false;
+    const entry = id * ENTRY_FIELDS;
+    const entries = this.#entries;
+    if (entries[entry + GROUP] !== group || entries[entry + LENGTH] !== length) return false;
     const arena = this.#arena;
-    const nameStart = this.#start[id] ?? 0;
+    const nameStart = (entries[entry + START] ?? 0) >>> 0;
     for (let at = 0; at < length; at += 1) {
       if (arena[nameStart + at] !== bytes[start + at]) return false;
     }
@@ -144,7 +166,7 @@ export class ByteTable {
 
   #place(id: number): void {
     const mask = this.#index.length - 1;
-    let probe = (this.#hash[id] ?? 0) & mask;
+    let probe = (this.#entries[id * ENTRY_FIELDS + HASH] ?? 0) & mask;
     while (this.#index[probe] !== 0) probe = (probe + 1) & mask;
     this.#index[probe] = id + 1;
   }
@@ -152,12 +174,13 @@ export class ByteTable {
   #unplace(id: number): void {
     const index = this.#index;
     const mask = index.length - 1;
-    let hole = (this.#hash[id] ?? 0) & mask;
+    let hole = (this.#entries[id * ENTRY_FIELDS + HASH] ?? 0) & mask;
     while (index[hole] !== id + 1) hole = (hole + 1) & mask;
     // What was pushed past the hole by a collision moves back into it, so that a probe never stops early.
     let probe = (hole + 1) & mask;
     while (index[probe] !== 0) {
-      const home = (this.#hash[(index[probe] ?? 0) - 1] ?? 0) & mask;
+      const other = (index[probe] ?? 0) - 1;
+      const home = (this.#entries[other * ENTRY_FIELDS + HASH] ?? 0) & mask;
       if (((probe - home) & mask) >= ((probe - hole) & mask)) {
         index[hole] = index[probe] ?? 0;
         hole = probe;
@@ -173,12 +196,10 @@ export class ByteTable {
     for (const entry of old) if (entry !== 0) this.#place(entry - 1);
   }
 
-  #growColumns(): void {
-    const capacity = this.#hash.length * 2;
-    this.#hash = grownInt32(this.#hash, capacity);
-    this.#group = grownInt32(this.#group, capacity);
-    this.#start = grownUint32(this.#start, capacity);
-    this.#length = grownUint32(this.#length, capacity);
+  #grow(): void {
+    const larger = new Int32Array(this.#entries.length * 2);
+    larger.set(this.#entries);
+    this.#entries = larger;
   }
 
   #reserve(length: number): void {
@@ -193,23 +214,11 @@ export class ByteTable {
     this.#arenaUsed = 0;
     for (let id = 0; id < this.idEnd; id += 1) {
       if (this.groupOf(id) < 0) continue;
-      const start = this.#start[id] ?? 0;
-      const length = this.#length[id] ?? 0;
+      const start = this.#startOf(id);
+      const length = this.#lengthOf(id);
       this.#arena.set(from.subarray(start, start + length), this.#arenaUsed);
-      this.#start[id] = this.#arenaUsed;
+      this.#entries[id * ENTRY_FIELDS + START] = this.#arenaUsed;
       this.#arenaUsed += length;
     }
   }
-}
-
-function grownInt32(column: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(capacity);
-  larger.set(column);
-  return larger;
-}
-
-function grownUint32(column: Uint32Array, capacity: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(capacity);
-  larger.set(column);
-  return larger;
 }

@@ -29,6 +29,8 @@ export class SeriesDirectory {
   readonly projectsMax: number;
   /** Records sent to `(other)` because there was no room for their series. */
   overflowed = 0;
+  /** Changes when a slot may mean another series than before. */
+  generation = 0;
   readonly #projects: string[] = [];
   readonly #projectIds = new Map<string, number>();
   /** Slot of a project's `(other)`, by project id; not counted against `seriesMax`. */
@@ -174,6 +176,7 @@ export class SeriesDirectory {
   release(slot: number): void {
     const scope = this.#series.groupOf(slot);
     if (scope < 0) return;
+    this.generation = (this.generation + 1) | 0;
     const projectId = this.#scopes.groupOf(scope);
     if (this.#others[projectId] === slot) {
       this.#others[projectId] = -1;

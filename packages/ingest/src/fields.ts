@@ -39,6 +39,8 @@ export const FieldMask = {
 /** Aliases that are read in a way of their own. */
 export const SEVERITY_NUMBER_ALIAS = lowId("severity_number");
 export const STATUS_ALIAS = lowId("status");
+/** The low aliases that an object or array makes present, as one that cannot be read: times and levels. */
+export const NESTED_LOW = (FieldMask.time | FieldMask.level) & ~(1 << STATUS_ALIAS);
 /** From this alias to `latency`, a number with a fraction is in seconds. */
 export const DURATION_ALIAS = highId("duration");
 
@@ -76,29 +78,34 @@ const CONTEXTS = [
 export const LOGS_KEY = 1 << 12;
 
 /**
- * What a key means inside a context, or -1: bits 0–5 are its alias + 1 (0: none), bits 6–11 the context that its
+ * By context: its keys and what they mean: bits 0–5 are the alias + 1 (0: none), bits 6–11 the context that its
  * object opens (0: none), bit 12 marks `logs`.
  */
-export const KEY_TABLES: readonly WordTable[] = CONTEXTS.map((prefix) => {
-  const keys = new Map<string, number>();
-  const note = (key: string, bits: number) => keys.set(key, (keys.get(key) ?? 0) | bits);
-  const aliases: (readonly [string, number])[] = [
-    ...LOW_ALIASES.map((name, at) => [name, at] as const),
-    ...HIGH_ALIASES.map((name, at) => [name, HIGH + at] as const),
-  ];
-  for (const [name, alias] of aliases) {
-    if (!name.startsWith(prefix)) continue;
-    const key = name.slice(prefix.length);
-    if (!key.includes(">")) note(key, alias + 1);
-  }
-  for (const [context, path] of CONTEXTS.entries()) {
-    if (context === 0 || !path.startsWith(prefix)) continue;
-    const key = path.slice(prefix.length, -1);
-    if (key !== "" && !key.includes(">")) note(key, context << 6);
-  }
-  if (prefix === "") note("logs", LOGS_KEY);
-  return new WordTable([...keys]);
-});
+export const KEY_WORDS: readonly (readonly (readonly [string, number])[])[] = CONTEXTS.map(
+  (prefix) => {
+    const keys = new Map<string, number>();
+    const note = (key: string, bits: number) => keys.set(key, (keys.get(key) ?? 0) | bits);
+    const aliases: (readonly [string, number])[] = [
+      ...LOW_ALIASES.map((name, at) => [name, at] as const),
+      ...HIGH_ALIASES.map((name, at) => [name, HIGH + at] as const),
+    ];
+    for (const [name, alias] of aliases) {
+      if (!name.startsWith(prefix)) continue;
+      const key = name.slice(prefix.length);
+      if (!key.includes(">")) note(key, alias + 1);
+    }
+    for (const [context, path] of CONTEXTS.entries()) {
+      if (context === 0 || !path.startsWith(prefix)) continue;
+      const key = path.slice(prefix.length, -1);
+      if (key !== "" && !key.includes(">")) note(key, context << 6);
+    }
+    if (prefix === "") note("logs", LOGS_KEY);
+    return [...keys];
+  },
+);
+
+/** What a key means inside a context, as in `KEY_WORDS`, or -1. */
+export const KEY_TABLES: readonly WordTable[] = KEY_WORDS.map((keys) => new WordTable(keys));
 
 /** Which low and high aliases lie inside a context: a repeated parent key (last wins) clears them. */
 export const CONTEXT_LOW: readonly number[] = CONTEXTS.map((prefix) =>

@@ -13,3 +13,4 @@ export { createLogsDecoder } from "./logs.ts";
 export { cleanName, NAME_BYTES_MAX } from "./names.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";
 export { parseTime } from "./time.ts";
+export { createWasmScanner, type WasmScanner } from "./wasm-scanner.ts";

@@ -8,33 +8,32 @@ export const LEVEL_UNREADABLE = -1;
 const { trace, debug, info, warn, error, fatal } = LevelIndex;
 
 /** Any case. From OpenTelemetry, syslog, pino, winston, zap, log4j, java.util.logging, Python, .NET, Datadog, klog. */
-const LEVEL_WORDS = new WordTable(
-  [
-    ...wordsOf(trace, "trace", "trc", "silly", "finest", "finer", "t"),
-    ...wordsOf(debug, "debug", "dbg", "verbose", "fine", "config", "d", "v"),
-    ...wordsOf(info, "info", "inf", "information", "informational", "notice", "log", "i"),
-    ...wordsOf(info, "ok", "success", "default", "http"),
-    ...wordsOf(warn, "warn", "warning", "wrn", "w"),
-    ...wordsOf(error, "error", "err", "severe", "e"),
-    ...wordsOf(fatal, "fatal", "ftl", "critical", "crit", "alert", "emerg", "emergency", "f", "c"),
-    ...wordsOf(fatal, "panic", "dpanic"),
-  ],
-  { foldCase: true },
-);
+export const LEVEL_WORDS: readonly (readonly [string, number])[] = [
+  ...wordsOf(trace, "trace", "trc", "silly", "finest", "finer", "t"),
+  ...wordsOf(debug, "debug", "dbg", "verbose", "fine", "config", "d", "v"),
+  ...wordsOf(info, "info", "inf", "information", "informational", "notice", "log", "i"),
+  ...wordsOf(info, "ok", "success", "default", "http"),
+  ...wordsOf(warn, "warn", "warning", "wrn", "w"),
+  ...wordsOf(error, "error", "err", "severe", "e"),
+  ...wordsOf(fatal, "fatal", "ftl", "critical", "crit", "alert", "emerg", "emergency", "f", "c"),
+  ...wordsOf(fatal, "panic", "dpanic"),
+];
+
+const LEVEL_TABLE = new WordTable(LEVEL_WORDS, { foldCase: true });
 
 /**
  * The level that a word names, in any case, with white space around it or one of OpenTelemetry's digits
  * behind it (`ERROR2`); else that of the number that the text is (`levelOfNumber`).
  */
 export function levelOfText(bytes: Uint8Array, start: number, end: number): number {
-  const known = LEVEL_WORDS.find(bytes, start, end);
+  const known = LEVEL_TABLE.find(bytes, start, end);
   if (known >= 0) return known;
   let from = start;
   let to = end;
   while (from < to && (bytes[from] ?? 0) <= 0x20) from += 1;
   while (to > from && (bytes[to - 1] ?? 0) <= 0x20) to -= 1;
   const last = bytes[to - 1] ?? 0;
-  const word = LEVEL_WORDS.find(bytes, from, last >= 0x32 && last <= 0x34 ? to - 1 : to);
+  const word = LEVEL_TABLE.find(bytes, from, last >= 0x32 && last <= 0x34 ? to - 1 : to);
   return word >= 0 ? word : levelOfNumber(parseNumber(bytes, from, to));
 }
 

@@ -1,11 +1,17 @@
 import { BATCH_ROWS_MAX, type RecordBatch } from "./batch.ts";
 import type { BodyDecoder, DecodeFatal } from "./decoder.ts";
 import { ElementSkipper } from "./element-skipper.ts";
+import { isBlank, isSpace, spaceEnd, startsValue } from "./json-bytes.ts";
 import { DEPTH_MAX, RECORD_BYTES_MAX } from "./json-walker.ts";
 import { RecordReader } from "./record.ts";
 import { RecordScanner } from "./scanner.ts";
 import { type DecodeContext, type DecodeReport, RecordSink } from "./sink.ts";
+import type { WasmScanner } from "./wasm-scanner.ts";
 
+/** The scanner is left alone once it has declined so much of a body: each record that it takes makes up for some. */
+const DECLINED_MAX = 256;
+/** Records that it must take for each that it declines. */
+const DECLINED_COST = 8;
 /** Multi-line objects that may turn out broken before each line must be a record of its own. */
 export const MULTI_LINE_RETRIES_MAX = 8;
 
@@ -67,6 +73,10 @@ class ContentDecoder implements BodyDecoder {
   #inWrapper = false;
   #cutOff = false;
   #firstProblemAt = -1;
+  /** Null: the walker does all. */
+  readonly #wasm: WasmScanner | null;
+  /** What declined records have cost so far, less what others have saved. */
+  #declined = 0;
 
   constructor(bytes: Uint8Array, context: DecodeContext, onBatch: (batch: RecordBatch) => void) {
     this.#bytes = bytes;
@@ -77,6 +87,8 @@ class ContentDecoder implements BodyDecoder {
     this.#sink = new RecordSink(context, onBatch, rowsMax);
     this.#reader = new RecordReader(this.#scanner, this.#sink);
     this.#skipper = new ElementSkipper(bytes);
+    const { scanner = null, readCount, directory } = context;
+    this.#wasm = readCount !== true && scanner?.directory === directory ? scanner : null;
     if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.#at = 3;
   }
 
@@ -109,10 +121,34 @@ class ContentDecoder implements BodyDecoder {
 
   advance(bytesMax: number): boolean {
     this.#stop = Math.min(this.#length, this.#at + Math.max(1, bytesMax));
-    while (this.#at < this.#stop && this.#state !== "done") this.#step();
+    while (this.#at < this.#stop && this.#state !== "done") {
+      if (this.#wasm === null || !this.#scanUsual(this.#wasm)) this.#step();
+    }
     if (this.#at >= this.#length && this.#state !== "done") this.#finish();
     this.#sink.flush();
     return this.#state === "done";
+  }
+
+  /** Lets the scanner go over usual records, from between two of them. False: it has got nowhere. */
+  #scanUsual(wasm: WasmScanner): boolean {
+    const elements = this.#state === "element";
+    if (!elements && (this.#state !== "top" || this.#layout === "multi_line")) return false;
+    if (this.#declined > DECLINED_MAX) return false; // The walker twice over would be slower than once.
+    const range = { bytes: this.#bytes, at: this.#at, stop: this.#stop, elements };
+    const before = this.#sink.accepted;
+    const moved = wasm.scan(range, this.#sink);
+    this.#at = wasm.position;
+    const rows = this.#sink.accepted - before;
+    const lost = wasm.declined ? DECLINED_COST : 0;
+    this.#declined = Math.max(0, this.#declined + lost - rows);
+    if (rows > 0 && !elements) {
+      if (this.#first === "nothing") this.#first = "record";
+      if (this.#layout === "unknown" && wasm.sawLine) this.#layout = "line_each";
+    }
+    // One that was declined is the walker's now.
+    if (!wasm.declined || this.#at >= this.#stop) return moved;
+    this.#step();
+    return true;
   }
 
   #step(): void {
@@ -371,25 +407,4 @@ const NOT_AN_OBJECT = "Not a JSON object.";
 
 function broken(at: number): string {
   return `Broken JSON at byte ${at}.`;
-}
-
-/** White space within a line. */
-function isBlank(byte: number): boolean {
-  return byte === 0x20 || byte === 0x09 || byte === 0x0d;
-}
-
-function isSpace(byte: number): boolean {
-  return byte === LINE_FEED || isBlank(byte);
-}
-
-function spaceEnd(bytes: Uint8Array, from: number, stop: number): number {
-  let at = from;
-  while (at < stop && isSpace(bytes[at] ?? 0)) at += 1;
-  return at;
-}
-
-/** Whether a byte can begin a JSON value that is not an object: `"`, `-`, a digit, `[`, `t`, `f`, `n`. */
-function startsValue(byte: number): boolean {
-  if (byte >= 0x30 && byte <= 0x39) return true;
-  return [0x22, 0x2d, BRACKET, 0x74, 0x66, 0x6e].includes(byte);
 }

@@ -102,17 +102,8 @@ export class RecordReader {
 
   #levelOfMessage(message: number): number {
     const { bytes, start, end, kind } = this.#scanner;
-    const from = start[message] ?? 0;
-    const to = end[message] ?? 0;
-    if (kind[message] !== ValueKind.escaped) return levelOfMessage(bytes, from, to);
-    // Every letter may be an escape of six bytes.
-    const text = unescapedTextOf(
-      bytes,
-      from,
-      clipEnd(bytes, from, to, 6 * MESSAGE_SCAN_BYTES_MAX, true),
-    );
-    const plain = Buffer.from(text);
-    return levelOfMessage(plain, 0, plain.length);
+    const escaped = kind[message] === ValueKind.escaped;
+    return levelOfMessageAt(bytes, start[message] ?? 0, end[message] ?? 0, escaped);
   }
 
   #levelOf(alias: number): number {
@@ -165,9 +156,7 @@ export class RecordReader {
     if (alias < 0) return Number.NaN;
     this.#pick(alias);
     if (this.#kind !== ValueKind.number && this.#kind !== ValueKind.string) return Number.NaN;
-    let value = parseNumber(this.#bytes, this.#start, this.#end);
-    if (alias >= DURATION_ALIAS && this.#isFractional(value)) value *= 1000;
-    return value >= 0 && value <= LATENCY_MS_MAX ? value : Number.NaN;
+    return latencyMsOf(alias, this.#bytes, this.#start, this.#end);
   }
 
   #count(): number {
@@ -178,13 +167,6 @@ export class RecordReader {
     if (Number.isInteger(value) && value >= 0 && value <= COUNT_MAX) return value;
     this.#sink.warn(aliasName(alias), "Not a count that can be read: counted once.");
     return 1;
-  }
-
-  /** Written with a fraction (`1.0` too: seconds as Python writes them), or not a whole number. */
-  #isFractional(value: number): boolean {
-    if (!Number.isInteger(value)) return true;
-    for (let at = this.#start; at < this.#end; at += 1) if (this.#bytes[at] === 0x2e) return true;
-    return false;
   }
 
   /** Nothing but white space. The first byte settles it for almost all names. */
@@ -213,4 +195,32 @@ export class RecordReader {
     this.#end = this.#bytes.length;
     this.#kind = ValueKind.string;
   }
+}
+
+/** The level that the message in [start, end) names, or info. */
+export function levelOfMessageAt(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  escaped: boolean,
+): number {
+  if (!escaped) return levelOfMessage(bytes, start, end);
+  // Every letter may be an escape of six bytes.
+  const cut = clipEnd(bytes, start, end, 6 * MESSAGE_SCAN_BYTES_MAX, true);
+  const plain = Buffer.from(unescapedTextOf(bytes, start, cut));
+  return levelOfMessage(plain, 0, plain.length);
+}
+
+/** The latency in ms that the text in [start, end) of an alias says; NaN when it is none that is believed. */
+export function latencyMsOf(alias: number, bytes: Uint8Array, start: number, end: number): number {
+  let value = parseNumber(bytes, start, end);
+  if (alias >= DURATION_ALIAS && isFractional(value, bytes, start, end)) value *= 1000;
+  return value >= 0 && value <= LATENCY_MS_MAX ? value : Number.NaN;
+}
+
+/** Written with a fraction (`1.0` too: seconds as Python writes them), or not a whole number. */
+function isFractional(value: number, bytes: Uint8Array, start: number, end: number): boolean {
+  if (!Number.isInteger(value)) return true;
+  for (let at = start; at < end; at += 1) if (bytes[at] === 0x2e) return true;
+  return false;
 }

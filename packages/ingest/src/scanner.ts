@@ -2,10 +2,9 @@ import {
   ALIASES_END,
   CONTEXT_HIGH,
   CONTEXT_LOW,
-  FieldMask,
   KEY_TABLES,
   LOGS_KEY,
-  STATUS_ALIAS,
+  NESTED_LOW,
 } from "./fields.ts";
 import { JsonWalker, type ScanOutcome, ValueKind } from "./json-walker.ts";
 
@@ -216,7 +215,6 @@ export class RecordScanner extends JsonWalker {
   }
 }
 
-const NESTED_LOW = (FieldMask.time | FieldMask.level) & ~(1 << STATUS_ALIAS);
 /** Keys remembered from the last record. */
 const GUESSES_MAX = 32;
 const QUOTE = 0x22;

@@ -1,5 +1,6 @@
 import { RecordBatch } from "./batch.ts";
 import type { SeriesDirectory } from "./directory.ts";
+import type { WasmScanner } from "./wasm-scanner.ts";
 
 /** Problems named in a report; those beyond are only counted. */
 export const PROBLEMS_MAX = 20;
@@ -24,6 +25,8 @@ export interface DecodeContext {
    * `advance` returns. Default: one of its own, no larger than the body needs.
    */
   readonly batch?: RecordBatch;
+  /** Scans the usual records faster. One of `directory`. Default: none. */
+  readonly scanner?: WasmScanner | null;
 }
 
 /** One record that was refused, or one that was counted although something in it could not be read. */
@@ -82,6 +85,13 @@ export class RecordSink implements DecodeReport {
   commit(): void {
     this.#batch.length += 1;
     this.accepted += 1;
+  }
+
+  /** Commits rows that were filled behind the last one; `future` of them were dated too far ahead. */
+  commitRows(rows: number, future: number): void {
+    this.#batch.length += rows;
+    this.accepted += rows;
+    this.future += future;
   }
 
   reject(field: string | null, reason: string): void {

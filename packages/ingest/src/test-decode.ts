@@ -1,10 +1,11 @@
 import { LEVELS } from "@tracer/core";
-import { RecordFlag } from "./batch.ts";
+import { type RecordBatch, RecordFlag } from "./batch.ts";
 import type { DecodeFatal } from "./decoder.ts";
 import { SeriesDirectory } from "./directory.ts";
 import { createLogsDecoder } from "./logs.ts";
 import type { DecodeContext, DecodeReport } from "./sink.ts";
 import { textOf, unescapedTextOf } from "./text.ts";
+import { createWasmScanner, type WasmScanner } from "./wasm-scanner.ts";
 
 /** For tests: one row of a batch, with names instead of numbers. */
 export interface Row {
@@ -20,13 +21,45 @@ export interface Row {
 /** For tests: when every body is received. */
 export const RECEIPT_MS = Date.parse("2026-06-01T12:00:00.000Z");
 
-/** For tests: decodes a body in slices of `sliceBytes` and hands back all that came out. */
+interface Decoded {
+  readonly rows: Row[];
+  readonly report: DecodeReport;
+  readonly fatal: DecodeFatal | null;
+}
+
+/**
+ * For tests: decodes a body in slices of `sliceBytes` and hands back all that came out. Twice, with the scanner
+ * in WebAssembly and without it: what comes out must be the same.
+ */
 export function decode(
   body: string | Uint8Array,
   options: Partial<DecodeContext> = {},
   sliceBytes = Number.POSITIVE_INFINITY,
-): { rows: Row[]; report: DecodeReport; fatal: DecodeFatal | null } {
+): Decoded {
   const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  const walked = decodeOnce(bytes, options, sliceBytes);
+  if (options.directory !== undefined || options.scanner !== undefined) return walked;
+  if (shared === null || shared.directory.size > SHARED_SERIES_MAX) {
+    shared = createWasmScanner(new SeriesDirectory());
+  }
+  if (shared === null) throw new Error("There is no WebAssembly here.");
+  const usual = { ...options, directory: shared.directory, scanner: shared };
+  const scanned = JSON.stringify(decodeOnce(bytes, usual, sliceBytes));
+  if (scanned !== JSON.stringify(walked)) {
+    throw new Error(`The scanner says ${scanned}\nthe walker says  ${JSON.stringify(walked)}`);
+  }
+  return walked;
+}
+
+/** Compiling takes milliseconds, so one serves many bodies, as in the product. */
+let shared: WasmScanner | null = null;
+const SHARED_SERIES_MAX = 10_000;
+
+function decodeOnce(
+  bytes: Uint8Array,
+  options: Partial<DecodeContext>,
+  sliceBytes: number,
+): Decoded {
   const directory = options.directory ?? new SeriesDirectory();
   const rows: Row[] = [];
   const context: DecodeContext = {
@@ -37,25 +70,35 @@ export function decode(
     directory,
   };
   const decoder = createLogsDecoder(bytes, context, (batch) => {
-    for (let row = 0; row < batch.length; row += 1) {
-      const key = directory.key(batch.slot[row] ?? -1);
-      const start = batch.messageStart[row] ?? 0;
-      const end = batch.messageEnd[row] ?? 0;
-      const escaped = ((batch.flags[row] ?? 0) & RecordFlag.messageEscaped) !== 0;
-      const latencyMs = batch.latencyMs[row] ?? Number.NaN;
-      rows.push({
-        timestampMs: batch.timestampMs[row] ?? Number.NaN,
-        level: LEVELS[batch.level[row] ?? -1] ?? "",
-        service: key?.service ?? "?",
-        environment: key?.environment ?? "?",
-        latencyMs: Number.isNaN(latencyMs) ? null : latencyMs,
-        count: batch.count[row] ?? 0,
-        message: escaped ? unescapedTextOf(bytes, start, end) : textOf(bytes, start, end),
-      });
-    }
+    for (let row = 0; row < batch.length; row += 1) rows.push(rowOf(batch, row, bytes, directory));
   });
   for (let slice = 0; !decoder.advance(sliceBytes); slice += 1) {
     if (slice > 2 * bytes.length + 2) throw new Error("The decoder does not come to an end.");
   }
-  return { rows, report: decoder.report, fatal: decoder.fatal };
+  const { accepted, rejected, errors, warnings, warningCount, future } = decoder.report;
+  const report = { accepted, rejected, errors, warnings, warningCount, future };
+  return { rows, report, fatal: decoder.fatal };
+}
+
+/** For tests: a row of a batch whose offsets are into `text`. */
+export function rowOf(
+  batch: RecordBatch,
+  row: number,
+  text: Uint8Array,
+  directory: SeriesDirectory,
+): Row {
+  const key = directory.key(batch.slot[row] ?? -1);
+  const start = batch.messageStart[row] ?? 0;
+  const end = batch.messageEnd[row] ?? 0;
+  const escaped = ((batch.flags[row] ?? 0) & RecordFlag.messageEscaped) !== 0;
+  const latencyMs = batch.latencyMs[row] ?? Number.NaN;
+  return {
+    timestampMs: batch.timestampMs[row] ?? Number.NaN,
+    level: LEVELS[batch.level[row] ?? -1] ?? "",
+    service: key?.service ?? "?",
+    environment: key?.environment ?? "?",
+    latencyMs: Number.isNaN(latencyMs) ? null : latencyMs,
+    count: batch.count[row] ?? 0,
+    message: escaped ? unescapedTextOf(text, start, end) : textOf(text, start, end),
+  };
 }

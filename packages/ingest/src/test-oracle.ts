@@ -85,7 +85,7 @@ function eventTime(value: unknown): number {
   if (typeof value === "number") return value >= 0 ? epoch(value) : Number.NaN;
   if (typeof value !== "string") return Number.NaN;
   const text = value.trim();
-  if (/^\d+(\.\d+)?$/.test(text)) return epoch(Number(text));
+  if (JSON_NUMBER.test(text) && !text.startsWith("-")) return epoch(Number(text));
   const iso =
     /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:[.,](\d+))?)?(Z|[+-]\d\d:?\d\d)?$/.exec(text);
   if (iso === null) return Number.NaN;
@@ -117,7 +117,7 @@ function expectedLevel(record: Record<string, unknown>): string {
   const { name, value } = found;
   if (typeof value === "boolean" || typeof value === "object") return "info";
   const text = String(value).trim().toLowerCase();
-  const number = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  const number = JSON_NUMBER.test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(number)) return WORDS[text] ?? "info";
   if (name === "severity_number") {
     return number >= 1 && number < 25 ? (ORDER[Math.floor((number - 1) / 4)] ?? "info") : "info";
@@ -128,17 +128,23 @@ function expectedLevel(record: Record<string, unknown>): string {
 }
 
 const ORDER = ["trace", "debug", "info", "warn", "error", "fatal"];
-const WORDS: Record<string, string> = {
-  ...{ trace: "trace", debug: "debug", verbose: "debug", info: "info", notice: "info" },
-  ...{ warn: "warn", warning: "warn", error: "error", err: "error", severe: "error" },
-  ...{ critical: "fatal", crit: "fatal", alert: "fatal", emerg: "fatal", emergency: "fatal" },
-  ...{ panic: "fatal", fatal: "fatal", dpanic: "fatal" },
-};
+const WORDS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({
+    trace: "trace trc silly finest finer t",
+    debug: "debug dbg verbose fine config d v",
+    info: "info inf information informational notice log i ok success default http",
+    warn: "warn warning wrn w",
+    error: "error err severe e",
+    fatal: "fatal ftl critical crit alert emerg emergency f c panic dpanic",
+  }).flatMap(([level, words]) => words.split(" ").map((word) => [word, level])),
+);
+
+const JSON_NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 
 function expectedLatency(record: Record<string, unknown>): number | null {
   const found = first(record, LATENCY, isPlain);
   if (typeof found?.value !== "number" && typeof found?.value !== "string") return null;
-  if (typeof found.value === "string" && !/^-?\d+(\.\d+)?$/.test(found.value)) return null;
+  if (typeof found.value === "string" && !JSON_NUMBER.test(found.value)) return null;
   const value = Number(found.value);
   const isSeconds = ["duration", "latency"].includes(found.name) && !Number.isInteger(value);
   const latencyMs = isSeconds ? value * 1000 : value;

@@ -2,7 +2,13 @@ import { createOtlpLogsDecoder } from "@tracer/ingest";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { dialectErrors } from "../errors.ts";
 import { type DoorOptions, receive } from "./door.ts";
-import { exportResponse, isJsonWanted, JSON_TYPE, PROTOBUF_TYPE, rpcStatus } from "./otlp-answer.ts";
+import {
+  exportResponse,
+  isJsonWanted,
+  JSON_TYPE,
+  PROTOBUF_TYPE,
+  rpcStatus,
+} from "./otlp-answer.ts";
 
 /**
  * OTLP/HTTP, as OpenTelemetry's SDKs and collectors speak it, protobuf and JSON, told by the body's first bytes.

@@ -38,6 +38,12 @@ export class AnyValueReader {
       this.end = end;
       return true;
     }
+    if (bytes[start] === AnyTag.double && start + 9 === end) {
+      this.kind = AnyTag.double;
+      this.start = start + 1;
+      this.end = end;
+      return true;
+    }
     return this.#readAny(start, end);
   }
 

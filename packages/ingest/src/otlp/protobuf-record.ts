@@ -27,8 +27,9 @@ export class ProtobufRecord {
   #found = 0;
   readonly #valueStart = new Int32Array(RECORD_IDS_END);
   readonly #valueEnd = new Int32Array(RECORD_IDS_END);
-  #timeMs = 0;
-  #observedMs = 0;
+  /** Where the times lie; -1: nowhere. */
+  #timeAt = -1;
+  #observedAt = -1;
   #severity = 0;
   #textStart = 0;
   #textEnd = 0;
@@ -60,11 +61,12 @@ export class ProtobufRecord {
     const overridden =
       (!rows.serviceStands && (found & RecordMask.service) !== 0) ||
       (!rows.environmentStands && (found & RecordMask.environment) !== 0);
+    const timeMs = this.#epochMs(this.#timeAt);
     const slot = overridden ? this.#ownSlot() : rows.slot(null, null);
     rows.add(
       start,
       end,
-      this.#timeMs > 0 ? this.#timeMs : this.#observedMs,
+      timeMs > 0 ? timeMs : this.#epochMs(this.#observedAt),
       level,
       slot,
       (found & RecordMask.latency) === 0 ? Number.NaN : this.#latencyMs(),
@@ -79,8 +81,8 @@ export class ProtobufRecord {
   #scan(from: number, end: number): boolean {
     const bytes = this.#bytes;
     this.#found = 0;
-    this.#timeMs = 0;
-    this.#observedMs = 0;
+    this.#timeAt = -1;
+    this.#observedAt = -1;
     this.#severity = 0;
     this.#textStart = this.#textEnd = from;
     this.#bodyStart = this.#bodyEnd = from;
@@ -92,10 +94,10 @@ export class ProtobufRecord {
       const length = at + 1 < end ? (bytes[at + 1] ?? 0) : 0x80;
       const start = at + 2;
       if (tag === TIME && at + 9 <= end) {
-        this.#timeMs = this.#epochMs(at + 1);
+        this.#timeAt = at + 1;
         at += 9;
       } else if (tag === OBSERVED_TIME && at + 9 <= end) {
-        this.#observedMs = this.#epochMs(at + 1);
+        this.#observedAt = at + 1;
         at += 9;
       } else if (tag === ATTRIBUTE && length < 0x80 && start + length <= end) {
         at = start + length;
@@ -125,9 +127,9 @@ export class ProtobufRecord {
       // An int32 on the wire has the sign in all its upper bits.
       this.#severity = wire.low | 0;
     } else if (tag === TIME) {
-      this.#timeMs = this.#epochMs(start);
+      this.#timeAt = start;
     } else if (tag === OBSERVED_TIME) {
-      this.#observedMs = this.#epochMs(start);
+      this.#observedAt = start;
     } else {
       this.#note(tag, start, end);
     }
@@ -177,7 +179,9 @@ export class ProtobufRecord {
     return true;
   }
 
+  /** 0 for none. */
   #epochMs(at: number): number {
+    if (at < 0) return 0;
     const view = this.#view;
     return epochMsOfHalves(view.getUint32(at, true), view.getUint32(at + 4, true));
   }

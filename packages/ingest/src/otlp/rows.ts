@@ -1,5 +1,5 @@
 import { LevelIndex } from "@tracer/core";
-import { BATCH_ROWS_MAX, type RecordBatch, RecordFlag } from "../batch.ts";
+import { type RecordBatch, RecordFlag } from "../batch.ts";
 import type { DecodeFatal } from "../decoder.ts";
 import { EXEMPLAR_BYTES_MAX } from "../exemplars.ts";
 import { levelOfMessage } from "../message-level.ts";
@@ -15,6 +15,8 @@ export interface TextRange {
   readonly end: number;
 }
 
+/** Rows of a batch: exports are small, and a batch for each is not free. */
+const ROWS_MAX = 512;
 /** Text that is made, because it does not stand in the body as such, beyond the size of the body itself. */
 export const MADE_BYTES_FREE = 64 * 1024;
 
@@ -50,7 +52,7 @@ export class OtlpRows {
   ) {
     this.#body = body;
     this.text = body;
-    const rowsMax = Math.min(BATCH_ROWS_MAX, Math.floor(body.length / recordBytesMin) + 1);
+    const rowsMax = Math.min(ROWS_MAX, Math.floor(body.length / recordBytesMin) + 1);
     this.sink = new RecordSink(context, onBatch, rowsMax);
     this.#defaultService = rangeOf(context.defaultService);
     this.#defaultEnvironment = rangeOf(context.defaultEnvironment ?? "");

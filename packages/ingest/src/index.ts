@@ -11,6 +11,7 @@ export {
 } from "./exemplars.ts";
 export { createLogsDecoder } from "./logs.ts";
 export { cleanName, NAME_BYTES_MAX } from "./names.ts";
+export { createOtlpLogsDecoder } from "./otlp/logs.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";
 export { parseTime } from "./time.ts";
 export { createWasmScanner, type WasmScanner } from "./wasm-scanner.ts";

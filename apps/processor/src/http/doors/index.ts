@@ -1,8 +1,9 @@
 import type { FastifyPluginAsync } from "fastify";
 import type { DoorOptions } from "./door.ts";
 import { logsDoor } from "./logs.ts";
+import { otlpDoor } from "./otlp.ts";
 
-const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [logsDoor];
+const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [logsDoor, otlpDoor];
 
 /**
  * The doors for log records, one plugin a protocol, told apart by path, never by content type.

@@ -25,7 +25,8 @@ export interface AccessOptions {
 
 export interface AccessRequest {
   readonly headers: IncomingHttpHeaders;
-  readonly scope: Scope;
+  /** `any`: a key is enough, whatever its rights. */
+  readonly scope: Scope | "any";
   /** True for a page: a link in Slack may lead to it. The page that links cannot read what it shows. */
   readonly page?: boolean;
 }
@@ -53,7 +54,7 @@ export async function authorize(options: AccessOptions, request: AccessRequest):
   if (presented.ambient) requireOwnOrigin(options, request);
   const caller = staticCaller(options, presented.key) ?? (await options.findKey(presented.key));
   if (caller === null) throw new TracerError("KEY_INVALID", "This key is not known.");
-  if (!caller.scopes.includes(scope) && !caller.scopes.includes("admin")) {
+  if (scope !== "any" && !caller.scopes.includes(scope) && !caller.scopes.includes("admin")) {
     throw new TracerError("KEY_FORBIDDEN", `This key has no right to ${scope}.`);
   }
   return caller;

@@ -1,8 +1,10 @@
 import type { FastifyPluginAsync } from "fastify";
 import type { DoorOptions } from "./door.ts";
+import { elasticsearchDoor } from "./elasticsearch.ts";
 import { logsDoor } from "./logs.ts";
+import { lokiDoor } from "./loki.ts";
 
-const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [logsDoor];
+const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [logsDoor, lokiDoor, elasticsearchDoor];
 
 /**
  * The doors for log records, one plugin a protocol, told apart by path, never by content type.

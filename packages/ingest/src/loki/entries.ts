@@ -26,8 +26,8 @@ export class LokiEntries {
   readonly #defaultEnvironment: Uint8Array;
   #stream: Stream = { labels: NO_LABELS, slot: -1 };
   #metadataBytes: Uint8Array = NO_BYTES;
-  #bytes: Uint8Array;
-  #line: LineReader;
+  readonly #bytes: Uint8Array;
+  readonly #line: LineReader;
 
   constructor(
     bytes: Uint8Array,
@@ -40,12 +40,6 @@ export class LokiEntries {
     this.#line = new LineReader(bytes);
     this.#defaultService = Buffer.from(context.defaultService);
     this.#defaultEnvironment = Buffer.from(context.defaultEnvironment ?? "");
-  }
-
-  /** Lines lie in `bytes` from now on. */
-  use(bytes: Uint8Array): void {
-    this.#bytes = bytes;
-    this.#line = new LineReader(bytes);
   }
 
   /** Entries are of this stream from now on. `key` stands for its labels, which are read if they are new. */

@@ -126,13 +126,17 @@ export class FlatFields {
 function durationMs(bytes: Uint8Array, start: number, end: number): number {
   let at = end;
   while (at > start && !isDigit(bytes[at - 1] ?? 0)) at -= 1;
-  const unit = UNITS_MS[Buffer.from(bytes.subarray(at, end)).toString("utf8")];
-  return unit === undefined ? Number.NaN : parseNumber(bytes, start, at) * unit;
+  const unit = UNITS.find(bytes, at, end);
+  return unit < 0 ? Number.NaN : parseNumber(bytes, start, at) * (UNITS_MS[unit] ?? Number.NaN);
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = {
-  ...{ ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 },
-};
+const UNITS_MS: readonly number[] = [1e-6, 1e-3, 1e-3, 1e-3, 1, 1000, 60_000, 3_600_000];
+/** `µ` is two bytes of UTF-8, and two characters of Unicode look like it. */
+const UNITS = new WordTable(
+  ["ns", "us", "\u00c2\u00b5s", "\u00ce\u00bcs", "ms", "s", "m", "h"].map(
+    (unit, at) => [unit, at] as const,
+  ),
+);
 
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;

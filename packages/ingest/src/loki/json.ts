@@ -7,13 +7,13 @@ import { parseTime } from "../time.ts";
 import { LokiEntries } from "./entries.ts";
 import { type Label, parseLabels, type StreamLabels, streamLabels } from "./labels.ts";
 import { brokenPush } from "./push.ts";
-import { unescapeInto } from "./unescape.ts";
+import { unescapeInPlace } from "./unescape.ts";
 
 /**
  * Decodes a Loki push in JSON: `{"streams":[{"stream":{…},"values":[["<ns>","<line>",{…}],…]},…]}`, or as older
  * clients write it, `{"streams":[{"labels":"{…}","entries":[{"ts":"…","line":"…"},…]},…]}`. Entries that are
  * none are rejected one by one; JSON that is broken anywhere makes all of the body so: `fatal`, and nothing
- * of it is to be counted. Takes memory for a copy of the body once a line holds escapes.
+ * of it is to be counted. Lines that hold escapes are written anew without them, in their place in `bytes`.
  */
 export function createLokiJsonDecoder(
   bytes: Uint8Array,
@@ -36,8 +36,6 @@ const ENTRY_BYTES_MIN = 3;
 class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
   fatal: DecodeFatal | null = null;
   readonly #entries: LokiEntries;
-  #text: Uint8Array;
-  #textEnd: number;
   #state: State = "head";
   #at = 0;
   /** In an array or object: something was there already, so a comma must come before the next. */
@@ -53,8 +51,6 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
     super(bytes);
     const rowsMax = Math.min(BATCH_ROWS_MAX, Math.floor(bytes.length / ENTRY_BYTES_MIN) + 1);
     this.#entries = new LokiEntries(bytes, context, onBatch, rowsMax);
-    this.#text = bytes;
-    this.#textEnd = bytes.length;
     this.begin(0, false);
     this.limit = bytes.length; // The body as a whole is limited already.
     if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) this.#at = 3;
@@ -65,7 +61,7 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
   }
 
   get text(): Uint8Array {
-    return this.#text;
+    return this.bytes;
   }
 
   advance(bytesMax: number): boolean {
@@ -345,20 +341,9 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
       this.#entries.add(timestampMs, this.#lineStart, this.#lineEnd);
       return;
     }
-    const text = this.#roomyText();
-    const from = this.#textEnd;
-    this.#textEnd = unescapeInto(this.bytes, this.#lineStart, this.#lineEnd, text, from);
-    this.#entries.add(timestampMs, from, this.#textEnd);
-  }
-
-  /** The body, and behind it room for every line of it without its escapes, which only makes it shorter. */
-  #roomyText(): Uint8Array {
-    if (this.#text === this.bytes) {
-      this.#text = Buffer.allocUnsafeSlow(this.bytes.length * 2);
-      this.#text.set(this.bytes);
-      this.#entries.use(this.#text);
-    }
-    return this.#text;
+    // Where it stands, since it only gets shorter: what lies there is not read again as JSON.
+    const lineEnd = unescapeInPlace(this.bytes, this.#lineStart, this.#lineEnd);
+    this.#entries.add(timestampMs, this.#lineStart, lineEnd);
   }
 
   // The key read last, inside its quotes.

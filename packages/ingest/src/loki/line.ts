@@ -110,7 +110,7 @@ export class LineReader {
     if (span === null) return Number.NaN;
     const { bytes, start, end } = span;
     let value = parseNumber(bytes, start, end);
-    if (alias >= DURATION_ALIAS && bytes.subarray(start, end).includes(DOT)) value *= 1000;
+    if (alias >= DURATION_ALIAS && holds(bytes, start, end, DOT)) value *= 1000;
     return value >= 0 && value <= LATENCY_MS_MAX ? value : Number.NaN;
   }
 
@@ -151,7 +151,7 @@ export class LineReader {
     this.environment = this.#flatSpan(FlatKind.environment);
     const message = this.#flatSpan(FlatKind.message);
     // Escapes of logfmt are not those of JSON: then the whole line is shown.
-    if (message === null || bytes.subarray(message.start, message.end).includes(BACKSLASH)) return;
+    if (message === null || holds(bytes, message.start, message.end, BACKSLASH)) return;
     this.messageStart = message.start;
     this.messageEnd = message.end;
   }
@@ -198,4 +198,9 @@ function quoteEnd(bytes: Uint8Array, from: number, end: number): number {
 function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) if ((bytes[at] ?? 0) > SPACE) return false;
   return true;
+}
+
+function holds(bytes: Uint8Array, start: number, end: number, wanted: number): boolean {
+  for (let at = start; at < end; at += 1) if (bytes[at] === wanted) return true;
+  return false;
 }

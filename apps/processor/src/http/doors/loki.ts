@@ -37,10 +37,7 @@ export const lokiDoor: FastifyPluginAsync<DoorOptions> = async (app, options) =>
       name: "loki",
       createDecoder: (...body) => decoder(...body),
       unpack: async (body, share) => {
-        if (isLokiJson(body, request.contentType)) {
-          share.grow(body.length); // For the lines without their escapes.
-          return body;
-        }
+        if (isLokiJson(body, request.contentType)) return body;
         decoder = createLokiProtoDecoder;
         return await inflate(body, share);
       },

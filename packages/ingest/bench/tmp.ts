@@ -16,7 +16,7 @@ import {
 const RATIO_MIN = 0.9;
 const LOGS_PER_BODY = 1_000;
 const BODIES = 20;
-const ROUNDS = 15;
+const ROUNDS = 80;
 const RECEIPT_MS = Date.parse("2026-06-01T12:00:00Z");
 
 interface Dialect {

@@ -3,31 +3,22 @@ import { RecordFlag } from "../batch.ts";
 import { levelOfMessage, MESSAGE_SCAN_BYTES_MAX } from "../message-level.ts";
 import { type DecodeContext, RecordSink } from "../sink.ts";
 import { clipEnd, unescapedTextOf } from "../text.ts";
-import { FlatFields, FlatKind } from "./flat-fields.ts";
-import type { StreamLabels } from "./labels.ts";
-import { LineReader, type Span } from "./line.ts";
-
-/** Streams of one body that are remembered by their labels. */
-const STREAMS_MAX = 1_024;
-
-interface Stream {
-  readonly labels: StreamLabels;
-  /** Of the service and environment in the labels, or the defaults. -1 until it is needed. */
-  slot: number;
-}
+import { FlatFields, FlatKind, type Span } from "./flat-fields.ts";
+import { LineReader } from "./line.ts";
 
 /** Entries of Loki streams on their way to rows: what labels, structured metadata and the line name, in that order. */
 export class LokiEntries {
   readonly sink: RecordSink;
   /** Structured metadata of the entry that is next: `clear` it, `note` what it holds, then `add`. */
   readonly metadata = new FlatFields();
-  readonly #streams = new Map<string, Stream>();
-  readonly #defaultService: Uint8Array;
-  readonly #defaultEnvironment: Uint8Array;
-  #stream: Stream = { labels: NO_LABELS, slot: -1 };
-  #metadataBytes: Uint8Array = NO_BYTES;
+  /** Labels of the stream in hand: `beginStream`, `note` what they hold, then its entries. */
+  readonly labels = new FlatFields();
+  readonly #defaultService: Span;
+  readonly #defaultEnvironment: Span;
   readonly #bytes: Uint8Array;
   readonly #line: LineReader;
+  /** Of the service and environment in the labels, or the defaults. -1 until it is needed. */
+  #slot = -1;
 
   constructor(
     bytes: Uint8Array,
@@ -38,32 +29,25 @@ export class LokiEntries {
     this.sink = new RecordSink(context, onBatch, rowsMax);
     this.#bytes = bytes;
     this.#line = new LineReader(bytes);
-    this.#defaultService = Buffer.from(context.defaultService);
-    this.#defaultEnvironment = Buffer.from(context.defaultEnvironment ?? "");
+    this.#defaultService = spanOfText(context.defaultService);
+    this.#defaultEnvironment = spanOfText(context.defaultEnvironment ?? "");
   }
 
-  /** Entries are of this stream from now on. `key` stands for its labels, which are read if they are new. */
-  begin(key: string, read: () => StreamLabels): void {
-    const known = this.#streams.get(key);
-    if (known !== undefined) {
-      this.#stream = known;
-      return;
-    }
-    this.#stream = { labels: read(), slot: -1 };
-    if (this.#streams.size < STREAMS_MAX) this.#streams.set(key, this.#stream);
+  /** Labels of the next stream follow. */
+  beginStream(): void {
+    this.labels.clear(this.#bytes);
+    this.#slot = -1;
   }
 
-  /** Structured metadata follows, with values in `bytes`. */
-  beginMetadata(bytes: Uint8Array): void {
-    this.#metadataBytes = bytes;
-    this.metadata.clear(bytes);
+  /** Structured metadata of the next entry follows. */
+  beginMetadata(): void {
+    this.metadata.clear(this.#bytes);
   }
 
   /** A row for the entry whose line is [start, end). `timestampMs` NaN: it names none that can be read. */
   add(timestampMs: number, start: number, end: number): void {
-    const { sink, metadata } = this;
+    const { sink, metadata, labels } = this;
     const line = this.#line;
-    const { labels } = this.#stream;
     line.read(start, end);
     const batch = sink.row();
     const row = batch.length;
@@ -71,7 +55,7 @@ export class LokiEntries {
     let level = metadata.level >= 0 ? metadata.level : labels.level;
     if (level < 0) level = line.level;
     batch.level[row] = level >= 0 ? level : this.#levelOfMessage();
-    batch.slot[row] = this.#slot(line);
+    batch.slot[row] = this.#slotOf(line);
     batch.latencyMs[row] = Number.isNaN(metadata.latencyMs) ? line.latencyMs : metadata.latencyMs;
     batch.count[row] = 1;
     batch.recordStart[row] = start;
@@ -90,40 +74,32 @@ export class LokiEntries {
     return levelOfMessage(plain, 0, plain.length);
   }
 
-  #slot(line: LineReader): number {
-    const stream = this.#stream;
-    const { labels } = stream;
-    let service: Span | null = null;
-    if (labels.service.length === 0) service = this.#metadataSpan(FlatKind.service) ?? line.service;
-    let environment: Span | null = null;
-    if (labels.environment.length === 0) {
-      environment = this.#metadataSpan(FlatKind.environment) ?? line.environment;
-    }
+  #slotOf(line: LineReader): number {
+    const service = this.#named(FlatKind.service, line.service);
+    const environment = this.#named(FlatKind.environment, line.environment);
     if (service === null && environment === null) {
-      if (stream.slot < 0) stream.slot = this.#intern(this.#serviceOf(), this.#environmentOf());
-      return stream.slot;
+      if (this.#slot < 0) {
+        this.#slot = this.#intern(
+          this.#labelled(FlatKind.service) ?? this.#defaultService,
+          this.#labelled(FlatKind.environment) ?? this.#defaultEnvironment,
+        );
+      }
+      return this.#slot;
     }
-    return this.#intern(service ?? this.#serviceOf(), environment ?? this.#environmentOf());
+    return this.#intern(
+      service ?? this.#labelled(FlatKind.service) ?? this.#defaultService,
+      environment ?? this.#labelled(FlatKind.environment) ?? this.#defaultEnvironment,
+    );
   }
 
-  #serviceOf(): Span {
-    const { service } = this.#stream.labels;
-    return whole(service.length === 0 ? this.#defaultService : service);
+  /** A name that metadata or the line gives, where the labels give none. */
+  #named(kind: number, inLine: Span | null): Span | null {
+    if (this.labels.has(kind)) return null;
+    return this.metadata.has(kind) ? this.metadata.spanOf(kind) : inLine;
   }
 
-  #environmentOf(): Span {
-    const { environment } = this.#stream.labels;
-    return whole(environment.length === 0 ? this.#defaultEnvironment : environment);
-  }
-
-  #metadataSpan(kind: number): Span | null {
-    const { metadata } = this;
-    if (!metadata.has(kind)) return null;
-    return {
-      bytes: this.#metadataBytes,
-      start: metadata.startOf(kind),
-      end: metadata.endOf(kind),
-    };
+  #labelled(kind: number): Span | null {
+    return this.labels.has(kind) ? this.labels.spanOf(kind) : null;
   }
 
   #intern(service: Span, environment: Span): number {
@@ -140,9 +116,7 @@ export class LokiEntries {
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
-const NO_LABELS: StreamLabels = { level: -1, service: NO_BYTES, environment: NO_BYTES };
-
-function whole(bytes: Uint8Array): Span {
+function spanOfText(text: string): Span {
+  const bytes = Buffer.from(text);
   return { bytes, start: 0, end: bytes.length };
 }

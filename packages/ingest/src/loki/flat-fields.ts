@@ -42,6 +42,13 @@ const KEYS: readonly (readonly [string, number])[] = [
 ];
 const KEY_TABLE = new WordTable(KEYS);
 
+/** A text in a buffer of its own or in the body. */
+export interface Span {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** The fields among flat keys and text values: where they are, of each kind the one that counts. */
 export class FlatFields {
   /** Index into core's LEVELS, or -1. */
@@ -93,13 +100,9 @@ export class FlatFields {
     return this.#ranks[kind] !== RANK_NONE;
   }
 
-  /** Range of the value of a kind that is there. */
-  startOf(kind: number): number {
-    return this.#starts[kind] ?? 0;
-  }
-
-  endOf(kind: number): number {
-    return this.#ends[kind] ?? 0;
+  /** The value of a kind that is there. */
+  spanOf(kind: number): Span {
+    return { bytes: this.#bytes, start: this.#starts[kind] ?? 0, end: this.#ends[kind] ?? 0 };
   }
 
   #levelOf(rank: number, start: number, end: number): number {

@@ -2,10 +2,10 @@ import { BATCH_ROWS_MAX, type RecordBatch } from "../batch.ts";
 import type { BodyDecoder, DecodeFatal } from "../decoder.ts";
 import { JsonWalker, RECORD_BYTES_MAX, ValueKind } from "../json-walker.ts";
 import type { DecodeContext, DecodeReport } from "../sink.ts";
-import { textOf, unescapedTextOf } from "../text.ts";
 import { parseTime } from "../time.ts";
 import { LokiEntries } from "./entries.ts";
-import { type Label, parseLabels, type StreamLabels, streamLabels } from "./labels.ts";
+import type { FlatFields } from "./flat-fields.ts";
+import { readLabels } from "./labels.ts";
 import { brokenPush } from "./push.ts";
 import { unescapeInPlace } from "./unescape.ts";
 
@@ -30,8 +30,8 @@ export function createLokiJsonDecoder(
  */
 type State = "head" | "streams" | "stream" | "values" | "request" | "done";
 
-/** The smallest entry: `[],`. */
-const ENTRY_BYTES_MIN = 3;
+/** A batch is made for entries of this size: with smaller ones it fills more than once. */
+const ENTRY_BYTES_USUAL = 64;
 
 class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
   fatal: DecodeFatal | null = null;
@@ -49,7 +49,7 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
 
   constructor(bytes: Uint8Array, context: DecodeContext, onBatch: (batch: RecordBatch) => void) {
     super(bytes);
-    const rowsMax = Math.min(BATCH_ROWS_MAX, Math.floor(bytes.length / ENTRY_BYTES_MIN) + 1);
+    const rowsMax = Math.min(BATCH_ROWS_MAX, Math.floor(bytes.length / ENTRY_BYTES_USUAL) + 1);
     this.#entries = new LokiEntries(bytes, context, onBatch, rowsMax);
     this.begin(0, false);
     this.limit = bytes.length; // The body as a whole is limited already.
@@ -159,7 +159,7 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
     this.#labelled = false;
     this.#skippedAt = -1;
     this.#state = "stream";
-    this.#entries.begin("", () => streamLabels([]));
+    this.#entries.beginStream();
     return start + 1;
   }
 
@@ -173,22 +173,21 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
     const value = this.#memberValue(at);
     if (value < 0) return -1;
     const byte = this.#byte(value);
-    if (byte === BRACE && this.#keyIs("stream")) return this.#labels(value, labelsOfObject);
-    if (byte === QUOTE && this.#keyIs("labels")) return this.#labels(value, labelsOfText);
+    if (byte === BRACE && this.#keyIs("stream")) {
+      this.#labelled = true;
+      return this.#members(value + 1, this.#entries.labels);
+    }
+    if (byte === QUOTE && this.#keyIs("labels")) {
+      this.#labelled = true;
+      const end = this.#text(value + 1);
+      if (end >= 0) readLabels(this.bytes, value + 1, this.#textEnd, this.#entries.labels);
+      return end;
+    }
     if (byte === BRACKET && (this.#keyIs("values") || this.#keyIs("entries"))) {
       if (!this.#labelled) this.#skippedAt = value;
       else return this.#beginValues(value);
     }
     return this.value(value, 3);
-  }
-
-  #labels(at: number, read: (text: string) => StreamLabels): number {
-    const end = this.value(at, 3);
-    if (end < 0) return -1;
-    this.#labelled = true;
-    const text = textOf(this.bytes, at, end);
-    this.#entries.begin(text, () => read(text));
-    return end;
   }
 
   #beginValues(at: number): number {
@@ -221,41 +220,101 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
     if (start < 0) return -1;
     const byte = this.#byte(start);
     this.#lineKind = 0;
-    this.#timeKind = 0;
-    this.#entries.beginMetadata(this.bytes);
+    this.#timestampMs = Number.NaN;
+    this.#entries.beginMetadata();
     let end = -1;
-    if (byte === BRACKET) end = this.#tuple(start + 1);
+    if (byte === BRACKET) end = this.#tuple(start);
     else if (byte === BRACE) end = this.#object(start + 1);
     else end = this.value(start, 4);
-    if (end >= 0) this.#add(start, end);
+    if (end >= 0) this.#add(end - start);
     return end;
   }
 
-  // What the entry in hand holds: ranges inside the quotes.
-  #timeKind = 0;
-  #timeStart = 0;
-  #timeEnd = 0;
+  // What the entry in hand holds: its time, and its line inside the quotes, escapes resolved.
+  #timestampMs = Number.NaN;
   #lineKind = 0;
   #lineStart = 0;
   #lineEnd = 0;
 
-  /** `["<ns>", "<line>", {…}]` from behind its bracket. */
-  #tuple(from: number): number {
-    let at = this.space(from);
-    if (this.#byte(at) === BRACKET_END) return at + 1;
-    for (let place = 0; ; place += 1) {
-      let end: number;
-      if (place === 2 && this.#byte(at) === BRACE) end = this.#metadata(at + 1);
-      else end = this.value(at, 5);
+  /** `["<ns>", "<line>", {…}]` from its bracket. */
+  #tuple(start: number): number {
+    const line = this.#usualTime(start);
+    let place = 1;
+    let at = line;
+    if (line < 0) {
+      at = this.space(start + 1);
+      if (this.#byte(at) === BRACKET_END) return at + 1;
+      place = 0;
+    }
+    for (; ; place += 1) {
+      const end = this.#place(place, at);
       if (end < 0) return -1;
-      if (place === 0) this.#noteTime(at, end);
-      else if (place === 1) this.#noteLine(at, end);
       at = this.#byte(end) <= SPACE ? this.space(end) : end;
       const byte = this.#byte(at);
       if (byte === BRACKET_END) return at + 1;
       if (byte !== COMMA) return this.fail(at);
       at = this.#byte(at + 1) <= SPACE ? this.space(at + 1) : at + 1;
     }
+  }
+
+  /** One of time, line, metadata and what else there is; where it ends, or -1. */
+  #place(place: number, at: number): number {
+    if (place === 1) return this.#line(at);
+    if (place === 2 && this.#byte(at) === BRACE) {
+      return this.#members(at + 1, this.#entries.metadata);
+    }
+    const end = this.value(at, 5);
+    if (end >= 0 && place === 0) this.#noteTime(at, end);
+    return end;
+  }
+
+  /** The time as almost all write it, `["` and nineteen digits: takes it, and says where the line is; else -1. */
+  #usualTime(start: number): number {
+    const { bytes } = this;
+    if (start + 24 > this.limit || bytes[start + 1] !== QUOTE || bytes[start + 21] !== QUOTE)
+      return -1;
+    let seconds = 0;
+    for (let at = start + 2; at < start + 12; at += 1) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) return -1;
+      seconds = seconds * 10 + digit;
+    }
+    let nanos = 0;
+    for (let at = start + 12; at < start + 21; at += 1) {
+      const digit = (bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) return -1;
+      nanos = nanos * 10 + digit;
+    }
+    // With a first digit of 0 the size of the number is another unit's.
+    if (bytes[start + 2] === ZERO || bytes[start + 22] !== COMMA) return -1;
+    this.#timestampMs = seconds * 1000 + Math.floor(nanos / 1e6);
+    return bytes[start + 23] === QUOTE ? start + 23 : this.space(start + 23);
+  }
+
+  /** The line at `at`, which should be a string. */
+  #line(at: number): number {
+    if (this.#byte(at) !== QUOTE) return this.value(at, 5);
+    const end = this.#text(at + 1);
+    if (end < 0) return -1;
+    this.#lineKind = ValueKind.string;
+    this.#lineStart = at + 1;
+    this.#lineEnd = this.#textEnd;
+    return end;
+  }
+
+  // Where the text that was read last ends, escapes resolved.
+  #textEnd = 0;
+
+  /**
+   * A string from behind its quote, with its escapes resolved where it stands: it only gets shorter, and is not read
+   * again as JSON. Where it ends, behind its quote, or -1.
+   */
+  #text(from: number): number {
+    const quote = this.stringEnd(from);
+    if (quote < 0) return -1;
+    const escaped = this.valueKind === ValueKind.escaped;
+    this.#textEnd = escaped ? unescapeInPlace(this.bytes, from, quote) : quote;
+    return quote + 1;
   }
 
   /** `{"ts":"…","line":"…"}` from behind its brace. */
@@ -265,85 +324,67 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
     while (this.#byte(at) !== BRACE_END) {
       const value = this.#memberValue(at);
       if (value < 0) return -1;
-      const isTime = this.#keyIs("ts");
-      const isLine = this.#keyIs("line");
       let end: number;
-      if (this.#byte(value) === BRACE && this.#keyIs("structuredMetadata")) {
-        end = this.#metadata(value + 1);
-        this.#several = true;
+      if (this.#keyIs("line")) {
+        end = this.#line(value);
+      } else if (this.#keyIs("structuredMetadata") && this.#byte(value) === BRACE) {
+        end = this.#members(value + 1, this.#entries.metadata);
       } else {
+        const isTime = this.#keyIs("ts");
         end = this.value(value, 5);
+        if (isTime && end >= 0) this.#noteTime(value, end);
       }
       if (end < 0) return -1;
-      if (isTime) this.#noteTime(value, end);
-      else if (isLine) this.#noteLine(value, end);
       at = this.space(end);
     }
     this.#several = true;
     return at + 1;
   }
 
-  /** Structured metadata from behind its brace. */
-  #metadata(from: number): number {
-    const { metadata } = this.#entries;
-    const several = this.#several;
+  /** Labels or structured metadata from behind their brace. */
+  #members(from: number, fields: FlatFields): number {
     this.#several = false;
     let at = this.space(from);
     while (this.#byte(at) !== BRACE_END) {
       const value = this.#memberValue(at);
       if (value < 0) return -1;
-      const meaning = metadata.meaning(this.bytes, this.#keyStart, this.#keyEnd);
-      const end = this.value(value, 6);
-      if (end < 0) return -1;
-      // A name with escapes is no name of ours, nor a value with escapes a level.
-      if (this.valueKind === ValueKind.string && meaning >= 0) {
-        metadata.note(meaning, value + 1, end - 1);
-      } else if (this.valueKind === ValueKind.number && meaning >= 0) {
-        metadata.note(meaning, value, end);
+      const meaning = fields.meaning(this.bytes, this.#keyStart, this.#keyEnd);
+      let end: number;
+      if (meaning >= 0 && this.#byte(value) === QUOTE) {
+        end = this.#text(value + 1);
+        if (end >= 0) fields.note(meaning, value + 1, this.#textEnd);
+      } else {
+        end = this.value(value, 6);
+        const isNumber = end >= 0 && this.valueKind === ValueKind.number;
+        if (isNumber && meaning >= 0) fields.note(meaning, value, end);
       }
+      if (end < 0) return -1;
       at = this.space(end);
     }
-    this.#several = several;
+    this.#several = true;
     return at + 1;
   }
 
   #noteTime(at: number, end: number): void {
-    const quoted = this.valueKind === ValueKind.string ? 1 : 0;
-    this.#timeKind = this.valueKind;
-    this.#timeStart = at + quoted;
-    this.#timeEnd = end - quoted;
+    const kind = this.valueKind;
+    if (kind === ValueKind.string) this.#timestampMs = parseTime(this.bytes, at + 1, end - 1);
+    if (kind === ValueKind.number) this.#timestampMs = parseTime(this.bytes, at, end);
   }
 
-  #noteLine(at: number, end: number): void {
-    this.#lineKind = this.valueKind;
-    this.#lineStart = at + 1;
-    this.#lineEnd = end - 1;
-  }
-
-  #add(start: number, end: number): void {
+  #add(length: number): void {
     const { sink } = this.#entries;
-    if (this.#lineKind !== ValueKind.string && this.#lineKind !== ValueKind.escaped) {
+    if (this.#lineKind === 0) {
       sink.reject("values", "Not an entry: it must hold a time and a line, both as text.");
       return;
     }
-    if (end - start > RECORD_BYTES_MAX) {
+    if (length > RECORD_BYTES_MAX) {
       sink.reject("values", `Larger than ${RECORD_BYTES_MAX} bytes.`);
       return;
     }
-    let timestampMs = Number.NaN;
-    if (this.#timeKind === ValueKind.string || this.#timeKind === ValueKind.number) {
-      timestampMs = parseTime(this.bytes, this.#timeStart, this.#timeEnd);
-    }
-    if (Number.isNaN(timestampMs)) {
+    if (Number.isNaN(this.#timestampMs)) {
       sink.warn("ts", "Not a time that can be read: counted at receipt time.");
     }
-    if (this.#lineKind === ValueKind.string) {
-      this.#entries.add(timestampMs, this.#lineStart, this.#lineEnd);
-      return;
-    }
-    // Where it stands, since it only gets shorter: what lies there is not read again as JSON.
-    const lineEnd = unescapeInPlace(this.bytes, this.#lineStart, this.#lineEnd);
-    this.#entries.add(timestampMs, this.#lineStart, lineEnd);
+    this.#entries.add(this.#timestampMs, this.#lineStart, this.#lineEnd);
   }
 
   // The key read last, inside its quotes.
@@ -389,28 +430,11 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
   }
 }
 
-/** Labels from the text of a JSON object that was validated. */
-function labelsOfObject(text: string): StreamLabels {
-  const labels: unknown = JSON.parse(text);
-  const pairs: Label[] = [];
-  if (typeof labels === "object" && labels !== null) {
-    for (const [name, value] of Object.entries(labels)) {
-      if (typeof value === "string" || typeof value === "number") pairs.push([name, `${value}`]);
-    }
-  }
-  return streamLabels(pairs);
-}
-
-/** Labels from the text of a JSON string that was validated, quotes included. */
-function labelsOfText(quoted: string): StreamLabels {
-  const bytes = Buffer.from(quoted);
-  return streamLabels(parseLabels(unescapedTextOf(bytes, 1, bytes.length - 1)));
-}
-
 const NO_STREAMS = 'Not a Loki push: it must be an object with an array "streams".';
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
+const ZERO = 0x30;
 const COLON = 0x3a;
 const BRACKET = 0x5b;
 const BRACKET_END = 0x5d;

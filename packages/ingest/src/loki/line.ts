@@ -12,7 +12,7 @@ import { parseNumber } from "../numbers.ts";
 import { LATENCY_MS_MAX } from "../record.ts";
 import { RecordScanner } from "../scanner.ts";
 import { unescapedTextOf } from "../text.ts";
-import { FlatFields, FlatKind } from "./flat-fields.ts";
+import { FlatFields, FlatKind, type Span } from "./flat-fields.ts";
 
 /** Keys that one logfmt line may have; what follows is not looked at. */
 export const PAIRS_MAX = 128;
@@ -32,13 +32,6 @@ class LineScanner extends RecordScanner {
     super.begin(at, oneLine);
     this.limit = Math.min(this.limit, this.#lineEnd);
   }
-}
-
-/** A text in a buffer of its own or in the body. */
-export interface Span {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
 }
 
 /** What a line of plain bytes names itself: as a JSON object with the fields of `POST /logs`, as logfmt, or not. */
@@ -157,9 +150,7 @@ export class LineReader {
   }
 
   #flatSpan(kind: number): Span | null {
-    const flat = this.#flat;
-    if (!flat.has(kind)) return null;
-    return { bytes: this.#bytes, start: flat.startOf(kind), end: flat.endOf(kind) };
+    return this.#flat.has(kind) ? this.#flat.spanOf(kind) : null;
   }
 }
 

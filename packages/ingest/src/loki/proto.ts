@@ -1,9 +1,8 @@
 import { BATCH_ROWS_MAX, type RecordBatch } from "../batch.ts";
 import type { BodyDecoder, DecodeFatal } from "../decoder.ts";
 import type { DecodeContext, DecodeReport } from "../sink.ts";
-import { textOf } from "../text.ts";
 import { LokiEntries } from "./entries.ts";
-import { parseLabels, streamLabels } from "./labels.ts";
+import { readLabels } from "./labels.ts";
 import { brokenPush } from "./push.ts";
 
 /**
@@ -18,8 +17,8 @@ export function createLokiProtoDecoder(
   return new LokiProtoDecoder(bytes, context, onBatch);
 }
 
-/** The smallest entry: its tag and a length of 0. */
-const ENTRY_BYTES_MIN = 2;
+/** A batch is made for entries of this size: with smaller ones it fills more than once. */
+const ENTRY_BYTES_USUAL = 64;
 
 class LokiProtoDecoder implements BodyDecoder {
   readonly text: Uint8Array;
@@ -36,7 +35,7 @@ class LokiProtoDecoder implements BodyDecoder {
 
   constructor(bytes: Uint8Array, context: DecodeContext, onBatch: (batch: RecordBatch) => void) {
     this.text = bytes;
-    const rowsMax = Math.min(BATCH_ROWS_MAX, Math.floor(bytes.length / ENTRY_BYTES_MIN) + 1);
+    const rowsMax = Math.min(BATCH_ROWS_MAX, Math.floor(bytes.length / ENTRY_BYTES_USUAL) + 1);
     this.#entries = new LokiEntries(bytes, context, onBatch, rowsMax);
   }
 
@@ -72,14 +71,14 @@ class LokiProtoDecoder implements BodyDecoder {
   }
 
   #beginStream(start: number, end: number): boolean {
-    let labels = "";
+    const entries = this.#entries;
+    entries.beginStream();
     for (let at = start; at < end; at = this.#end) {
       if (!this.#field(at, end)) return false;
       if (this.#tag !== LABELS) continue;
-      labels = textOf(this.text, this.#start, this.#end);
+      readLabels(this.text, this.#start, this.#end, entries.labels);
       break;
     }
-    this.#entries.begin(labels, () => streamLabels(parseLabels(labels)));
     this.#at = start;
     this.#streamEnd = start === end ? 0 : end;
     return true;
@@ -90,7 +89,7 @@ class LokiProtoDecoder implements BodyDecoder {
     let timestampMs = Number.NaN;
     let lineStart = start;
     let lineEnd = start;
-    entries.beginMetadata(this.text);
+    entries.beginMetadata();
     for (let at = start; at < end; ) {
       if (!this.#field(at, end)) return false;
       const fieldEnd = this.#end;

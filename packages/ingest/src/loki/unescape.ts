@@ -24,7 +24,8 @@ export function unescapeInPlace(bytes: Uint8Array, start: number, end: number): 
     let unit = hexOf(bytes, at);
     at += 4;
     if (unit >= 0xd800 && unit < 0xe000) {
-      const pairs = unit < 0xdc00 && bytes[at] === BACKSLASH && bytes[at + 1] === LOWER_U && at < end;
+      const pairs =
+        unit < 0xdc00 && bytes[at] === BACKSLASH && bytes[at + 1] === LOWER_U && at < end;
       const low = pairs ? hexOf(bytes, at + 2) : 0;
       if (low >= 0xdc00 && low < 0xe000) {
         unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);

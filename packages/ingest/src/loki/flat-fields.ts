@@ -80,7 +80,7 @@ export class FlatFields {
   note(meaning: number, start: number, end: number): void {
     const kind = meaning >> 8;
     const rank = meaning & 255;
-    if (rank >= (this.#ranks[kind] ?? 0) || isNothing(this.#bytes, start, end)) return;
+    if (rank > (this.#ranks[kind] ?? 0) || isNothing(this.#bytes, start, end)) return;
     if (kind === FlatKind.level) {
       const level = this.#levelOf(rank, start, end);
       if (level === LEVEL_UNREADABLE) return;

@@ -30,7 +30,7 @@ const mixed = await client.bulk({
     { delete: { _index: "a", _id: "7" } },
   ],
 });
-console.log(
+process.stdout.write(
   JSON.stringify({
     tagline: info.tagline,
     status: health.status,

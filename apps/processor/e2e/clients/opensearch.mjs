@@ -12,6 +12,6 @@ const documents = Array.from({ length: 40 }, (_, at) => ({
 const stats = await client.helpers.bulk({
   datasource: documents,
   onDocument: () => ({ index: { _index: "shop" } }),
-  onDrop: (document) => console.error(document),
+  onDrop: (document) => process.stderr.write(JSON.stringify(document)),
 });
-console.log(JSON.stringify({ stats }));
+process.stdout.write(`${JSON.stringify({ stats })}\n`);

@@ -10,7 +10,7 @@ const stream = pinoElasticsearch({
   opType: "create",
 });
 const fail = (error) => {
-  console.error(error);
+  process.stderr.write(`${error}\n`);
   process.exitCode = 1;
 };
 stream.on("insertError", fail);
@@ -21,4 +21,4 @@ logger.warn("two");
 logger.error("three");
 const inserted = new Promise((resolve) => stream.on("insert", resolve));
 stream.end();
-console.log(JSON.stringify(await inserted));
+process.stdout.write(`${JSON.stringify(await inserted)}\n`);

@@ -10,7 +10,7 @@ const transport = new ElasticsearchTransport({
   source: "winston",
 });
 transport.on("warning", (error) => {
-  console.error(error);
+  process.stderr.write(`${error}\n`);
   process.exitCode = 1;
 });
 const logger = winston.createLogger({ level: "debug", transports: [transport] });

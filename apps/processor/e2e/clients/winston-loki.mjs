@@ -10,7 +10,7 @@ const transport = new LokiTransport({
   interval: 1,
   gracefulShutdown: false,
   onConnectionError: (error) => {
-    console.error(error);
+    process.stderr.write(`${error}\n`);
     process.exitCode = 1;
   },
 });

@@ -6,6 +6,7 @@ import {
   SeriesDirectory,
 } from "@tracer/ingest";
 import { expect, test } from "vitest";
+import { recordingObserve } from "../../fixtures.test-helper.ts";
 import { InFlight } from "../in-flight.ts";
 import { createServer } from "../server.ts";
 import { bulkAnswer } from "./elasticsearch-answer.ts";
@@ -13,7 +14,7 @@ import { doors } from "./index.ts";
 
 /** A server with the doors alone, on a budget of `bytesMax`. */
 async function serverOn(bytesMax: number) {
-  const observe = () => undefined;
+  const observe = recordingObserve();
   const access = {
     ingestKey: null,
     adminKey: null,

@@ -2,6 +2,9 @@ export { BATCH_ROWS_MAX, countBatch, RecordBatch, RecordFlag } from "./batch.ts"
 export type { BodyDecoder, CreateDecoder, DecodeFatal } from "./decoder.ts";
 export { OTHER_NAME, SeriesDirectory, type SeriesDirectoryOptions } from "./directory.ts";
 export { loadNames, saveNames } from "./directory-snapshot.ts";
+export { createBulkDecoder } from "./elasticsearch/bulk.ts";
+export { BULK_ACTIONS, BulkItems, BulkOutcome } from "./elasticsearch/items.ts";
+export { listBulkActions } from "./elasticsearch/list.ts";
 export {
   type Exemplar,
   ExemplarRings,
@@ -10,6 +13,10 @@ export {
   messageText,
 } from "./exemplars.ts";
 export { createLogsDecoder } from "./logs.ts";
+export { createLokiJsonDecoder } from "./loki/json.ts";
+export { createLokiProtoDecoder } from "./loki/proto.ts";
+export { SnappyInflater, snappyHead } from "./loki/snappy.ts";
+export { isLokiJson } from "./loki/sniff.ts";
 export { cleanName, NAME_BYTES_MAX } from "./names.ts";
 export { createOtlpLogsDecoder } from "./otlp/logs.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import type { FastifyPluginAsync, FastifyReply } from "fastify";
+import { ELASTIC_PRODUCT, ELASTIC_VERSION, elasticTypeOf } from "./elastic-type.ts";
 
 const PAGE_DIR = fileURLToPath(new URL("../../../console/public/", import.meta.url));
 
@@ -31,9 +32,14 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { v
       .type("text/html; charset=utf-8")
       .send(html);
 
-  app.get("/", page, async (request, reply) => {
+  // A shipper with a key that may only send must get its handshake; the page itself holds no data.
+  const root = { config: { scope: "any" as const, page: true } };
+  app.get("/", root, async (request, reply) => {
     if (request.headers.accept?.includes("text/html")) return send(reply);
-    return reply.header("x-elastic-product", "Elasticsearch").send(handshake(version));
+    return reply
+      .header(ELASTIC_PRODUCT.name, ELASTIC_PRODUCT.value)
+      .type(elasticTypeOf(request.headers.accept))
+      .send(JSON.stringify(handshake(version)));
   });
   app.get("/i/:id", page, async (_request, reply) => send(reply));
   await app.register(fastifyStatic, {
@@ -45,14 +51,14 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { v
   });
 };
 
-/** What Elasticsearch's clients ask before they send; the version is the newest whose bulk API is spoken. */
+/** What Elasticsearch's clients ask before they send. */
 function handshake(version: string) {
   return {
     name: "tracer",
     cluster_name: "tracer",
     cluster_uuid: "tracer",
     version: {
-      number: "8.19.0",
+      number: ELASTIC_VERSION,
       build_flavor: "default",
       build_type: `tracer ${version}`,
       minimum_wire_compatibility_version: "7.17.0",

@@ -18,8 +18,8 @@ declare module "fastify" {
     caller: Caller;
   }
   interface FastifyContextConfig {
-    /** The right that the route needs, `read` when it says nothing; `open` needs none. */
-    scope?: Scope | "open";
+    /** The right that the route needs, `read` when it says nothing; `any` takes every key, `open` needs none. */
+    scope?: Scope | "any" | "open";
     /** True for pages that people open by a link. */
     page?: boolean;
     /** Query parameter that may hold the key, for clients that know no other way. */

@@ -1,9 +1,13 @@
 import type { FastifyPluginAsync } from "fastify";
 import type { DoorOptions } from "./door.ts";
+import { elasticsearchDoor } from "./elasticsearch.ts";
 import { logsDoor } from "./logs.ts";
+import { lokiDoor } from "./loki.ts";
 import { otlpDoor } from "./otlp.ts";
 
-const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [logsDoor, otlpDoor];
+const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [
+  ...[logsDoor, otlpDoor, lokiDoor, elasticsearchDoor],
+];
 
 /**
  * The doors for log records, one plugin a protocol, told apart by path, never by content type.

@@ -42,19 +42,22 @@ const seconds = (min: number, max: number, byDefault: number) =>
     .min(min, `must be at least ${min} seconds`)
     .max(max, `must be at most ${max} seconds`)
     .default(byDefault);
-const whole = (min: number, max: number, byDefault: number) =>
+const wholeNumber = (min: number, max: number) =>
   z.coerce
     .number("must be a whole number")
     .int("must be a whole number")
     .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`)
-    .default(byDefault);
+    .max(max, `must be at most ${max}`);
+const whole = (min: number, max: number, byDefault: number) =>
+  wholeNumber(min, max).default(byDefault);
 
 const DAY_SECONDS = 86_400;
 
 const Environment = z.object({
   HOST: z.string().default("127.0.0.1"),
   PORT: whole(0, 65_535, 4318),
+  SYSLOG_PORT: wholeNumber(0, 65_535).optional(),
+  SYSLOG_HOST: z.string().optional(),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" })
     .optional(),
@@ -104,6 +107,8 @@ export interface Config {
   readonly port: number;
   /** True when only this machine can connect. */
   readonly loopback: boolean;
+  /** Where it receives syslog, over TCP and UDP; null: nowhere. */
+  readonly syslog: SyslogConfig | null;
   readonly databaseUrl: string | null;
   readonly dataDir: string;
   /** Without a trailing slash; null means http://HOST:PORT of the socket that is listened on. */
@@ -124,6 +129,14 @@ export interface Config {
   readonly seriesMax: number;
   readonly snapshotSeconds: number;
   readonly logLevel: Environment["LOG_LEVEL"];
+}
+
+export interface SyslogConfig {
+  /** Without brackets. */
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly loopback: boolean;
 }
 
 /** Each channel that is configured; none of them: alerts go to the terminal. */
@@ -204,6 +217,7 @@ function toConfig(env: Environment): Config {
     host: env.HOST,
     port: env.PORT,
     loopback: isLoopback(env.HOST),
+    syslog: syslogOf(env),
     databaseUrl: env.DATABASE_URL ?? null,
     dataDir: env.DATA_DIR,
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
@@ -222,6 +236,12 @@ function toConfig(env: Environment): Config {
     snapshotSeconds: env.SNAPSHOT_SECONDS,
     logLevel: env.LOG_LEVEL,
   });
+}
+
+function syslogOf({ SYSLOG_PORT: port, SYSLOG_HOST, HOST }: Environment): SyslogConfig | null {
+  if (port === undefined) return null;
+  const host = (SYSLOG_HOST ?? HOST).replace(/^\[|\]$/g, "");
+  return { host, port, loopback: isLoopback(host) };
 }
 
 function channelsOf(env: Environment): ChannelsConfig {

@@ -20,6 +20,7 @@ import { ServicesView } from "./services-view.ts";
 import { openSnapshotPlace, restoreState, startSnapshots } from "./snapshots.ts";
 import { newestStates } from "./spill/codec.ts";
 import { replaySpill } from "./spill/replay.ts";
+import { startSyslog } from "./syslog/start.ts";
 
 export interface TracerOptions {
   readonly config: Config;
@@ -139,6 +140,10 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stopListening = async () => http[Symbol.asyncDispose]();
   stack.defer(() => http.refuse());
   pageUrl = config.publicUrl ?? http.url;
+  if (config.syslog !== null) {
+    const { syslog } = config;
+    stack.use(await startSyslog({ config: syslog, pipeline, inFlight, observe, clock }));
+  }
 
   const owned = stack.move();
   return {

@@ -12,4 +12,6 @@ export {
 export { createLogsDecoder } from "./logs.ts";
 export { cleanName, NAME_BYTES_MAX } from "./names.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";
+export { createLogplexDecoder, createSyslogDecoder } from "./syslog.ts";
+export { SYSLOG_MESSAGE_BYTES_MAX, SyslogFramer, type TakeFrame } from "./syslog-frames.ts";
 export { parseTime } from "./time.ts";

@@ -1,6 +1,6 @@
 import { LEVELS } from "@tracer/core";
 import { RecordFlag } from "./batch.ts";
-import type { DecodeFatal } from "./decoder.ts";
+import type { CreateDecoder, DecodeFatal } from "./decoder.ts";
 import { SeriesDirectory } from "./directory.ts";
 import { createLogsDecoder } from "./logs.ts";
 import type { DecodeContext, DecodeReport } from "./sink.ts";
@@ -25,6 +25,7 @@ export function decode(
   body: string | Uint8Array,
   options: Partial<DecodeContext> = {},
   sliceBytes = Number.POSITIVE_INFINITY,
+  createDecoder: CreateDecoder = createLogsDecoder,
 ): { rows: Row[]; report: DecodeReport; fatal: DecodeFatal | null } {
   const bytes = typeof body === "string" ? Buffer.from(body) : body;
   const directory = options.directory ?? new SeriesDirectory();
@@ -36,7 +37,8 @@ export function decode(
     ...options,
     directory,
   };
-  const decoder = createLogsDecoder(bytes, context, (batch) => {
+  const decoder = createDecoder(bytes, context, (batch) => {
+    const { text } = decoder;
     for (let row = 0; row < batch.length; row += 1) {
       const key = directory.key(batch.slot[row] ?? -1);
       const start = batch.messageStart[row] ?? 0;
@@ -50,7 +52,7 @@ export function decode(
         environment: key?.environment ?? "?",
         latencyMs: Number.isNaN(latencyMs) ? null : latencyMs,
         count: batch.count[row] ?? 0,
-        message: escaped ? unescapedTextOf(bytes, start, end) : textOf(bytes, start, end),
+        message: escaped ? unescapedTextOf(text, start, end) : textOf(text, start, end),
       });
     }
   });

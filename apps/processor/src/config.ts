@@ -13,6 +13,7 @@ const SECRETS = [
   "COMPOSIO_API_KEY",
   "PAGERDUTY_ROUTING_KEY",
   "WEBHOOK_SECRET",
+  "VERCEL_DRAIN_SECRET",
 ] as const;
 
 /** Keys of channels and files that this version does not have yet: set, they would do nothing in silence. */
@@ -58,6 +59,11 @@ const Environment = z.object({
   PORT: whole(0, 65_535, 4318),
   SYSLOG_PORT: wholeNumber(0, 65_535).optional(),
   SYSLOG_HOST: z.string().optional(),
+  VERCEL_DRAIN_SECRET: z.string().optional(),
+  VERCEL_VERIFY: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,256}$/, "must be the code that Vercel shows")
+    .optional(),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" })
     .optional(),
@@ -109,6 +115,7 @@ export interface Config {
   readonly loopback: boolean;
   /** Where it receives syslog, over TCP and UDP; null: nowhere. */
   readonly syslog: SyslogConfig | null;
+  readonly vercel: VercelConfig;
   readonly databaseUrl: string | null;
   readonly dataDir: string;
   /** Without a trailing slash; null means http://HOST:PORT of the socket that is listened on. */
@@ -137,6 +144,13 @@ export interface SyslogConfig {
   /** 0: any that is free. */
   readonly port: number;
   readonly loopback: boolean;
+}
+
+export interface VercelConfig {
+  /** Bodies of `POST /vercel` must be signed with it; null: they need not be. */
+  readonly drainSecret: string | null;
+  /** What Vercel wants to read back before it sends anything. */
+  readonly verify: string | null;
 }
 
 /** Each channel that is configured; none of them: alerts go to the terminal. */
@@ -218,6 +232,7 @@ function toConfig(env: Environment): Config {
     port: env.PORT,
     loopback: isLoopback(env.HOST),
     syslog: syslogOf(env),
+    vercel: { drainSecret: env.VERCEL_DRAIN_SECRET ?? null, verify: env.VERCEL_VERIFY ?? null },
     databaseUrl: env.DATABASE_URL ?? null,
     dataDir: env.DATA_DIR,
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, "") ?? null,

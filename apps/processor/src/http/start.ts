@@ -104,7 +104,8 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
 async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysExist: boolean) {
   const { pool, pipeline, inFlight, services, events, channelStates, observe, version } = options;
   const ingest = pipeline.ingest.bind(pipeline);
-  await app.register(doors, { ingest, inFlight, observe });
+  const { vercel } = options.config;
+  await app.register(doors, { ingest, inFlight, observe, vercel });
   await app.register(healthRoutes, {
     missing: () => missingOf(options),
     version,

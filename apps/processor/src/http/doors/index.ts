@@ -1,8 +1,26 @@
 import type { FastifyPluginAsync } from "fastify";
+import { cloudflareDoor } from "./cloudflare.ts";
+import { datadogDoor } from "./datadog.ts";
 import type { DoorOptions } from "./door.ts";
+import { firehoseDoor } from "./firehose.ts";
+import { gelfDoor } from "./gelf.ts";
+import { herokuDoor } from "./heroku.ts";
+import { kubernetesAuditDoor } from "./kubernetes-audit.ts";
 import { logsDoor } from "./logs.ts";
+import { splunkDoor } from "./splunk.ts";
+import { vercelDoor } from "./vercel.ts";
 
-const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [logsDoor];
+const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [
+  logsDoor,
+  datadogDoor,
+  splunkDoor,
+  gelfDoor,
+  firehoseDoor,
+  vercelDoor,
+  herokuDoor,
+  cloudflareDoor,
+  kubernetesAuditDoor,
+];
 
 /**
  * The doors for log records, one plugin a protocol, told apart by path, never by content type.

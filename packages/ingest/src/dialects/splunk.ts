@@ -10,7 +10,9 @@ export const SPLUNK_EVENT_BLANK = "Event field cannot be blank";
 
 /** Source types and sources that say how the event is written, not who wrote it. */
 const FORMATS: ReadonlySet<string> = new Set(
-  "_json json httpevent generic_single_line manual stdout stderr winston".split(" "),
+  "_json json httpevent generic_single_line manual stdout stderr winston winston-splunk-logger".split(
+    " ",
+  ),
 );
 
 /**

@@ -1,6 +1,13 @@
 import { createConnection, type Socket } from "node:net";
-import { constants, createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
-import { brotliCompressSync, deflateRawSync, deflateSync } from "node:zlib";
+import {
+  brotliCompressSync,
+  constants,
+  createZstdCompress,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HEADERS_MAX } from "../src/http/connections.ts";
 import { metricSum } from "./overload/books.ts";
@@ -94,7 +101,8 @@ test("a chunked body beyond the limit is told 413, not cut off", async () => {
 test("as many headers as are allowed, and one more", async () => {
   const request = (headers: number) => {
     const more = Array.from({ length: headers - 2 }, (_, at) => `X-${at}: 1\r\n`).join("");
-    return open(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${more}\r\n`).ended;
+    return open(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n${more}\r\n`)
+      .ended;
   };
   expect(await request(HEADERS_MAX)).toMatch(/^HTTP\/1.1 200 /);
   expect(await request(HEADERS_MAX + 1)).toMatch(/^HTTP\/1.1 431 [\s\S]*"HEADERS_TOO_MANY"/);
@@ -135,7 +143,11 @@ test("a bomb in every encoding, and one in another: 413 or 400, and memory stays
       headers: { "content-encoding": encoding },
     });
     const text = await response.text();
-    expect([encoding, response.status, text]).toEqual([encoding, status, expect.stringContaining(code)]);
+    expect([encoding, response.status, text]).toEqual([
+      encoding,
+      status,
+      expect.stringContaining(code),
+    ]);
   }
   const after = await metricSum(tracer.url, "tracer_process_resident_memory_bytes");
   expect(after - before).toBeLessThan(200 * 1024 * 1024);

@@ -18,6 +18,7 @@ const SECRETS = [
   "COMPOSIO_API_KEY",
   "PAGERDUTY_ROUTING_KEY",
   "WEBHOOK_SECRET",
+  "VERCEL_DRAIN_SECRET",
 ] as const;
 
 /** The first needs the second: half a channel would deliver nothing. */
@@ -46,13 +47,14 @@ const seconds = (min: number, max: number, byDefault: number) =>
     .min(min, `must be at least ${min} seconds`)
     .max(max, `must be at most ${max} seconds`)
     .default(byDefault);
-const whole = (min: number, max: number, byDefault: number) =>
+const wholeNumber = (min: number, max: number) =>
   z.coerce
     .number("must be a whole number")
     .int("must be a whole number")
     .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`)
-    .default(byDefault);
+    .max(max, `must be at most ${max}`);
+const whole = (min: number, max: number, byDefault: number) =>
+  wholeNumber(min, max).default(byDefault);
 
 const rate = (max: number) =>
   z.coerce
@@ -69,6 +71,13 @@ const FALLBACK_SECONDS = 300;
 const Environment = z.object({
   HOST: z.string().default("127.0.0.1"),
   PORT: whole(0, 65_535, 4318),
+  SYSLOG_PORT: wholeNumber(0, 65_535).optional(),
+  SYSLOG_HOST: z.string().optional(),
+  VERCEL_DRAIN_SECRET: z.string().optional(),
+  VERCEL_VERIFY: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,256}$/, "must be the code that Vercel shows")
+    .optional(),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: "must be a postgres:// URL" })
     .optional(),
@@ -136,6 +145,9 @@ export interface Config {
   readonly port: number;
   /** True when only this machine can connect. */
   readonly loopback: boolean;
+  /** Where it receives syslog, over TCP and UDP; null: nowhere. */
+  readonly syslog: SyslogConfig | null;
+  readonly vercel: VercelConfig;
   readonly databaseUrl: string | null;
   readonly dataDir: string;
   /** Without a trailing slash; null means http://HOST:PORT of the socket that is listened on. */
@@ -170,6 +182,21 @@ export interface Config {
 export interface Settings extends Pick<SettingsFile, "routes" | "services" | "redaction"> {
   /** By channel. */
   readonly quietHours: ReadonlyMap<string, QuietHours>;
+}
+
+export interface SyslogConfig {
+  /** Without brackets. */
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  readonly loopback: boolean;
+}
+
+export interface VercelConfig {
+  /** Bodies of `POST /vercel` must be signed with it; null: they need not be. */
+  readonly drainSecret: string | null;
+  /** What Vercel wants to read back before it sends anything. */
+  readonly verify: string | null;
 }
 
 /**
@@ -266,6 +293,8 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     host: env.HOST,
     port: env.PORT,
     loopback: isLoopback(env.HOST),
+    syslog: syslogOf(env),
+    vercel: { drainSecret: env.VERCEL_DRAIN_SECRET ?? null, verify: env.VERCEL_VERIFY ?? null },
     databaseUrl: env.DATABASE_URL ?? null,
     dataDir: env.DATA_DIR,
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
@@ -291,6 +320,12 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     snapshotSeconds: env.SNAPSHOT_SECONDS,
     logLevel: env.LOG_LEVEL,
   });
+}
+
+function syslogOf({ SYSLOG_PORT: port, SYSLOG_HOST, HOST }: Environment): SyslogConfig | null {
+  if (port === undefined) return null;
+  const host = (SYSLOG_HOST ?? HOST).replace(/^\[|\]$/g, "");
+  return { host, port, loopback: isLoopback(host) };
 }
 
 function settingsOf(file: SettingsFile | null): Settings {

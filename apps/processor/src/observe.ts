@@ -83,6 +83,11 @@ function createMetrics(registry: Registry) {
     new Counter({ name, help, labelNames, registers });
   return {
     records: counter("tracer_records_total", "Log records by result.", ["protocol", "result"]),
+    syslogLosses: counter(
+      "tracer_syslog_losses_total",
+      "Messages clipped, connections refused or closed because they made no sense.",
+      ["protocol", "what"],
+    ),
     late: counter("tracer_records_late_total", "Records older than the lateness bound.", []),
     future: counter("tracer_records_future_total", "Records dated over 5 minutes ahead.", []),
     bytes: counter("tracer_ingest_bytes_total", "Inflated bytes of counted batches.", ["protocol"]),
@@ -138,6 +143,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       metrics.late.inc(event.late);
       metrics.future.inc(event.future);
       return metrics.bytes.inc({ protocol: event.protocol }, event.bytes);
+    case "syslog_loss":
+      return countSyslogLoss(metrics, event);
     case "batch_refused":
       return metrics.refused.inc({ protocol: event.protocol, code: event.code });
     case "signal_opened":
@@ -224,6 +231,11 @@ function write(log: Logger, event: TracerEvent): void {
       return log.info(event, `Alerts go to: ${event.channels.join(", ")}.`);
     case "records_counted":
       if (event.rejected > 0) log.debug(event, "A batch held records that could not be read.");
+      return;
+    case "syslog_ready":
+      return log.info(event, `Syslog is received on ${event.host}:${event.port}, TCP and UDP.`);
+    case "syslog_loss":
+      if (event.say) log.warn(event, SYSLOG_LOSS[event.what]);
       return;
     case "batch_refused":
       return log.debug(event, "A batch was refused whole.");
@@ -346,6 +358,21 @@ const GIVEN_UP = {
     "Another processor does not tell its counts (an older version?): drops of volume are judged without it.",
   restless:
     "Processors come and go all the time (does one crash?): drops of volume are judged all the same.",
+} as const;
+
+function countSyslogLoss(
+  metrics: Metrics,
+  { protocol, what, count: lost }: Extract<TracerEvent, { name: "syslog_loss" }>,
+): void {
+  if (what === "dropped") return metrics.records.inc({ protocol, result: "dropped" }, lost);
+  metrics.syslogLosses.inc({ protocol, what }, lost);
+}
+
+const SYSLOG_LOSS = {
+  dropped: "Syslog messages were dropped: they came faster than they can be counted.",
+  clipped: "Syslog messages were longer than 64 KiB: they are counted, and their ends are lost.",
+  connection_refused: "Syslog connections were refused: there are too many.",
+  connection_broken: "Syslog connections were closed: what came made no sense.",
 } as const;
 
 const DROPPED = {

@@ -28,6 +28,18 @@ export type TracerEvent =
       readonly future: number;
       readonly bytes: number;
     }
+  | { readonly name: "syslog_ready"; readonly host: string; readonly port: number }
+  | {
+      /** What syslog senders cannot be told. */
+      readonly name: "syslog_loss";
+      readonly protocol: string;
+      readonly what: "dropped" | "clipped" | "connection_refused" | "connection_broken";
+      readonly count: number;
+      /** Since the start. */
+      readonly total: number;
+      /** False: it was said within the last minute. */
+      readonly say: boolean;
+    }
   | {
       readonly name: "batch_refused";
       readonly protocol: string;

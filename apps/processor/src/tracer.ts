@@ -25,6 +25,7 @@ import { adoptOrphans } from "./spill/orphans.ts";
 import { replaySpill } from "./spill/replay.ts";
 import { Starting } from "./starting.ts";
 import type { StopClock } from "./stopping.ts";
+import { startSyslog } from "./syslog/start.ts";
 
 export interface TracerOptions {
   readonly config: Config;
@@ -189,6 +190,10 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   stack.defer(() => http.refuse());
   stack.defer(() => stopping.begin());
   pageUrl = config.publicUrl ?? http.url;
+  if (config.syslog !== null) {
+    const { syslog } = config;
+    stack.use(await startSyslog({ config: syslog, pipeline, inFlight, observe, clock }));
+  }
 
   const owned = stack.move();
   return {

@@ -18,6 +18,8 @@ export interface ParsedRecord {
   readonly environment: string;
   /** `""`: it names none. */
   readonly message: string;
+  /** What an alert shows of a record without a message, such as its JSON. Default: nothing. */
+  readonly raw?: string;
   /** NaN: it names none. */
   readonly latencyMs: number;
 }
@@ -55,9 +57,9 @@ export class ParsedSink {
     const batch = sink.row();
     const row = batch.length;
     const start = this.#end;
-    const end = this.#write(record.message);
+    const end = this.#write(record.message === "" ? (record.raw ?? "") : record.message);
     batch.timestampMs[row] = sink.countedMs(record.timestampMs);
-    batch.level[row] = record.level >= 0 ? record.level : this.#levelOf(start, end);
+    batch.level[row] = record.level >= 0 ? record.level : this.#levelOf(record, start, end);
     batch.slot[row] = this.#slotOf(record.environment, record.service);
     batch.latencyMs[row] = record.latencyMs;
     batch.count[row] = 1;
@@ -82,8 +84,8 @@ export class ParsedSink {
     return level === LEVEL_UNREADABLE ? -1 : level;
   }
 
-  #levelOf(start: number, end: number): number {
-    return start === end ? LevelIndex.info : levelOfMessage(this.#text, start, end);
+  #levelOf({ message }: ParsedRecord, start: number, end: number): number {
+    return message === "" ? LevelIndex.info : levelOfMessage(this.#text, start, end);
   }
 
   /** Appends a message; where it ends. */

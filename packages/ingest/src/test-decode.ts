@@ -1,6 +1,6 @@
 import { LEVELS } from "@tracer/core";
 import { type RecordBatch, RecordFlag } from "./batch.ts";
-import type { DecodeFatal } from "./decoder.ts";
+import type { CreateDecoder, DecodeFatal } from "./decoder.ts";
 import { SeriesDirectory } from "./directory.ts";
 import { createLogsDecoder } from "./logs.ts";
 import type { DecodeContext, DecodeReport } from "./sink.ts";
@@ -35,16 +35,18 @@ export function decode(
   body: string | Uint8Array,
   options: Partial<DecodeContext> = {},
   sliceBytes = Number.POSITIVE_INFINITY,
+  createDecoder: CreateDecoder = createLogsDecoder,
 ): Decoded {
   const bytes = typeof body === "string" ? Buffer.from(body) : body;
-  const walked = decodeOnce(bytes, options, sliceBytes);
+  const walked = decodeOnce(bytes, options, sliceBytes, createDecoder);
+  if (createDecoder !== createLogsDecoder) return walked;
   if (options.directory !== undefined || options.scanner !== undefined) return walked;
   if (shared === null || shared.directory.size > SHARED_SERIES_MAX) {
     shared = createWasmScanner(new SeriesDirectory());
   }
   if (shared === null) throw new Error("There is no WebAssembly here.");
   const usual = { ...options, directory: shared.directory, scanner: shared };
-  const scanned = JSON.stringify(decodeOnce(bytes, usual, sliceBytes));
+  const scanned = JSON.stringify(decodeOnce(bytes, usual, sliceBytes, createDecoder));
   if (scanned !== JSON.stringify(walked)) {
     throw new Error(`The scanner says ${scanned}\nthe walker says  ${JSON.stringify(walked)}`);
   }
@@ -59,6 +61,7 @@ function decodeOnce(
   bytes: Uint8Array,
   options: Partial<DecodeContext>,
   sliceBytes: number,
+  createDecoder: CreateDecoder,
 ): Decoded {
   const directory = options.directory ?? new SeriesDirectory();
   const rows: Row[] = [];
@@ -69,8 +72,9 @@ function decodeOnce(
     ...options,
     directory,
   };
-  const decoder = createLogsDecoder(bytes, context, (batch) => {
-    for (let row = 0; row < batch.length; row += 1) rows.push(rowOf(batch, row, bytes, directory));
+  const decoder = createDecoder(bytes, context, (batch) => {
+    const { text } = decoder;
+    for (let row = 0; row < batch.length; row += 1) rows.push(rowOf(batch, row, text, directory));
   });
   for (let slice = 0; !decoder.advance(sliceBytes); slice += 1) {
     if (slice > 2 * bytes.length + 2) throw new Error("The decoder does not come to an end.");

@@ -174,7 +174,12 @@ function createInflater(encoding: string, raw = false): Inflater | null {
   }
 }
 
-async function inflate(body: Buffer, encoding: string, share: InFlightShare): Promise<Buffer> {
+/** Undoes one encoding, with the caps of a body. Throws as `readBody` does. */
+export async function inflate(
+  body: Buffer,
+  encoding: string,
+  share: InFlightShare,
+): Promise<Buffer> {
   const bytesMax = Math.min(
     INFLATED_BYTES_MAX,
     Math.max(INFLATED_BYTES_FREE, body.length * RATIO_MAX),

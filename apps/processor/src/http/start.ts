@@ -1,4 +1,3 @@
-import { createServer as createProbe } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Clock, TracerError } from "@tracer/core";
 import * as store from "@tracer/store";
@@ -7,6 +6,7 @@ import type { ChannelStates } from "../channel-states.ts";
 import type { Config } from "../config.ts";
 import type { Outage } from "../database-watch.ts";
 import type { WhyNot } from "../decisions/why-not.ts";
+import { freePort } from "../free-port.ts";
 import type { LiveEvents } from "../live-events.ts";
 import type { Observe } from "../observe.ts";
 import type { Pipeline } from "../pipeline.ts";
@@ -113,7 +113,8 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
     bytesPerSecond: config.ingestBytesPerSecond,
     monotonicMs: options.clock.monotonicMs,
   });
-  await app.register(doors, { ingest, inFlight, observe, ...(limits.isOn ? { limits } : {}) });
+  const shared = { ingest, inFlight, observe, vercel: config.vercel };
+  await app.register(doors, { ...shared, ...(limits.isOn ? { limits } : {}) });
   await app.register(healthRoutes, {
     missing: () => missingOf(options),
     version,
@@ -193,18 +194,6 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<voi
       { cause: error },
     );
   }
-}
-
-function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createProbe();
-    probe.once("error", reject);
-    probe.listen(0, host, () => {
-      const address = probe.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 function urlOf(app: FastifyInstance, host: string): string {

@@ -1,6 +1,7 @@
 import { TracerError } from "@tracer/core";
 import type { CreateDecoder, DecodeReport } from "@tracer/ingest";
 import type { FastifyRequest } from "fastify";
+import type { VercelConfig } from "../../config.ts";
 import type { Observe } from "../../observe.ts";
 import type { BatchOrigin } from "../../pipeline.ts";
 import { admitBody, readBody } from "../body.ts";
@@ -15,6 +16,7 @@ export interface DoorOptions {
   /** What one key may send. Not given: as much as it likes. */
   readonly limits?: RateLimits;
   readonly observe: Observe;
+  readonly vercel?: VercelConfig;
 }
 
 /** How one request's body is read. */

@@ -1,12 +1,22 @@
 import type { FastifyPluginAsync } from "fastify";
+import { cloudflareDoor } from "./cloudflare.ts";
+import { datadogDoor } from "./datadog.ts";
 import type { DoorOptions } from "./door.ts";
 import { elasticsearchDoor } from "./elasticsearch.ts";
+import { firehoseDoor } from "./firehose.ts";
+import { gelfDoor } from "./gelf.ts";
+import { herokuDoor } from "./heroku.ts";
+import { kubernetesAuditDoor } from "./kubernetes-audit.ts";
 import { logsDoor } from "./logs.ts";
 import { lokiDoor } from "./loki.ts";
 import { otlpDoor } from "./otlp.ts";
+import { splunkDoor } from "./splunk.ts";
+import { vercelDoor } from "./vercel.ts";
 
 const DOORS: readonly FastifyPluginAsync<DoorOptions>[] = [
   ...[logsDoor, otlpDoor, lokiDoor, elasticsearchDoor],
+  ...[datadogDoor, splunkDoor, gelfDoor, firehoseDoor],
+  ...[vercelDoor, herokuDoor, cloudflareDoor, kubernetesAuditDoor],
 ];
 
 /**

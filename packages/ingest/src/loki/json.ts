@@ -8,6 +8,7 @@ import type { FlatFields } from "./flat-fields.ts";
 import { readLabels } from "./labels.ts";
 import { brokenPush } from "./push.ts";
 import { unescapeInPlace } from "./unescape.ts";
+import { usualTime } from "./usual-time.ts";
 
 /**
  * Decodes a Loki push in JSON: `{"streams":[{"stream":{…},"values":[["<ns>","<line>",{…}],…]},…]}`, or as older
@@ -268,26 +269,13 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
     return end;
   }
 
-  /** The time as almost all write it, `["` and nineteen digits: takes it, and says where the line is; else -1. */
+  /** The time as almost all write it: takes it, and says where the line is; else -1. */
   #usualTime(start: number): number {
     const { bytes } = this;
-    if (start + 24 > this.limit || bytes[start + 1] !== QUOTE || bytes[start + 21] !== QUOTE)
-      return -1;
-    let seconds = 0;
-    for (let at = start + 2; at < start + 12; at += 1) {
-      const digit = (bytes[at] ?? 0) - ZERO;
-      if (digit < 0 || digit > 9) return -1;
-      seconds = seconds * 10 + digit;
-    }
-    let nanos = 0;
-    for (let at = start + 12; at < start + 21; at += 1) {
-      const digit = (bytes[at] ?? 0) - ZERO;
-      if (digit < 0 || digit > 9) return -1;
-      nanos = nanos * 10 + digit;
-    }
-    // With a first digit of 0 the size of the number is another unit's.
-    if (bytes[start + 2] === ZERO || bytes[start + 22] !== COMMA) return -1;
-    this.#timestampMs = seconds * 1000 + Math.floor(nanos / 1e6);
+    if (start + 24 > this.limit || bytes[start + 22] !== COMMA) return -1;
+    const timestampMs = usualTime(bytes, start + 1);
+    if (Number.isNaN(timestampMs)) return -1;
+    this.#timestampMs = timestampMs;
     return bytes[start + 23] === QUOTE ? start + 23 : this.space(start + 23);
   }
 
@@ -434,7 +422,6 @@ const NO_STREAMS = 'Not a Loki push: it must be an object with an array "streams
 const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
-const ZERO = 0x30;
 const COLON = 0x3a;
 const BRACKET = 0x5b;
 const BRACKET_END = 0x5d;

@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{apps,packages}/**/{src,bench,torture}/**/*.test.ts", "*.test.ts"],
-          exclude: [...ignored, "**/*.{pg,fault,e2e,prop}.test.ts"],
+          exclude: [...ignored, "**/*.{pg,fault,e2e,prop,clients}.test.ts"],
           // Far beyond what they need: only a machine that does much else at once comes near.
           testTimeout: 30_000,
         },
@@ -43,6 +43,19 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           globalSetup: ["packages/testkit/src/global-postgres.ts"],
+        },
+      },
+      {
+        test: {
+          // Needs Debian packages: run by `pnpm test:clients`, not by `pnpm test`.
+          name: "clients",
+          include:
+            process.env["CLIENTS_ROOT"] === undefined
+              ? []
+              : ["apps/processor/e2e/*.clients.test.ts"],
+          exclude: ignored,
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
         },
       },
       {

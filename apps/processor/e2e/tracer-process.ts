@@ -101,6 +101,13 @@ export async function startTracerProcess(
   };
 }
 
+/** Where a process that was started with SYSLOG_PORT receives syslog. */
+export function syslogPortOf(tracer: TracerProcess): number {
+  const port = /"port":(\d+),"msg":"Syslog is received/.exec(tracer.stderr())?.[1];
+  if (port === undefined) throw new Error(`No syslog port in its log: ${tracer.stderr()}`);
+  return Number(port);
+}
+
 function readyUrl(child: ChildProcess, output: { stdout: string; stderr: string }) {
   return new Promise<string>((resolve, reject) => {
     const fail = (why: string) =>

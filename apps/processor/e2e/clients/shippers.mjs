@@ -95,3 +95,5 @@ const RUN = {
   "gelf-pro": gelf,
 };
 await RUN[mode]();
+// winston-syslog connects again by itself, for ever.
+process.stdout.write("", () => process.exit(0));

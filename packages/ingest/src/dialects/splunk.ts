@@ -62,14 +62,21 @@ function recordOf(event: unknown, sink: ParsedSink): ParsedRecord {
   const held =
     [object["line"], object["message"]].find(isJsonObject) ?? messageObject(outer.message);
   const inner = held === null ? textRecord("") : fieldsOf(held, sink);
+  // winston-splunk-httplogger keeps what goes with a message under `meta`.
+  const meta = [held?.["meta"], object["meta"]].find(isJsonObject);
+  const layers = [inner, outer, meta === undefined ? textRecord("") : fieldsOf(meta, sink)];
   return {
-    timestampMs: Number.isNaN(inner.timestampMs) ? outer.timestampMs : inner.timestampMs,
-    level: inner.level >= 0 ? inner.level : outer.level,
-    service: inner.service || outer.service,
-    environment: inner.environment || outer.environment,
+    timestampMs: firstOf(layers.map(({ timestampMs }) => timestampMs)),
+    level: layers.find(({ level }) => level >= 0)?.level ?? -1,
+    service: layers.find(({ service }) => service !== "")?.service ?? "",
+    environment: layers.find(({ environment }) => environment !== "")?.environment ?? "",
     message: inner.message || outer.message || textOfValue(object["line"]),
-    latencyMs: Number.isNaN(inner.latencyMs) ? outer.latencyMs : inner.latencyMs,
+    latencyMs: firstOf(layers.map(({ latencyMs }) => latencyMs)),
   };
+}
+
+function firstOf(values: readonly number[]): number {
+  return values.find((value) => !Number.isNaN(value)) ?? Number.NaN;
 }
 
 function fieldsOf(object: Readonly<Record<string, unknown>>, sink: ParsedSink): ParsedRecord {

@@ -91,6 +91,12 @@ test("what waits for the database is kept with it, also when the detector's stat
     const { pending } = await restoreState({ ...world, receiptMs: NOON_MS + gapMs });
     expect(pending).toEqual(waiting);
   }
+  // Also by a process that has seen nothing but what the one before it left.
+  await writeSnapshot(
+    world.path,
+    framesOf(createState(world.config), () => waiting),
+  );
+  expect((await restoreState({ ...world, receiptMs: NOON_MS })).pending).toEqual(waiting);
   await writeSnapshot(world.path, [
     ...framesOf(aState(world.config)),
     { kind: "pending", bytes: new TextEncoder().encode("[{}]") },

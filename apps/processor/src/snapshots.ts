@@ -101,7 +101,8 @@ export async function restoreState(options: RestoreOptions): Promise<RestoredSta
   try {
     const state = createState(config);
     const { savedMs, pending } = await loadState(path, state);
-    if (!Number.isFinite(savedMs)) return nothing();
+    // A detector that had seen nothing may have had what the process before it left.
+    if (!Number.isFinite(savedMs)) return { ...nothing(), pending };
     const gapSeconds = Math.max(0, receiptMs - savedMs) / 1000;
     if (gapSeconds > IDLE_SECONDS) {
       observe({ name: "snapshot_outdated", gapSeconds });

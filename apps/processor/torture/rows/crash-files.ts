@@ -23,7 +23,7 @@ export const OF_FILES: readonly CrashPoint[] = [
   "snapshot.written",
 ];
 const KEY_MS = 150;
-const CRASH_MS_MAX = 60_000;
+const CRASH_MS_MAX = 180_000;
 const ACKNOWLEDGED_MS_MAX = 60_000;
 /** Of what was written before the end, this share is ended by hand before it is replayed once more. */
 const ENDED_SHARE = 0.3;

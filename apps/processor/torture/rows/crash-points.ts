@@ -11,7 +11,7 @@ const AT_ONCE = 4;
 const FRESH = { onsetAgeMs: 40_000 } as const;
 const KEY_MS = 150;
 /** From the order until the point must have been passed. */
-const CRASH_MS_MAX = 60_000;
+const CRASH_MS_MAX = 180_000;
 const ACKNOWLEDGED_MS_MAX = 60_000;
 
 /** A processor ends at a named point of its work; another one finishes it. */

@@ -2,8 +2,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Row, RowContext } from "../row.ts";
 import { servicesOf, sightAndWait, signalOf } from "../signals.ts";
 
-/** Four sends to each of three channels are in flight at once, so four keys put twelve in its hands. */
-const KEYS = 4;
+/** Four sends to each of three channels are in flight at once; the other keys are for the other processors. */
+const KEYS = 8;
+const IN_HANDS_MAX = 12;
 const IN_HANDS_MIN = 10;
 const AT_ONCE = 4;
 /** From the effect at the provider until its answer: the sender is stopped within it. */
@@ -68,7 +69,7 @@ async function stopOne(context: RowContext, name: string): Promise<Round> {
     }
     // The others may be quicker with some; then it is tried with other keys.
     await until(
-      async () => (await heldBy(context, processorId)).length >= KEYS * 3,
+      async () => (await heldBy(context, processorId)).length >= IN_HANDS_MAX,
       isSlice ? SLICE_IN_HANDS_MS_MAX : IN_HANDS_MS_MAX,
     );
     sender.signal("SIGSTOP"); // Now, or its answers come.

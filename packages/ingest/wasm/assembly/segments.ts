@@ -9,7 +9,7 @@ import { findWord } from "./words";
  */
 
 /** The segment that stands for the beginning of a record. */
-export const ROOT: usize = segments + (SEGMENTS_MAX << 6);
+const ROOT: usize = segments + (SEGMENTS_MAX << 6);
 /** The context in which no key means anything. */
 export const NO_CONTEXT: i32 = 63;
 
@@ -19,9 +19,9 @@ const CONTEXT: usize = 49;
 const MEANING: usize = 50;
 const NEXT: usize = 52;
 
-/** Set by `keyAt`: what the key means, or -1; and the segment, for the next call. */
+/** Set by `keyAt`: what the key means, or -1; and the segment that it is in, for the next call. */
 export let meaning: i32 = -1;
-export let segment: usize = ROOT;
+let segment: usize = ROOT;
 
 export function beginSegments(): void {
   segment = ROOT;

@@ -152,7 +152,7 @@ const costOfName = (name: string) => median(costs.get(name) ?? []);
 const goals: readonly (readonly [string, string, number])[] = [
   ["ndjson", "parse", 2.5],
   ["ndjson", "discard", 0.25],
-  ["array", "parse", 2.5],
+  ["array", "parse", 0.9],
   ["gzip", "parse", 1],
   ["fallback", "parse", 1.2],
 ];

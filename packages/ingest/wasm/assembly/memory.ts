@@ -55,5 +55,4 @@ export const asks: usize = memory.data(ROWS_MAX * ASK_FIELDS * 4, 16);
 export const KIND_STRING: i32 = 1;
 export const KIND_ESCAPED: i32 = 2;
 export const KIND_NUMBER: i32 = 3;
-export const KIND_BOOLEAN: i32 = 4;
 export const KIND_NESTED: i32 = 5;

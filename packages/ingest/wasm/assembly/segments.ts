@@ -9,7 +9,7 @@ import { findWord } from "./words";
  */
 
 /** The segment that stands for the beginning of a record. */
-export const ROOT: usize = segments + (SEGMENTS_MAX << 6);
+const ROOT: usize = segments + (SEGMENTS_MAX << 6);
 /** The context in which no key means anything. */
 export const NO_CONTEXT: i32 = 63;
 
@@ -19,9 +19,9 @@ const CONTEXT: usize = 49;
 const MEANING: usize = 50;
 const NEXT: usize = 52;
 
-/** Set by `keyAt`: what the key means, or -1; and the segment, for the next call. */
+/** Set by `keyAt`: what the key means, or -1; and the segment that it is in, for the next call. */
 export let meaning: i32 = -1;
-export let segment: usize = ROOT;
+let segment: usize = ROOT;
 
 export function beginSegments(): void {
   segment = ROOT;
@@ -70,17 +70,18 @@ function newKeyAt(from: usize, context: i32, first: i32): usize {
   at = spaceEnd(at + 1);
   const length = <i32>(keyEnd - keyStart);
   meaning = context === NO_CONTEXT ? -1 : findWord(context, keyStart, length, 0);
-  remember(from, at, context, first, length);
+  remember(from, at, context, first);
   return at;
 }
 
-function remember(from: usize, to: usize, context: i32, first: i32, keyLength: i32): void {
+function remember(from: usize, to: usize, context: i32, first: i32): void {
   const length = <i32>(to - from);
   if (length > TEXT_BYTES_MAX) return;
   for (let at = from; at < to; at += 1) if (load<u8>(at) === 0x0a) return;
   const place = (context << 1) | first;
-  const middle = load<u32>(to - ((keyLength >> 1) + 4));
-  const hash = (middle * 0x9e3779b1 + load<u32>(from) * 0x85ebca6b + length * 31 + place) >> 7;
+  // The end of the key: numbered keys differ there.
+  const tail = load<u32>(to - 6);
+  const hash = (tail * 0x9e3779b1 + load<u32>(from) * 0x85ebca6b + length * 31 + place) >>> 13;
   const entry = segments + ((<usize>hash & (SEGMENTS_MAX - 1)) << 6);
   if (
     !(load<u8>(entry, CONTEXT) === place && load<u8>(entry, LENGTH) === length && isAt(entry, from))

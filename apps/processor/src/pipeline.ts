@@ -34,7 +34,7 @@ export interface PipelineOptions {
   readonly detector: Detector;
   readonly templates: TemplateBook;
   readonly rings: ExemplarRings;
-  readonly announcer: Announcer;
+  readonly announcer: Pick<Announcer, "take" | "sight" | "pendingCount">;
   readonly receiptMs: () => number;
   readonly observe: Observe;
   /** Called when there is something to write. */

@@ -66,3 +66,17 @@ test("a body that is read gives way to nobody, and one that was cut holds nothin
   share.release();
   expect(inFlight.bytes).toBe(100);
 });
+
+test("a body that brought much and then stopped gives way after two looks", () => {
+  let nowMs = 0;
+  const inFlight = new InFlight({ bytesMax: 10_000_000, monotonicMs: () => nowMs });
+  const share = inFlight.admit(10_000_000);
+  let told = 0;
+  share.beginReading(() => (told += 1));
+  share.came(10_000_000);
+  nowMs = SLOW_MS;
+  expect(() => inFlight.admit(1)).toThrow(/waiting/);
+  nowMs = 2 * SLOW_MS;
+  expect(inFlight.admit(1).bytes).toBe(1);
+  expect(told).toBe(1);
+});

@@ -142,13 +142,7 @@ export class InFlightShare {
 
   /** Notes bytes that came. */
   came(bytes: number): void {
-    const nowMs = this.#options.monotonicMs();
-    if (nowMs - this.#windowMs >= SLOW_MS) {
-      this.#beforeMs = this.#windowMs;
-      this.#beforeBytes = this.#windowBytes;
-      this.#windowMs = nowMs;
-      this.#windowBytes = 0;
-    }
+    this.#roll();
     this.#windowBytes += bytes;
   }
 
@@ -159,6 +153,7 @@ export class InFlightShare {
 
   /** What came of late; infinite for one that has not been read for SLOW_MS. */
   bytesPerSecond(): number {
+    this.#roll();
     const elapsedMs = this.#options.monotonicMs() - this.#beforeMs;
     if (elapsedMs < SLOW_MS) return Number.POSITIVE_INFINITY;
     return ((this.#beforeBytes + this.#windowBytes) * 1e3) / elapsedMs;
@@ -169,6 +164,16 @@ export class InFlightShare {
     this.endReading();
     this.release();
     told?.(busy());
+  }
+
+  /** Also when it is asked: one that brought much and then stopped shows it by bringing nothing. */
+  #roll(): void {
+    const nowMs = this.#options.monotonicMs();
+    if (nowMs - this.#windowMs < SLOW_MS) return;
+    this.#beforeMs = this.#windowMs;
+    this.#beforeBytes = this.#windowBytes;
+    this.#windowMs = nowMs;
+    this.#windowBytes = 0;
   }
 
   /** Gives everything back. Safe to call twice. */

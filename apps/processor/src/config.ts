@@ -88,6 +88,7 @@ const Environment = z.object({
   LATENESS_SECONDS: seconds(0, 300, 10),
   STALE_SECONDS: seconds(60, DAY_SECONDS, 900),
   SERIES_MAX: whole(1, 1_000_000, 100_000),
+  METRIC_SERIES_MAX: whole(0, 50_000, 2_000),
   SNAPSHOT_SECONDS: seconds(1, 3600, 30),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
@@ -122,6 +123,7 @@ export interface Config {
   readonly latenessSeconds: number;
   readonly staleSeconds: number;
   readonly seriesMax: number;
+  readonly metricSeriesMax: number;
   readonly snapshotSeconds: number;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
@@ -219,6 +221,7 @@ function toConfig(env: Environment): Config {
     latenessSeconds: env.LATENESS_SECONDS,
     staleSeconds: env.STALE_SECONDS,
     seriesMax: env.SERIES_MAX,
+    metricSeriesMax: env.METRIC_SERIES_MAX,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
     logLevel: env.LOG_LEVEL,
   });

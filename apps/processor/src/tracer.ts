@@ -111,7 +111,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
       channels: announced,
     }),
   );
-  const { pipeline, directory, announcer } = detection;
+  const { pipeline, metrics, directory, announcer } = detection;
   pendingCount = () => announcer.pendingCount;
   const { snapshotSeconds } = config;
   const pending = () => announcer.pendingState();
@@ -132,7 +132,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     peers: () => detection.shared?.peers ?? 0,
   });
   const http = await startHttp({
-    ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
+    ...{ config, version: options.version, keysStored, pool, pipeline, metrics, inFlight, observe },
     ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },
     waiting: () => ({ outage: watch.outage, signals: pendingCount() }),
   });

@@ -12,5 +12,7 @@ export {
 export { createLogsDecoder } from "./logs.ts";
 export { cleanName, NAME_BYTES_MAX } from "./names.ts";
 export { createOtlpLogsDecoder } from "./otlp/logs.ts";
+export { MetricRates } from "./otlp/metric-rates.ts";
+export { decodeOtlpMetrics, type MetricPoint } from "./otlp/metrics.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";
 export { parseTime } from "./time.ts";

@@ -8,6 +8,7 @@ import type { Config } from "../config.ts";
 import type { Outage } from "../database-watch.ts";
 import type { WhyNot } from "../decisions/why-not.ts";
 import type { LiveEvents } from "../live-events.ts";
+import type { MetricPipeline } from "../metric-pipeline.ts";
 import type { Observe } from "../observe.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { ServicesView } from "../services-view.ts";
@@ -33,6 +34,7 @@ export interface HttpOptions {
   readonly keysStored: boolean;
   readonly pool: store.Pool;
   readonly pipeline: Pipeline;
+  readonly metrics: MetricPipeline;
   readonly inFlight: InFlight;
   readonly services: ServicesView;
   readonly whyNot: WhyNot;
@@ -104,7 +106,8 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
 async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysExist: boolean) {
   const { pool, pipeline, inFlight, services, events, channelStates, observe, version } = options;
   const ingest = pipeline.ingest.bind(pipeline);
-  await app.register(doors, { ingest, inFlight, observe });
+  const ingestMetrics = options.metrics.ingest.bind(options.metrics);
+  await app.register(doors, { ingest, ingestMetrics, inFlight, observe });
   await app.register(healthRoutes, {
     missing: () => missingOf(options),
     version,

@@ -1,6 +1,7 @@
 import { TracerError } from "@tracer/core";
 import type { CreateDecoder, DecodeReport } from "@tracer/ingest";
 import type { FastifyRequest } from "fastify";
+import type { MetricOrigin, MetricReport } from "../../metric-pipeline.ts";
 import type { Observe } from "../../observe.ts";
 import type { BatchOrigin } from "../../pipeline.ts";
 import { admitBody, readBody } from "../body.ts";
@@ -10,6 +11,7 @@ import type { InFlight, InFlightShare } from "../in-flight.ts";
 /** What every door needs. */
 export interface DoorOptions {
   readonly ingest: (bytes: Uint8Array, origin: BatchOrigin) => Promise<DecodeReport>;
+  readonly ingestMetrics: (bytes: Uint8Array, origin: MetricOrigin) => MetricReport;
   readonly inFlight: InFlight;
   readonly observe: Observe;
 }

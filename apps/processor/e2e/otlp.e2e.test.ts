@@ -1,5 +1,10 @@
 import { LEVELS } from "@tracer/core";
-import { createOtlpLogsDecoder, messageText, SeriesDirectory } from "@tracer/ingest";
+import {
+  createOtlpLogsDecoder,
+  decodeOtlpMetrics,
+  messageText,
+  SeriesDirectory,
+} from "@tracer/ingest";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runClient } from "./client-process.ts";
 import { startRecordingProxy } from "./recording-proxy.ts";
@@ -156,3 +161,57 @@ test("what no second try would help is 4xx, as a google.rpc.Status", async () =>
     expect([body, (await post(body, "")).status]).toEqual([body, 400]);
   }
 });
+
+// Goal: two days of a steady gauge, then a jump: one incident of kind metric, as a warning. Method: the past is sent with its own
+// times; the step of the jump lies just before the present, so that the value behind it closes it.
+test("metrics: a jump after two steady days opens an incident of kind metric", async () => {
+  const stepMs = 300_000;
+  const steps = 600;
+  const nowMs = Date.now();
+  const dataPoints = Array.from({ length: steps + 1 }, (_, step) => {
+    const timeMs = nowMs - (steps - step) * stepMs;
+    const asDouble = step === steps - 1 ? 900 : 100 + 5 * Math.sin(step * 12.9898);
+    return { timeUnixNano: `${timeMs}000000`, asDouble };
+  });
+  const attributes = [{ key: "service.name", value: { stringValue: "metric-shop" } }];
+  const metrics = [{ name: "queue.depth", gauge: { dataPoints } }];
+  const body = { resourceMetrics: [{ resource: { attributes }, scopeMetrics: [{ metrics }] }] };
+  const response = await fetch(`${tracer.url}/v1/metrics`, {
+    ...{ method: "POST", headers: { "content-type": "application/json" } },
+    body: JSON.stringify(body),
+  });
+  expect([response.status, await response.text()]).toEqual([200, "{}"]);
+  const incidents = async () => {
+    const url = `${tracer.url}/api/v1/incidents?service=metric-shop`;
+    const { incidents: found }: { incidents: object[] } = JSON.parse(
+      await (await fetch(url)).text(),
+    );
+    return found;
+  };
+  await expect.poll(incidents, { timeout: 60_000 }).toMatchObject([
+    {
+      ...{ kind: "metric", part: "queue.depth", severity: "warning", state: "open" },
+      title: "metric-shop: unusual values of queue.depth",
+      evidence: { unit: "number", peak: 900 },
+    },
+  ]);
+});
+
+test.each(["proto", "http"])(
+  "metrics of OpenTelemetry's own exporter, %s: every point",
+  async (mode) => {
+    await using proxy = await startRecordingProxy(tracer.url);
+    await runClient("otlp-metrics", { url: proxy.url, args: [mode] });
+    const { exchanges } = proxy;
+    expect(exchanges.map(({ status, path }) => `${status} ${path}`)).toEqual(["200 /v1/metrics"]);
+    const context = { defaultService: "unknown", receiptMs: Date.now() };
+    const { points, rejected } = decodeOtlpMetrics(exchanges[0]?.body ?? Buffer.alloc(0), context);
+    expect(rejected).toBe(0);
+    expect(points.map(({ name, kind, value, count }) => [name, kind, value, count])).toEqual([
+      ["queue.depth{queue=mail}", "value", 7, null],
+      ["orders", "total", 12, null],
+      ["request.duration", "total", 2.5, 2],
+    ]);
+    expect(new Set(points.map(({ service }) => service))).toEqual(new Set([`otlp-${mode}`]));
+  },
+);

@@ -19,6 +19,7 @@ test("an empty environment gives the defaults of the contract", () => {
     latenessSeconds: 10,
     staleSeconds: 900,
     seriesMax: 100_000,
+    metricSeriesMax: 2_000,
   });
   expect(config.channels).toEqual([]);
 });

@@ -129,6 +129,7 @@ const Environment = z.object({
   INGEST_IN_FLIGHT_BYTES_MAX: whole(32 * MIB, 65_536 * MIB, 256 * MIB),
   INGEST_RECORDS_PER_SECOND: rate(1_000_000_000),
   INGEST_BYTES_PER_SECOND: rate(1_000_000_000_000),
+  METRIC_SERIES_MAX: whole(0, 50_000, 2_000),
   SNAPSHOT_SECONDS: seconds(1, 3600, 30),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
@@ -174,6 +175,7 @@ export interface Config {
   /** What one key may send, on average; null: as much as it likes. Bytes are inflated ones. */
   readonly ingestRecordsPerSecond: number | null;
   readonly ingestBytesPerSecond: number | null;
+  readonly metricSeriesMax: number;
   readonly snapshotSeconds: number;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
@@ -317,6 +319,7 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     ingestInFlightBytesMax: env.INGEST_IN_FLIGHT_BYTES_MAX,
     ingestRecordsPerSecond: env.INGEST_RECORDS_PER_SECOND ?? null,
     ingestBytesPerSecond: env.INGEST_BYTES_PER_SECOND ?? null,
+    metricSeriesMax: env.METRIC_SERIES_MAX,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
     logLevel: env.LOG_LEVEL,
   });

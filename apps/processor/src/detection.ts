@@ -1,5 +1,5 @@
 import type { Clock, CountDeltas } from "@tracer/core";
-import type { Detector, TemplateBook } from "@tracer/detect";
+import { type Detector, MetricBook, type TemplateBook } from "@tracer/detect";
 import { ExemplarRings, type SeriesDirectory } from "@tracer/ingest";
 import * as store from "@tracer/store";
 import { Announcer } from "./announcer.ts";
@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import { judgedOf } from "./decisions/judgement.ts";
 import { DecisionRecorder } from "./decisions/recorder.ts";
 import { startLoop } from "./loop.ts";
+import { MetricPipeline } from "./metric-pipeline.ts";
 import type { Observe } from "./observe.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { LiveSettings } from "./settings/live-settings.ts";
@@ -50,6 +51,7 @@ export interface Detection extends AsyncDisposable {
   readonly detector: Detector;
   readonly templates: TemplateBook;
   readonly pipeline: Pipeline;
+  readonly metrics: MetricPipeline;
   readonly announcer: Announcer;
   readonly recorder: DecisionRecorder;
   /** Null when nobody can share the database. */
@@ -58,6 +60,7 @@ export interface Detection extends AsyncDisposable {
 
 const FLUSH_MS = 500;
 const SHARE_MS = 1_000;
+const METRIC_TICK_MS = 1_000;
 /** Its holder tells of volumes. */
 const VOLUME_LEASE = "volume";
 /** Counts of what was answered from a read are written this often. */
@@ -77,6 +80,7 @@ export function startDetection(options: DetectionOptions): Detection {
     pending: [],
   };
   const rings = new ExemplarRings();
+  const book = new MetricBook({ seriesMax: config.metricSeriesMax });
   const shared = sharedCountsOf({
     ...{ ...options, directory, detector },
     count: (deltas) => pipeline.countForeign(deltas),
@@ -99,7 +103,7 @@ export function startDetection(options: DetectionOptions): Detection {
     sightSeconds: Math.min(SIGHT_SECONDS_MAX, quietSeconds / 3),
     receiptMs,
     monotonicMs: clock.monotonicMs,
-    keyOf: (slot) => directory.key(slot),
+    keyOf: (slot) => book.keyOf(slot) ?? directory.key(slot),
     announces: (kind) => shared?.announces(kind) ?? true,
     templatesOf: (signal) => templates.templatesOf(signal),
     linesOf: (slot, sinceMs) => rings.take(slot, sinceMs).map(({ text }) => redact(text)),
@@ -141,7 +145,11 @@ export function startDetection(options: DetectionOptions): Detection {
     redact,
     collect: (deltas) => shared?.collect(deltas),
   });
-  const loops = [announcing, counting, recording];
+  const metrics = new MetricPipeline({ book, announcer, receiptMs, observe, onSignals });
+  const ticking = startLoop({ name: "metric_tick", idleMs: METRIC_TICK_MS, observe }, () =>
+    metrics.tick(),
+  );
+  const loops = [announcing, counting, recording, ticking];
   if (shared !== null) {
     loops.push(startLoop({ name: "share", idleMs: SHARE_MS, observe }, () => shared.round()));
   }
@@ -150,6 +158,7 @@ export function startDetection(options: DetectionOptions): Detection {
     detector,
     templates,
     pipeline,
+    metrics,
     announcer,
     recorder,
     shared,

@@ -152,7 +152,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
       rules: settings,
     }),
   );
-  const { pipeline, directory, announcer } = detection;
+  const { pipeline, metrics, directory, announcer } = detection;
   pendingCount = () => announcer.pendingCount;
   rank = () => detection.shared?.rankOf(processorId) ?? 0;
   const { snapshotSeconds } = config;
@@ -182,7 +182,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     drops: () => detection.shared?.drops ?? "on_all",
   });
   const http = await startHttp({
-    ...{ config, version: options.version, keysStored, pool, pipeline, inFlight, observe },
+    ...{ config, version: options.version, keysStored, pool, pipeline, metrics, inFlight, observe },
     ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },
     waiting: () => ({ outage: watch.outage, signals: pendingCount() }),
   });

@@ -1,6 +1,7 @@
 export { Detector } from "./detector.ts";
 export type { Explanation, ExplanationState } from "./explanation.ts";
 export { IDLE_SECONDS } from "./idle.ts";
+export { MetricBook } from "./metric/metric-book.ts";
 export { MetricDetector, surpriseOf } from "./metric/metric-detector.ts";
 export type { MetricBand } from "./metric/metric-explanation.ts";
 export type { Reason } from "./open-signal.ts";

@@ -89,6 +89,7 @@ function endText(kind: Kind, ending: Ending): string {
     case "accepted_by_hand":
       return isTemplate ? "Accepted by hand: it is known" : "Accepted by hand as the new normal";
     case "no_records":
+      if (kind === "metric") return "No values for 30 min since";
       return kind === "latency"
         ? "No record has told its latency for 6 hours since"
         : "No records for 6 hours since";

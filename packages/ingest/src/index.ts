@@ -31,6 +31,8 @@ export { SnappyInflater, snappyHead } from "./loki/snappy.ts";
 export { isLokiJson } from "./loki/sniff.ts";
 export { cleanName, NAME_BYTES_MAX } from "./names.ts";
 export { createOtlpLogsDecoder } from "./otlp/logs.ts";
+export { MetricRates } from "./otlp/metric-rates.ts";
+export { decodeOtlpMetrics, type MetricPoint } from "./otlp/metrics.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";
 export { createLogplexDecoder, createSyslogDecoder } from "./syslog.ts";
 export { SYSLOG_MESSAGE_BYTES_MAX, SyslogFramer, type TakeFrame } from "./syslog-frames.ts";

@@ -138,7 +138,8 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
   stack.use(startLive({ pool, clock, observe, events }));
   const http = stack.use(
     await startHttp({
-      ...{ config, version, keysStored: false, pool, pipeline: first.pipeline },
+      ...{ config, version, keysStored: false, pool },
+      ...{ pipeline: first.pipeline, metrics: first.metrics },
       whyNot: new WhyNot({ ...first, pool, receiptMs: () => time.nowMs }),
       ...{ inFlight: new InFlight(), services, events, channelStates, observe, clock },
       wakeDispatch: () => {},

@@ -8,6 +8,7 @@ import type { Outage } from "../database-watch.ts";
 import type { WhyNot } from "../decisions/why-not.ts";
 import { freePort } from "../free-port.ts";
 import type { LiveEvents } from "../live-events.ts";
+import type { MetricPipeline } from "../metric-pipeline.ts";
 import type { Observe } from "../observe.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { ServicesView } from "../services-view.ts";
@@ -34,6 +35,7 @@ export interface HttpOptions {
   readonly keysStored: boolean;
   readonly pool: store.Pool;
   readonly pipeline: Pipeline;
+  readonly metrics: MetricPipeline;
   readonly inFlight: InFlight;
   readonly services: ServicesView;
   readonly whyNot: WhyNot;
@@ -113,7 +115,8 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
     bytesPerSecond: config.ingestBytesPerSecond,
     monotonicMs: options.clock.monotonicMs,
   });
-  const shared = { ingest, inFlight, observe, vercel: config.vercel };
+  const ingestMetrics = options.metrics.ingest.bind(options.metrics);
+  const shared = { ingest, ingestMetrics, inFlight, observe, vercel: config.vercel };
   await app.register(doors, { ...shared, ...(limits.isOn ? { limits } : {}) });
   await app.register(healthRoutes, {
     missing: () => missingOf(options),

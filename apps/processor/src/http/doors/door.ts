@@ -2,6 +2,7 @@ import { TracerError } from "@tracer/core";
 import type { CreateDecoder, DecodeReport } from "@tracer/ingest";
 import type { FastifyRequest } from "fastify";
 import type { VercelConfig } from "../../config.ts";
+import type { MetricOrigin, MetricReport } from "../../metric-pipeline.ts";
 import type { Observe } from "../../observe.ts";
 import type { BatchOrigin } from "../../pipeline.ts";
 import { admitBody, readBody } from "../body.ts";
@@ -12,6 +13,7 @@ import type { RateLimits } from "../rate-limits.ts";
 /** What every door needs. */
 export interface DoorOptions {
   readonly ingest: (bytes: Uint8Array, origin: BatchOrigin) => Promise<DecodeReport>;
+  readonly ingestMetrics: (bytes: Uint8Array, origin: MetricOrigin) => MetricReport;
   readonly inFlight: InFlight;
   /** What one key may send. Not given: as much as it likes. */
   readonly limits?: RateLimits;

@@ -1,7 +1,8 @@
 import { createOtlpLogsDecoder } from "@tracer/ingest";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import { admitBody, readBody } from "../body.ts";
 import { dialectErrors } from "../errors.ts";
-import { type DoorOptions, receive } from "./door.ts";
+import { type DoorOptions, receive, serviceOf } from "./door.ts";
 import {
   exportResponse,
   isJsonWanted,
@@ -36,10 +37,27 @@ export const otlpDoor: FastifyPluginAsync<DoorOptions> = async (app, options) =>
     }
     return answer(request, reply, rejected, message);
   });
+  app.post("/v1/metrics", { config: { scope: "ingest" } }, async (request, reply) => {
+    const share = admitBody(request.raw, options.inFlight);
+    try {
+      const body = await readBody(request.raw, share);
+      const origin = { project: request.caller.project, defaultService: serviceOf(request) };
+      const { rejected, message } = options.ingestMetrics(body, origin);
+      return answer(request, reply, rejected, message, "rejectedDataPoints");
+    } finally {
+      share.release();
+    }
+  });
 };
 
-function answer(request: FastifyRequest, reply: FastifyReply, rejected: number, message: string) {
+function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  rejected: number,
+  message: string,
+  rejectedKey: "rejectedLogRecords" | "rejectedDataPoints" = "rejectedLogRecords",
+) {
   const isJson = isJsonWanted(request.contentType);
   reply.type(isJson ? JSON_TYPE : PROTOBUF_TYPE);
-  return reply.send(exportResponse(rejected, message, isJson ? "json" : "protobuf"));
+  return reply.send(exportResponse(rejected, message, isJson ? "json" : "protobuf", rejectedKey));
 }

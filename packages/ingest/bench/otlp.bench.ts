@@ -1,6 +1,6 @@
 import { CountDeltas } from "@tracer/core";
 import { countBatch, createOtlpLogsDecoder, SeriesDirectory } from "../src/index.ts";
-import { otlpTypes } from "../src/otlp/test-proto.ts";
+import { otlpTypes } from "../src/otlp/proto.test-helper.ts";
 
 /*
  * Logs a second of the OTLP decoders, counting included, against JSON.parse of the same logs with the result thrown

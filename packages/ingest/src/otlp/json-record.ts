@@ -6,7 +6,17 @@ import { MESSAGE_SCAN_BYTES_MAX } from "../message-level.ts";
 import { parseNumber } from "../numbers.ts";
 import { clipEnd, textOf, unescapedTextOf } from "../text.ts";
 import { parseEpoch } from "../time.ts";
-import { WordTable } from "../words.ts";
+import type { WordTable } from "../words.ts";
+import {
+  ANY_TABLE,
+  AnyKind,
+  FIELD_TABLE,
+  FIELDS_END,
+  Field,
+  PAIR_KEY,
+  PAIR_TABLE,
+  PAIR_VALUE,
+} from "./json-keys.ts";
 import {
   BODY_IDS_END,
   BODY_LEVEL_ID,
@@ -19,51 +29,6 @@ import {
 } from "./keys.ts";
 import { plainValue, shownText } from "./plain.ts";
 import { hasPoint, type OtlpRows, rangeOf, type TextRange } from "./rows.ts";
-
-/** Kinds of an AnyValue, beside those of JSON for one without its wrapper. */
-const AnyKind = {
-  none: 0,
-  text: 1,
-  escaped: 2,
-  number: 3,
-  boolean: 4,
-  double: 5,
-  made: 6,
-} as const;
-
-/** Where the fields of a record lie, by index into the columns. */
-const Field = {
-  time: 0,
-  observed: 1,
-  severity: 2,
-  text: 3,
-  body: 4,
-  name: 5,
-  attributes: 6,
-} as const;
-const FIELDS_END = 6;
-const FIELD_TABLE = new WordTable([
-  ...both("timeUnixNano", "time_unix_nano", Field.time),
-  ...both("observedTimeUnixNano", "observed_time_unix_nano", Field.observed),
-  ...both("severityNumber", "severity_number", Field.severity),
-  ...both("severityText", "severity_text", Field.text),
-  ...both("eventName", "event_name", Field.name),
-  ["body", Field.body],
-  ["attributes", Field.attributes],
-]);
-const ANY_TABLE = new WordTable([
-  ...both("stringValue", "string_value", AnyKind.text),
-  ...both("intValue", "int_value", AnyKind.number),
-  ...both("doubleValue", "double_value", AnyKind.double),
-  ...both("boolValue", "bool_value", AnyKind.boolean),
-  ...both("arrayValue", "array_value", AnyKind.made),
-  ...both("kvlistValue", "kvlist_value", AnyKind.made),
-  ...both("bytesValue", "bytes_value", AnyKind.made),
-]);
-const PAIR_KEY = 0;
-const PAIR_VALUE = 1;
-const PAIR_TABLE = new WordTable([["key", PAIR_KEY] as const, ["value", PAIR_VALUE] as const]);
-const SEVERITY_PREFIX = "SEVERITY_NUMBER_";
 
 /** Turns one LogRecord in JSON into a row. Its state is of the record in hand. */
 export class JsonRecord extends JsonWalker {
@@ -424,10 +389,7 @@ function levelOfPlain(value: unknown): number {
   return levelOfText(text.bytes, 0, text.end);
 }
 
-function both(camel: string, snake: string, value: number): (readonly [string, number])[] {
-  return [[camel, value] as const, [snake, value] as const];
-}
-
+const SEVERITY_PREFIX = "SEVERITY_NUMBER_";
 const CLOSED = -2;
 const BROKEN_KEY = -3;
 const SEVERITY_UNREADABLE = -2;

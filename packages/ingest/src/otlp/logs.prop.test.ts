@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decodeOtlp } from "./test-decode.ts";
-import { expectedRows } from "./test-oracle.ts";
-import { otlpTypes } from "./test-proto.ts";
-import { logsRequests } from "./test-requests.ts";
+import { decodeOtlp } from "./decode.test-helper.ts";
+import { expectedRows } from "./oracle.test-helper.ts";
+import { otlpTypes } from "./proto.test-helper.ts";
+import { logsRequests } from "./requests.test-helper.ts";
 
 const SEED = 20_261_123;
 const { encodeLogs, decodeLogs } = otlpTypes();

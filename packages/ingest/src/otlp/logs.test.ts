@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { EXEMPLAR_BYTES_MAX } from "../exemplars.ts";
 import { DEPTH_MAX, RECORD_BYTES_MAX } from "../json-walker.ts";
 import { RECEIPT_MS } from "../test-decode.ts";
+import { decodeOtlp } from "./decode.test-helper.ts";
 import { isJsonBody } from "./logs.ts";
 import { SHOWN_DEPTH_MAX } from "./plain.ts";
-import { decodeOtlp } from "./test-decode.ts";
-import { otlpTypes } from "./test-proto.ts";
+import { otlpTypes } from "./proto.test-helper.ts";
 import { GROUPS_MAX } from "./wire.ts";
 
 const { encodeLogs } = otlpTypes();

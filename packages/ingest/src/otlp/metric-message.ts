@@ -150,10 +150,10 @@ function readScalar(wire: WireReader, kind: Kind, start: number, end: number): u
       const pair = keyValueOf(wire, start, end);
       if (pair === null) return null;
       const key = Buffer.from(bytes.subarray(pair.keyStart, pair.keyEnd)).toString("utf8");
-      const any = new AnyValueReader(wire);
+      const reader = new AnyValueReader(wire);
       return {
         key,
-        value: any.read(pair.valueStart, pair.valueEnd) ? plainOrNull(any.plain()) : null,
+        value: reader.read(pair.valueStart, pair.valueEnd) ? plainOrNull(reader.plain()) : null,
       };
     }
     default:

@@ -331,7 +331,8 @@ export class ProtobufRecord {
       if (!this.#readValue(firstId(left)) || !isPlain(any.kind)) continue;
       if (any.kind !== AnyTag.string) return rangeOf(shownText(any.plain()));
       if (any.start === any.end) continue;
-      return { bytes: this.#bytes, start: any.start, end: any.end };
+      const { start, end } = any;
+      return { bytes: this.#bytes, start, end };
     }
     return null;
   }

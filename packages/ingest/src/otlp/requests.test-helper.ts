@@ -38,7 +38,7 @@ const integers = fc.oneof(
   fc.integer({ min: -1000, max: 1_000_000 }).map(String),
 );
 const doubles = fc.constantFrom(0, 1, 0.25, 12.5, -3.5, 1e9, 150);
-const any: fc.Memo<object> = fc.memo((depth) => {
+const anyValue: fc.Memo<object> = fc.memo((depth) => {
   const leaf = fc.oneof(
     text.map((stringValue) => ({ stringValue })),
     names.map((stringValue) => ({ stringValue })),
@@ -50,8 +50,8 @@ const any: fc.Memo<object> = fc.memo((depth) => {
     fc.constant({}),
   );
   if (depth <= 1) return leaf;
-  const list = fc.array(any(depth - 1), { maxLength: 3 });
-  const pairs = fc.array(fc.record({ key: keys, value: any(depth - 1) }), { maxLength: 4 });
+  const list = fc.array(anyValue(depth - 1), { maxLength: 3 });
+  const pairs = fc.array(fc.record({ key: keys, value: anyValue(depth - 1) }), { maxLength: 4 });
   return fc.oneof(
     { weight: 4, arbitrary: leaf },
     { weight: 1, arbitrary: list.map((values) => ({ arrayValue: { values } })) },
@@ -69,8 +69,8 @@ const record = fc.record(
     observedTimeUnixNano: nanoseconds,
     severityNumber: fc.constantFrom(0, 1, 4, 5, 9, 12, 13, 17, 20, 21, 24, 25, -1, 200),
     severityText: fc.oneof(levels, text),
-    body: any(3),
-    attributes: fc.array(fc.record({ key: keys, value: any(2) }), { maxLength: 6 }),
+    body: anyValue(3),
+    attributes: fc.array(fc.record({ key: keys, value: anyValue(2) }), { maxLength: 6 }),
     droppedAttributesCount: fc.nat({ max: 1000 }),
     flags: fc.nat({ max: 1 }),
     traceId: fc.constant("W4AttAN3R6GTGsKSMZ5c7g=="),
@@ -96,7 +96,7 @@ const resourceLogs = fc.record(
             key: resourceKeys,
             value: fc.oneof(
               names.map((stringValue) => ({ stringValue })),
-              any(2),
+              anyValue(2),
             ),
           }),
           { maxLength: 4 },

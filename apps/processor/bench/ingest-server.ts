@@ -8,6 +8,7 @@ import { ExemplarRings, SeriesDirectory } from "@tracer/ingest";
 import { Announcer } from "../src/announcer.ts";
 import { doors } from "../src/http/doors/index.ts";
 import { InFlight } from "../src/http/in-flight.ts";
+import { KeyCache } from "../src/http/key-cache.ts";
 import { createServer } from "../src/http/server.ts";
 import { createObserve } from "../src/observe.ts";
 import { Pipeline } from "../src/pipeline.ts";
@@ -50,11 +51,15 @@ async function product() {
     ...{ announcer, receiptMs, observe, onSignals: () => {} },
     decisions: { take: () => {}, release: () => {} },
   });
-  const findKey = async () => null;
-  const access = { ingestKey, adminKey: null, findKey, keysExist: true, publicHost: null };
+  const keys = new KeyCache({
+    ...{ ingestKey, adminKey: null, monotonicMs: () => performance.now() },
+    find: async () => null,
+  });
+  const access = { findKey: keys.find, keysExist: true, publicHost: null };
   const app = createServer({ observe, access });
   const ingest = pipeline.ingest.bind(pipeline);
-  await app.register(doors, { ingest, inFlight: new InFlight(), observe });
+  const ingestMetrics = () => ({ accepted: 0, rejected: 0, message: "" }); // None are sent.
+  await app.register(doors, { ingest, ingestMetrics, inFlight: new InFlight(), observe });
   await app.ready();
   setInterval(() => pipeline.tick(), 1_000);
   return app.server;

@@ -109,8 +109,7 @@ export class Detector {
     if (deltas.length === 0) return { late: 0 };
     this.#receiptMs = Math.max(this.#receiptMs, receiptMs);
     this.#touched.begin();
-    let late = 0;
-    let records = 0;
+    let [late, records] = [0, 0];
     for (let cell = 0; cell < deltas.length; cell += 1) {
       records += deltas.records[cell] ?? 0;
       if (!this.#add(deltas, cell, receiptMs, foreign)) late += deltas.records[cell] ?? 0;
@@ -149,8 +148,7 @@ export class Detector {
     if (step <= this.#tickedToStep) return;
     this.#tickedToStep = step;
     for (let slot = 0; slot < this.#columns.length; slot += 1) {
-      const flags = this.#columns.flags.at(slot);
-      if ((flags & Flag.known) === 0 || (flags & Flag.dormant) !== 0) continue;
+      if (!this.#columns.has(slot, Flag.known) || this.#columns.has(slot, Flag.dormant)) continue;
       this.#closeUpTo(slot, step);
     }
     this.#book.sortPending();
@@ -385,8 +383,7 @@ export class Detector {
     const columns = this.#columns;
     if (columns.nextStep.at(slot) >= end) return;
     columns.raise(slot, Flag.started);
-    const delayMs = delayOf(columns, slot);
-    const heardMs = columns.receiptMs.at(slot);
+    const [delayMs, heardMs] = [delayOf(columns, slot), columns.receiptMs.at(slot)];
     for (let step = columns.nextStep.at(slot); step < end; step = columns.nextStep.at(slot)) {
       if (isAsleep(columns, slot) && !this.#book.isOpen(slot)) {
         if (!this.#openSteps.has(slot)) {
@@ -401,13 +398,11 @@ export class Detector {
       }
       const arrivedEnd = this.#arrivals.missingUntil(step, heardMs, delayMs);
       const missingEnd = Math.max(arrivedEnd, this.#doubt.missingUntil(step));
-      if (missingEnd > step) {
-        const emptyEnd = Math.min(missingEnd, this.#openSteps.earliest(slot) ?? end, end);
-        if (emptyEnd > step) {
-          this.#book.missSteps(slot, step, emptyEnd);
-          columns.nextStep.set(slot, emptyEnd);
-          continue;
-        }
+      const emptyEnd = Math.min(missingEnd, this.#openSteps.earliest(slot) ?? end, end);
+      if (emptyEnd > step) {
+        this.#book.missSteps(slot, step, emptyEnd);
+        columns.nextStep.set(slot, emptyEnd);
+        continue;
       }
       this.#openSteps.take(slot, step, this.#counts);
       this.#book.closeStep(slot, step, this.#counts, missingEnd > step);

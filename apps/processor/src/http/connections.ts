@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { TracerError } from "@tracer/core";
+import { systemClock, TracerError } from "@tracer/core";
 
 /** What one connection, and all together, may cost. */
 export interface ConnectionLimits {
@@ -58,8 +58,8 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
   server.on("connection", (socket) => {
     open += 1;
     socket.once("close", () => (open -= 1));
-    if (open < crowded || performance.now() - lookedMs < CROWDED_EACH_MS) return;
-    lookedMs = performance.now();
+    if (open < crowded || systemClock.monotonicMs() - lookedMs < CROWDED_EACH_MS) return;
+    lookedMs = systemClock.monotonicMs();
     server.closeIdleConnections();
   });
 }

@@ -1,4 +1,4 @@
-import { TracerError } from "@tracer/core";
+import { systemClock, TracerError } from "@tracer/core";
 
 /** Bytes of admitted requests, compressed and inflated, that have not been counted yet. */
 export const IN_FLIGHT_BYTES_MAX = 256 * 1024 * 1024;
@@ -30,7 +30,7 @@ export class InFlight {
 
   constructor({
     bytesMax = IN_FLIGHT_BYTES_MAX,
-    monotonicMs = () => performance.now(),
+    monotonicMs = systemClock.monotonicMs,
   }: InFlightOptions = {}) {
     this.bytesMax = bytesMax;
     this.#monotonicMs = monotonicMs;

@@ -1,11 +1,13 @@
 import { BATCH_ROWS_MAX, type RecordBatch } from "../batch.ts";
 import type { BodyDecoder, DecodeFatal } from "../decoder.ts";
-import { JsonWalker, RECORD_BYTES_MAX, ValueKind } from "../json-walker.ts";
+import { RECORD_BYTES_MAX, ValueKind } from "../json-walker.ts";
 import type { DecodeContext, DecodeReport } from "../sink.ts";
 import { parseTime } from "../time.ts";
+import { BRACE, BRACE_END, BRACKET, BRACKET_END, COMMA, QUOTE, SPACE } from "./bytes.ts";
 import { LokiEntries } from "./entries.ts";
 import type { FlatFields } from "./flat-fields.ts";
 import { readLabels } from "./labels.ts";
+import { MemberWalker } from "./member-walker.ts";
 import { brokenPush } from "./push.ts";
 import { unescapeInPlace } from "./unescape.ts";
 import { usualTime } from "./usual-time.ts";
@@ -34,13 +36,11 @@ type State = "head" | "streams" | "stream" | "values" | "request" | "done";
 /** A batch is made for entries of this size: with smaller ones it fills more than once. */
 const ENTRY_BYTES_USUAL = 64;
 
-class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
+class LokiJsonDecoder extends MemberWalker implements BodyDecoder {
   fatal: DecodeFatal | null = null;
   readonly #entries: LokiEntries;
   #state: State = "head";
   #at = 0;
-  /** In an array or object: something was there already, so a comma must come before the next. */
-  #several = false;
   #labelled = false;
   /** Where values began that came before their labels; -1 for none. */
   #skippedAt = -1;
@@ -118,45 +118,45 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
   }
 
   #head(at: number): number {
-    if (this.#byte(at) !== BRACE) return this.fail(at);
-    this.#several = false;
+    if (this.byte(at) !== BRACE) return this.fail(at);
+    this.several = false;
     this.#state = "request";
     return at + 1;
   }
 
   /** Between members of the request. */
   #request(at: number): number {
-    if (this.#byte(at) === BRACE_END) {
+    if (this.byte(at) === BRACE_END) {
       const end = this.space(at + 1);
       if (end < this.bytes.length) return this.fail(end);
       if (!this.#sawStreams) this.fatal = { code: "BODY_NOT_LOGS", message: NO_STREAMS, offset: 0 };
       this.#state = "done";
       return end;
     }
-    const value = this.#memberValue(at);
+    const value = this.memberValue(at);
     if (value < 0) return -1;
-    const isStreams = this.#keyIs("streams");
-    if (!isStreams || this.#byte(value) !== BRACKET) return this.value(value, 1);
+    const isStreams = this.keyIs("streams");
+    if (!isStreams || this.byte(value) !== BRACKET) return this.value(value, 1);
     this.#sawStreams = true;
-    this.#several = false;
+    this.several = false;
     this.#state = "streams";
     return value + 1;
   }
 
   #streams(at: number): number {
-    if (this.#byte(at) === BRACKET_END) {
-      this.#several = true;
+    if (this.byte(at) === BRACKET_END) {
+      this.several = true;
       this.#state = "request";
       return at + 1;
     }
-    const start = this.#itemStart(at);
+    const start = this.itemStart(at);
     if (start < 0) return -1;
-    if (this.#byte(start) !== BRACE) {
+    if (this.byte(start) !== BRACE) {
       const end = this.value(start, 2);
       if (end >= 0) this.#entries.sink.reject("streams", "Not a stream: it must be an object.");
       return end;
     }
-    this.#several = false;
+    this.several = false;
     this.#labelled = false;
     this.#skippedAt = -1;
     this.#state = "stream";
@@ -165,26 +165,26 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
   }
 
   #stream(at: number): number {
-    if (this.#byte(at) === BRACE_END) {
+    if (this.byte(at) === BRACE_END) {
       if (this.#skippedAt >= 0) return this.#goBack(at + 1);
-      this.#several = true;
+      this.several = true;
       this.#state = "streams";
       return at + 1;
     }
-    const value = this.#memberValue(at);
+    const value = this.memberValue(at);
     if (value < 0) return -1;
-    const byte = this.#byte(value);
-    if (byte === BRACE && this.#keyIs("stream")) {
+    const byte = this.byte(value);
+    if (byte === BRACE && this.keyIs("stream")) {
       this.#labelled = true;
       return this.#members(value + 1, this.#entries.labels);
     }
-    if (byte === QUOTE && this.#keyIs("labels")) {
+    if (byte === QUOTE && this.keyIs("labels")) {
       this.#labelled = true;
       const end = this.#text(value + 1);
       if (end >= 0) readLabels(this.bytes, value + 1, this.#textEnd, this.#entries.labels);
       return end;
     }
-    if (byte === BRACKET && (this.#keyIs("values") || this.#keyIs("entries"))) {
+    if (byte === BRACKET && (this.keyIs("values") || this.keyIs("entries"))) {
       if (!this.#labelled) this.#skippedAt = value;
       else return this.#beginValues(value);
     }
@@ -192,7 +192,7 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
   }
 
   #beginValues(at: number): number {
-    this.#several = false;
+    this.several = false;
     this.#state = "values";
     return at + 1;
   }
@@ -206,8 +206,8 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
   }
 
   #values(at: number): number {
-    if (this.#byte(at) === BRACKET_END) {
-      this.#several = true;
+    if (this.byte(at) === BRACKET_END) {
+      this.several = true;
       if (this.#resumeAt < 0) {
         this.#state = "stream";
         return at + 1;
@@ -217,9 +217,9 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
       this.#resumeAt = -1;
       return end;
     }
-    const start = this.#itemStart(at);
+    const start = this.itemStart(at);
     if (start < 0) return -1;
-    const byte = this.#byte(start);
+    const byte = this.byte(start);
     this.#lineKind = 0;
     this.#timestampMs = Number.NaN;
     this.#entries.beginMetadata();
@@ -244,24 +244,24 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
     let at = line;
     if (line < 0) {
       at = this.space(start + 1);
-      if (this.#byte(at) === BRACKET_END) return at + 1;
+      if (this.byte(at) === BRACKET_END) return at + 1;
       place = 0;
     }
     for (; ; place += 1) {
       const end = this.#place(place, at);
       if (end < 0) return -1;
-      at = this.#byte(end) <= SPACE ? this.space(end) : end;
-      const byte = this.#byte(at);
+      at = this.byte(end) <= SPACE ? this.space(end) : end;
+      const byte = this.byte(at);
       if (byte === BRACKET_END) return at + 1;
       if (byte !== COMMA) return this.fail(at);
-      at = this.#byte(at + 1) <= SPACE ? this.space(at + 1) : at + 1;
+      at = this.byte(at + 1) <= SPACE ? this.space(at + 1) : at + 1;
     }
   }
 
   /** One of time, line, metadata and what else there is; where it ends, or -1. */
   #place(place: number, at: number): number {
     if (place === 1) return this.#line(at);
-    if (place === 2 && this.#byte(at) === BRACE) {
+    if (place === 2 && this.byte(at) === BRACE) {
       return this.#members(at + 1, this.#entries.metadata);
     }
     const end = this.value(at, 5);
@@ -281,7 +281,7 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
 
   /** The line at `at`, which should be a string. */
   #line(at: number): number {
-    if (this.#byte(at) !== QUOTE) return this.value(at, 5);
+    if (this.byte(at) !== QUOTE) return this.value(at, 5);
     const end = this.#text(at + 1);
     if (end < 0) return -1;
     this.#lineKind = ValueKind.string;
@@ -308,37 +308,37 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
   /** `{"ts":"…","line":"…"}` from behind its brace. */
   #object(from: number): number {
     let at = this.space(from);
-    this.#several = false;
-    while (this.#byte(at) !== BRACE_END) {
-      const value = this.#memberValue(at);
+    this.several = false;
+    while (this.byte(at) !== BRACE_END) {
+      const value = this.memberValue(at);
       if (value < 0) return -1;
       let end: number;
-      if (this.#keyIs("line")) {
+      if (this.keyIs("line")) {
         end = this.#line(value);
-      } else if (this.#keyIs("structuredMetadata") && this.#byte(value) === BRACE) {
+      } else if (this.keyIs("structuredMetadata") && this.byte(value) === BRACE) {
         end = this.#members(value + 1, this.#entries.metadata);
       } else {
-        const isTime = this.#keyIs("ts");
+        const isTime = this.keyIs("ts");
         end = this.value(value, 5);
         if (isTime && end >= 0) this.#noteTime(value, end);
       }
       if (end < 0) return -1;
       at = this.space(end);
     }
-    this.#several = true;
+    this.several = true;
     return at + 1;
   }
 
   /** Labels or structured metadata from behind their brace. */
   #members(from: number, fields: FlatFields): number {
-    this.#several = false;
+    this.several = false;
     let at = this.space(from);
-    while (this.#byte(at) !== BRACE_END) {
-      const value = this.#memberValue(at);
+    while (this.byte(at) !== BRACE_END) {
+      const value = this.memberValue(at);
       if (value < 0) return -1;
-      const meaning = fields.meaning(this.bytes, this.#keyStart, this.#keyEnd);
+      const meaning = fields.meaning(this.bytes, this.keyStart, this.keyEnd);
       let end: number;
-      if (meaning >= 0 && this.#byte(value) === QUOTE) {
+      if (meaning >= 0 && this.byte(value) === QUOTE) {
         end = this.#text(value + 1);
         if (end >= 0) fields.note(meaning, value + 1, this.#textEnd);
       } else {
@@ -349,7 +349,7 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
       if (end < 0) return -1;
       at = this.space(end);
     }
-    this.#several = true;
+    this.several = true;
     return at + 1;
   }
 
@@ -374,56 +374,6 @@ class LokiJsonDecoder extends JsonWalker implements BodyDecoder {
     }
     this.#entries.add(this.#timestampMs, this.#lineStart, this.#lineEnd);
   }
-
-  // The key read last, inside its quotes.
-  #keyStart = 0;
-  #keyEnd = 0;
-
-  /** From a member's comma or key to its value, or -1. */
-  #memberValue(from: number): number {
-    const at = this.#itemStart(from);
-    if (at < 0) return -1;
-    if (this.#byte(at) !== QUOTE) return this.fail(at);
-    this.#keyStart = at + 1;
-    this.#keyEnd = this.stringEnd(at + 1);
-    if (this.#keyEnd < 0) return -1;
-    const colon = this.space(this.#keyEnd + 1);
-    if (this.#byte(colon) !== COLON) return this.fail(colon);
-    return this.space(colon + 1);
-  }
-
-  /** From where a comma must be, unless it is the first, to what follows it; -1 when it is not there. */
-  #itemStart(at: number): number {
-    if (!this.#several) {
-      this.#several = true;
-      return at;
-    }
-    if (this.#byte(at) !== COMMA) return this.fail(at);
-    return this.space(at + 1);
-  }
-
-  #keyIs(name: string): boolean {
-    const { bytes } = this;
-    const start = this.#keyStart;
-    if (this.#keyEnd - start !== name.length) return false;
-    for (let at = 0; at < name.length; at += 1) {
-      if (bytes[start + at] !== name.charCodeAt(at)) return false;
-    }
-    return true;
-  }
-
-  /** A byte of the body; 0, which is nowhere valid, behind its end. */
-  #byte(at: number): number {
-    return at < this.limit ? (this.bytes[at] ?? 0) : 0;
-  }
 }
 
 const NO_STREAMS = 'Not a Loki push: it must be an object with an array "streams".';
-const SPACE = 0x20;
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const BRACKET = 0x5b;
-const BRACKET_END = 0x5d;
-const BRACE = 0x7b;
-const BRACE_END = 0x7d;

@@ -192,15 +192,15 @@ export class ProtobufRecord {
     this.#messageEnd = this.#bodyStart;
     this.#bodyLevel = LEVEL_UNREADABLE;
     if (this.#bodyStart === this.#bodyEnd) return true;
-    const any = this.#any;
-    if (!any.read(this.#bodyStart, this.#bodyEnd)) return false;
-    if (any.kind === AnyTag.string || any.kind === AnyTag.bytes) {
-      this.#messageStart = any.start;
-      this.#messageEnd = any.end;
-    } else if (any.kind === AnyTag.map) {
-      return this.#readMap(any.start, any.end);
-    } else if (any.kind !== 0) {
-      this.#make(shownText(any.plain()));
+    const reader = this.#any;
+    if (!reader.read(this.#bodyStart, this.#bodyEnd)) return false;
+    if (reader.kind === AnyTag.string || reader.kind === AnyTag.bytes) {
+      this.#messageStart = reader.start;
+      this.#messageEnd = reader.end;
+    } else if (reader.kind === AnyTag.map) {
+      return this.#readMap(reader.start, reader.end);
+    } else if (reader.kind !== 0) {
+      this.#make(shownText(reader.plain()));
     }
     return true;
   }
@@ -208,7 +208,7 @@ export class ProtobufRecord {
   /** A map as body: its message if it names one, else all of it as JSON. */
   #readMap(from: number, end: number): boolean {
     const wire = this.#wire;
-    const any = this.#any;
+    const reader = this.#any;
     const starts = new Int32Array(BODY_IDS_END);
     const ends = new Int32Array(BODY_IDS_END);
     let found = 0;
@@ -227,35 +227,36 @@ export class ProtobufRecord {
     }
     for (let left = found; left !== 0; left &= left - 1) {
       const id = firstId(left);
-      if (!any.read(starts[id] ?? 0, ends[id] ?? 0)) continue;
+      if (!reader.read(starts[id] ?? 0, ends[id] ?? 0)) continue;
       if (id >= BODY_LEVEL_ID) {
         if (this.#bodyLevel < 0) this.#bodyLevel = this.#levelOfAny();
       } else if (this.#messageStart === this.#messageEnd) {
-        if (any.kind === AnyTag.string) {
-          this.#messageStart = any.start;
-          this.#messageEnd = any.end;
-        } else if (any.kind !== AnyTag.map && any.kind !== AnyTag.array) {
-          this.#make(shownText(any.plain()));
+        if (reader.kind === AnyTag.string) {
+          this.#messageStart = reader.start;
+          this.#messageEnd = reader.end;
+        } else if (reader.kind !== AnyTag.map && reader.kind !== AnyTag.array) {
+          this.#make(shownText(reader.plain()));
         }
       }
     }
     if (this.#messageStart === this.#messageEnd) {
-      any.kind = AnyTag.map;
-      any.start = from;
-      any.end = end;
-      this.#make(shownText(any.plain()));
+      reader.kind = AnyTag.map;
+      reader.start = from;
+      reader.end = end;
+      this.#make(shownText(reader.plain()));
     }
     return true;
   }
 
   /** Without a body: what the exception says, or the name of the event. */
   #messageElsewhere(): void {
-    const any = this.#any;
+    const reader = this.#any;
     for (let left = this.#found & RecordMask.message; left !== 0; left &= left - 1) {
       const id = firstId(left);
-      if (!this.#readValue(id) || any.kind !== AnyTag.string || any.start === any.end) continue;
-      this.#messageStart = any.start;
-      this.#messageEnd = any.end;
+      if (!this.#readValue(id) || reader.kind !== AnyTag.string || reader.start === reader.end)
+        continue;
+      this.#messageStart = reader.start;
+      this.#messageEnd = reader.end;
       return;
     }
     this.#messageStart = this.#nameStart;
@@ -296,22 +297,22 @@ export class ProtobufRecord {
   }
 
   #levelOfAny(): number {
-    const any = this.#any;
-    if (any.kind === AnyTag.string) return levelOfText(this.#bytes, any.start, any.end);
-    return levelOfNumber(any.number(parseNumber));
+    const reader = this.#any;
+    if (reader.kind === AnyTag.string) return levelOfText(this.#bytes, reader.start, reader.end);
+    return levelOfNumber(reader.number(parseNumber));
   }
 
   #latencyMs(): number {
-    const any = this.#any;
+    const reader = this.#any;
     for (let left = this.#found & RecordMask.latency; left !== 0; left &= left - 1) {
       const id = firstId(left);
-      if (!this.#readValue(id) || !isPlain(any.kind)) continue;
-      const value = any.number(parseNumber);
+      if (!this.#readValue(id) || !isPlain(reader.kind)) continue;
+      const value = reader.number(parseNumber);
       // A double is seconds even where it is whole: who measures in ms writes an integer.
       const fractional =
-        any.kind === AnyTag.double ||
+        reader.kind === AnyTag.double ||
         !Number.isInteger(value) ||
-        (any.kind === AnyTag.string && hasPoint(this.#bytes, any.start, any.end));
+        (reader.kind === AnyTag.string && hasPoint(this.#bytes, reader.start, reader.end));
       return this.#rows.latencyMs(value, id >= DURATION_ID && fractional);
     }
     return Number.NaN;
@@ -326,12 +327,12 @@ export class ProtobufRecord {
 
   /** The first attribute of a mask that holds text, or a number or boolean as text. */
   #textIn(mask: number): TextRange | null {
-    const any = this.#any;
+    const reader = this.#any;
     for (let left = this.#found & mask; left !== 0; left &= left - 1) {
-      if (!this.#readValue(firstId(left)) || !isPlain(any.kind)) continue;
-      if (any.kind !== AnyTag.string) return rangeOf(shownText(any.plain()));
-      if (any.start === any.end) continue;
-      const { start, end } = any;
+      if (!this.#readValue(firstId(left)) || !isPlain(reader.kind)) continue;
+      if (reader.kind !== AnyTag.string) return rangeOf(shownText(reader.plain()));
+      if (reader.start === reader.end) continue;
+      const { start, end } = reader;
       return { bytes: this.#bytes, start, end };
     }
     return null;

@@ -38,7 +38,8 @@ async function serverOn(bytesMax: number) {
     return decoder.report;
   };
   const inFlight = new InFlight({ bytesMax });
-  await app.register(doors, { ingest, inFlight, observe });
+  const ingestMetrics = () => ({ accepted: 0, rejected: 0, message: "" });
+  await app.register(doors, { ingest, ingestMetrics, inFlight, observe });
   return { app, counted: () => counted };
 }
 

@@ -88,7 +88,9 @@ say(`  ${cutInAnswer} cut before the answer; answers but success: ${JSON.stringi
 say(`  acknowledged ${acknowledged + beside}, counted ${counted}, unknown ${unknown}`);
 say(`  taken ${Math.round(acknowledged / seconds)} records/s; recovered in ${recoveredSeconds} s`);
 say(`  memory: ${Math.min(...residents)} to ${Math.max(...residents)} MB, last ${last.at(-1)} MB`);
-say(`  incident told ${toldMs === null ? "never" : `${(toldMs - failedMs) / 1e3} s`} after it began`);
+say(
+  `  incident told ${toldMs === null ? "never" : `${(toldMs - failedMs) / 1e3} s`} after it began`,
+);
 say(`  refused batches: ${await metricSum(url, "tracer_batches_refused_total")}`);
 for (const problem of problems) say(`PROBLEM: ${problem}`);
 if (problems.length > 0) process.exitCode = 1;

@@ -12,7 +12,12 @@ test("a crowd of mixed dialects over its budget, some cut off: every acknowledge
     LOG_LEVEL: "warn",
     INGEST_IN_FLIGHT_BYTES_MAX: String(32 * 1024 * 1024),
   });
-  const shared = { url: tracer.url, dialects: DIALECTS, random: seeded(11), recordsPerSecond: null };
+  const shared = {
+    url: tracer.url,
+    dialects: DIALECTS,
+    random: seeded(11),
+    recordsPerSecond: null,
+  };
   const whole = await sendAsCrowd({
     ...{ ...shared, clients: 20, recordsPerBatch: 1_000, cutShare: 0 },
     stop: AbortSignal.timeout(2_000),

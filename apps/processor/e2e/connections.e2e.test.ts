@@ -67,30 +67,6 @@ test("slow headers, no headers, slow bodies: each is ended with its reason, and 
   expect(await metricSum(tracer.url, "tracer_records_total", 'protocol="logs"')).toBe(0);
 });
 
-test("slow bodies that hold the whole budget give way to a quick one, and are told", async () => {
-  const part = " ".repeat(9 * 1024 * 1024);
-  const slow = [1, 2, 3].map(() => open(`${HEAD}Content-Length: 10000000\r\n\r\n${part}`));
-  await until("they hold the budget", 20_000, async () => {
-    return (await metricSum(tracer.url, "tracer_ingest_in_flight_bytes")) >= 27 * 1024 * 1024;
-  });
-  const body = RECORD.repeat((8 * 1024 * 1024) / RECORD.length);
-  await until("a quick one is taken", 30_000, async () => {
-    return (await postLogs(tracer.url, body)).status === 202;
-  });
-  const first = await Promise.race(slow.map(({ ended, socket }) => told(ended, socket)));
-  expect(first).toMatch(/^HTTP\/1.1 503 [\s\S]*retry-after: 1[\s\S]*"code":"INGEST_BUSY"/i);
-  for (const { socket } of slow) socket.destroy();
-  await until("nothing is held", 20_000, async () => {
-    return (await metricSum(tracer.url, "tracer_ingest_in_flight_bytes")) === 0;
-  });
-});
-
-/** What comes first, whether or not the connection goes on. */
-function told(ended: Promise<string>, socket: Socket): Promise<string> {
-  const first = new Promise<string>((resolve) => socket.once("data", (text) => resolve(`${text}`)));
-  return Promise.race([first, ended]);
-}
-
 test("a chunked body beyond the limit is told 413, not cut off", async () => {
   const piece = `100000\r\n${" ".repeat(0x100000)}\r\n`;
   const head = `${HEAD}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;

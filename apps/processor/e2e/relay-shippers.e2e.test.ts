@@ -83,21 +83,6 @@ test("splunk-logging: objects one behind the other, sent as a form", async () =>
   expect(await accepted("splunk")).toBe(60);
 });
 
-test("winston-splunk-httplogger", async () => {
-  using relay = await relayHttp(tracer.url);
-  const before = await accepted("splunk");
-  await runClient("shippers", { url: relay.url, args: ["winston-splunk"] });
-  const rows = relay.requests.flatMap(({ body }) => rowsOf(body, createSplunkDecoder));
-  const levels = ["trace", "debug", "debug", "info", "info", "warn", "error"];
-  expect(rows.map(({ level, service, message }) => ({ level, service, message }))).toEqual(
-    Array.from({ length: 60 }, (_, at) => ({
-      level: levels[at % 7],
-      ...{ service: "winston-splunk", message: `order ${at}` },
-    })),
-  );
-  await counted("splunk", before + 60);
-});
-
 test("gelf-pro's messages, posted", async () => {
   const body = await runClient("shippers", { url: tracer.url, args: ["gelf-pro"] });
   const rows = rowsOf(Buffer.from(body), createGelfDecoder);

@@ -1,4 +1,4 @@
-// Sends 60 log records as services do. node shippers.mjs URL syslog-tcp|syslog-udp|splunk-logging|winston-splunk
+// Sends 60 log records as services do. node shippers.mjs URL syslog-tcp|syslog-udp|splunk-logging|gelf-pro
 // URL is syslog's tcp://HOST:PORT for the first two. gelf-pro prints its messages, a line each.
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -52,22 +52,6 @@ async function splunk() {
   });
 }
 
-async function winstonSplunk() {
-  const { default: winston } = await import("winston");
-  const { default: SplunkStreamEvent } = await import("winston-splunk-httplogger");
-  const transport = new SplunkStreamEvent({
-    splunk: { token: "tok-checkout-4711-abcd", url },
-    ...{ level: "silly", maxBatchCount: 10 },
-  });
-  const logger = winston.createLogger({
-    ...{ level: "silly", transports: [transport], defaultMeta: { service: "winston-splunk" } },
-  });
-  const levels = ["silly", "debug", "verbose", "http", "info", "warn", "error"];
-  for (let at = 0; at < 60; at += 1) logger.log(levels[at % 7], `order ${at}`);
-  while (transport.server.serializedContextQueue.length > 0) await pause(20);
-  await pause(500);
-}
-
 async function gelf() {
   const { default: log } = await import("gelf-pro");
   log.setConfig({
@@ -91,7 +75,6 @@ const RUN = {
   "syslog-tcp": () => syslog("tcp4"),
   "syslog-udp": () => syslog("udp4"),
   "splunk-logging": splunk,
-  "winston-splunk": winstonSplunk,
   "gelf-pro": gelf,
 };
 await RUN[mode]();

@@ -28,7 +28,7 @@ async function ask(port: number, answerMsMax: number) {
 }
 
 async function listening(): Promise<{ server: Server; port: number }> {
-  const server = createServer(() => {}); // Takes what comes, and never answers.
+  const server = createServer((socket) => socket.resume()); // Takes what comes, and never answers.
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -5,7 +5,7 @@ import { createLokiJsonDecoder } from "./loki/json.ts";
 import { isLokiJson } from "./loki/sniff.ts";
 import { rowsOf } from "./test-rows.ts";
 
-// Bodies as shippers document that they send them; these shippers are not in npm, so they are not run here.
+// Bodies written after the formats of shippers that are not in npm and so are not run here.
 
 function recordsOf(create: CreateDecoder, body: string): string[] {
   const { rows, report } = rowsOf(create, body);

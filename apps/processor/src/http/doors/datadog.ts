@@ -12,7 +12,7 @@ export const datadogDoor: FastifyPluginAsync<DoorOptions> = async (app, options)
       },
     })),
   );
-  const config = { scope: "ingest" } as const;
+  const config = { scope: "ingest", keyInQuery: "dd-api-key" } as const;
   for (const path of ["/api/v2/logs", "/v1/input"]) {
     app.post(path, { config }, async (request, reply) => {
       await receive(options, request, protocolOf(request));

@@ -11,7 +11,7 @@ import { type DoorOptions, receive } from "./door.ts";
 /** Splunk's HTTP Event Collector. Its clients send JSON as a form, and look at `code`. */
 export const splunkDoor: FastifyPluginAsync<DoorOptions> = async (app, options) => {
   app.setErrorHandler(dialectErrors(options.observe, (failure) => ({ body: said(failure) })));
-  const config = { scope: "ingest" } as const;
+  const config = { scope: "ingest", keyInQuery: "token" } as const;
   const doors = [
     { paths: ["", "/event", "/event/1.0"], name: "splunk", createDecoder: createSplunkDecoder },
     { paths: ["/raw", "/raw/1.0"], name: "splunk", createDecoder: createSplunkRawDecoder },

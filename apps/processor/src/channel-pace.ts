@@ -55,6 +55,11 @@ export class ChannelPace {
     return Math.max(0, free);
   }
 
+  /** True while anything is under way. */
+  get isBusy(): boolean {
+    return this.#inFlight > 0;
+  }
+
   begin(): void {
     this.#tokens -= 1;
     this.#inFlight += 1;

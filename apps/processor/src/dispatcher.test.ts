@@ -12,7 +12,7 @@ import { DIGEST_DUE_MIN, Dispatcher } from "./dispatcher.ts";
 import { recordingObserve } from "./fixtures.test-helper.ts";
 
 function aDelivery(id: number, overrides: Partial<ClaimedDelivery> = {}): ClaimedDelivery {
-  const { link: _link, ...task } = aDeliveryTask("open");
+  const { link: _link, group: _group, ...task } = aDeliveryTask("open");
   return {
     ...task,
     deliveryId: String(id),
@@ -72,7 +72,7 @@ function world(options: WorldOptions = {}) {
       },
       sendNotice: async () => SENT,
     })),
-    claim: async (channel, limit) => {
+    claim: async (channel, { limit }) => {
       const taken = waiting.filter((delivery) => delivery.channel === channel).slice(0, limit);
       for (const delivery of taken) waiting.splice(waiting.indexOf(delivery), 1);
       return taken;

@@ -27,8 +27,11 @@ export interface DispatcherOptions {
   readonly channels: readonly Channel[];
   /** Default: what the providers let. */
   readonly paceOf?: (kind: string) => PaceLimits;
-  /** At most `limit` deliveries of one channel. */
-  readonly claim: (channel: string, limit: number) => Promise<readonly ClaimedDelivery[]>;
+  /** At most `limit` deliveries of one channel; `groups` as of the channel. */
+  readonly claim: (
+    channel: string,
+    options: { readonly limit: number; readonly groups: boolean },
+  ) => Promise<readonly ClaimedDelivery[]>;
   /** Writes the attempt row; null when the lease is no longer ours, or too old to begin a send. */
   readonly recordAttempt: (delivery: ClaimedDelivery) => Promise<string | null>;
   readonly settle: (options: SettleOptions) => Promise<"settled" | "fenced">;
@@ -107,7 +110,7 @@ export class Dispatcher {
     const free = lane.pace.free();
     if (free === 0 || this.#isHeld()) return;
     const singly = lane.isTelling ? free : free - 1;
-    const isMore = singly === 0 || (await this.#claim(lane, singly)) === singly;
+    const isMore = await this.#claimSingly(lane, singly);
     if (lane.isTelling || this.#isHeld()) return;
     const { name, ownAlone } = lane.channel;
     const due = isMore ? (this.#options.digestDueMin ?? DIGEST_DUE_MIN) : null;
@@ -120,13 +123,21 @@ export class Dispatcher {
     }
   }
 
+  /** True when more may be due. Where incidents share messages, what waits for one that is under way shows in no claim. */
+  async #claimSingly(lane: Lane, limit: number): Promise<boolean> {
+    if (limit === 0) return true;
+    const claimed = await this.#claim(lane, limit);
+    return claimed === limit || (lane.channel.groups === true && lane.pace.isBusy);
+  }
+
   /** Known answers first: a claim could take the same delivery again, and tell it twice. */
   #isHeld(): boolean {
     return this.#stop.signal.aborted || this.#unsettled > 0;
   }
 
   async #claim(lane: Lane, limit: number): Promise<number> {
-    const claimed = await this.#options.claim(lane.channel.name, limit);
+    const { name, groups = false } = lane.channel;
+    const claimed = await this.#options.claim(name, { limit, groups });
     for (const delivery of claimed) this.#start(lane, this.#deliver(delivery, lane));
     return claimed.length;
   }
@@ -171,8 +182,7 @@ export class Dispatcher {
     const startedMs = monotonicMs();
     const attemptId = await this.#options.recordAttempt(delivery);
     if (attemptId === null) return;
-    const task: DeliveryTask = { ...delivery, link: linkOf(delivery.incident.id) };
-    const verdict = await channel.send(task, this.#sendSignal());
+    const verdict = await channel.send(taskOf(delivery, linkOf), this.#sendSignal());
     if (verdict.kind === "retry" && verdict.afterMs !== null) pace.pause(verdict.afterMs);
     const retryAfterMs = this.#retryAfterMs(verdict, delivery.attempts);
     const { deliveryId, leaseToken } = delivery;
@@ -285,6 +295,15 @@ export class Dispatcher {
   #jitteredMs(firstMs: number, attempts: number): number {
     return this.#options.random() * Math.min(BACKOFF_MS_MAX, firstMs * 2 ** Math.min(attempts, 20));
   }
+}
+
+function taskOf(
+  { group, ...delivery }: ClaimedDelivery,
+  linkOf: DispatcherOptions["linkOf"],
+): DeliveryTask {
+  const task = { ...delivery, link: linkOf(delivery.incident.id) };
+  if (group === undefined) return task;
+  return { ...task, group: group.map((incident) => ({ incident, link: linkOf(incident.id) })) };
 }
 
 function isFiring({ entries }: ClaimedDigest): boolean {

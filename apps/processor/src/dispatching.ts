@@ -77,10 +77,10 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     ...(options.paceOf === undefined ? {} : { paceOf: options.paceOf }),
     ...(options.digestDueMin === undefined ? {} : { digestDueMin: options.digestDueMin }),
     // Who looks dead leaves it to the others.
-    claim: async (channel, limit) =>
+    claim: async (channel, wanted) =>
       pulse.signal.aborted
         ? []
-        : store.claimDeliveries(pool, { processorId, channel, limit, leaseSeconds }),
+        : store.claimDeliveries(pool, { processorId, channel, leaseSeconds, ...wanted }),
     aliveSignal: () => pulse.signal,
     recordAttempt: (delivery) => store.recordAttempt(pool, { ...delivery, processorId }),
     settle: (settled) => store.settle(pool, settled),

@@ -10,6 +10,8 @@ const ChannelSetup = z.object({
   url: z.string(),
   /** Slack's id of the channel, or PagerDuty's routing key. */
   target: z.string(),
+  /** Incidents that belong together share one message. */
+  groups: z.boolean(),
 });
 
 export type ChannelSetup = z.infer<typeof ChannelSetup>;

@@ -31,6 +31,8 @@ export interface SinkOptions {
   readonly slackChannels?: number;
   /** Default 1. */
   readonly pagerdutyServices?: number;
+  /** True: incidents that belong together share a message, and the book has an effect for each. Default false. */
+  readonly groups?: boolean;
   /** True: one of each, named as `tracer start` names them. Default false. */
   readonly plainNames?: boolean;
 }
@@ -47,20 +49,22 @@ export interface Sink extends AsyncDisposable {
 const ROUTING_KEY = "0123456789abcdef0123456789abcdef";
 
 export async function startSink(options: SinkOptions = {}): Promise<Sink> {
-  const { slackChannels = 1, pagerdutyServices = 1, plainNames = false } = options;
+  const { slackChannels = 1, pagerdutyServices = 1, plainNames = false, groups = false } = options;
   await using stack = new AsyncDisposableStack();
   const effects: Effect[] = [];
   const names = new Map<string, string>(); // Slack's id → the channel's name.
+  const told = new Set<string>(); // Incident and channel, where incidents share messages.
   const onCall = (method: string, args: unknown) => {
     const effect = slackEffect(method, args, names);
-    if (effect !== null) effects.push(effect);
+    if (effect === null) return;
+    effects.push(...(groups ? memberEffects(effect, args, told) : [effect]));
   };
   const slack = stack.use(await startFakeSlack({ onCall }));
   const channels: ChannelSetup[] = [];
   for (let index = 1; index <= slackChannels; index += 1) {
     const [name, target] = [plainNames ? "slack" : `slack-${index}`, `C0SINK${index}`];
     names.set(target, name);
-    channels.push({ kind: "slack", name, url: slack.apiUrl, target });
+    channels.push({ kind: "slack", name, url: slack.apiUrl, target, groups });
   }
   // A service of PagerDuty is a place of its own: the same key in two of them is two alerts.
   const services: FakePagerduty[] = [];
@@ -69,7 +73,8 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
     const onEvent = (event: unknown) => effects.push(pagerdutyEffect(event, name));
     const service = await startFakePagerduty({ routingKey: ROUTING_KEY, onEvent });
     services.push(stack.use(service));
-    channels.push({ kind: "pagerduty", name, url: service.eventsUrl, target: ROUTING_KEY });
+    const url = service.eventsUrl;
+    channels.push({ kind: "pagerduty", name, url, target: ROUTING_KEY, groups: false });
   }
   const [pagerduty] = services;
   if (pagerduty === undefined) throw new Error("A sink has at least one PagerDuty service.");
@@ -100,6 +105,29 @@ function slackEffect(
     atMs: Date.now(),
     text: incidentId === "" ? JSON.stringify(args) : "",
   };
+}
+
+/**
+ * A message of several incidents, as one effect for each. Where one is told for the first time, that is its message:
+ * by an edit of that of the others, or in answer to it.
+ */
+function memberEffects(effect: Effect, args: unknown, told: Set<string>): Effect[] {
+  const payload = fieldOf(fieldOf(args, "metadata"), "event_payload");
+  const members = fieldOf(payload, "members");
+  const named = Array.isArray(members) ? members.map(String) : [];
+  const all =
+    named.length === 0
+      ? [effect]
+      : named.map((text): Effect => {
+          const [incidentId = "", state] = text.split(" ");
+          return { ...effect, incidentId, state: state === "resolved" ? "resolved" : "open" };
+        });
+  return all.map((one): Effect => {
+    const name = `${one.incidentId} ${one.channel}`;
+    const isFirst = one.incidentId !== "" && !told.has(name);
+    told.add(name);
+    return isFirst ? { ...one, action: "post" } : one;
+  });
 }
 
 function pagerdutyEffect(event: unknown, channel: string): Effect {

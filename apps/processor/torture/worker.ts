@@ -86,9 +86,16 @@ const no = () => false; // A busy machine: connecting took more than a second.
 while (!(await readClock().then(yes, no))) await pause(CLOCK_RETRY_MS);
 const clockLoop = startLoop({ name: "clock", idleMs: CLOCK_MS, observe }, readClock);
 
-const channels: Channel[] = channelSetups.map(({ kind, name, url, target }) =>
+const channels: Channel[] = channelSetups.map(({ kind, name, url, target, groups }) =>
   kind === "slack"
-    ? slackChannel({ name, token: "xoxb-test", channel: target, apiUrl: url, timings: times })
+    ? slackChannel({
+        name,
+        token: "xoxb-test",
+        channel: target,
+        apiUrl: url,
+        groups,
+        timings: times,
+      })
     : pagerdutyChannel({ name, routingKey: target, eventsUrl: url, timings: times }),
 );
 

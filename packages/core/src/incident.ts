@@ -69,6 +69,17 @@ export interface DeliveryTask {
   readonly stormOpen?: boolean;
   /** Set on the fall-back channel: where it should have gone, and why it could not. */
   readonly undelivered?: Undelivered;
+  /**
+   * The incidents that share one message of the channel, at least two, this one among them: as they are now, the one that
+   * the message began with first. Then `receipt` is of that message also for an `open`, which joins it.
+   */
+  readonly group?: readonly GroupMember[];
+}
+
+export interface GroupMember {
+  readonly incident: Incident;
+  /** Link to the incident on the operator page. */
+  readonly link: string;
 }
 
 export interface Undelivered {

@@ -12,6 +12,7 @@ export {
   type DeployMark,
   type DigestEntry,
   type DigestTask,
+  type GroupMember,
   type Incident,
   type IncidentState,
   type Undelivered,

@@ -36,6 +36,8 @@ export interface Channel {
   sendDigest(task: DigestTask, signal: AbortSignal): Promise<Verdict>;
   /** True: what has a message of its own must be ended there, so a digest may not tell of it. */
   readonly ownAlone: boolean;
+  /** True: incidents that belong together share one message there, which is edited. Default false. */
+  readonly groups?: boolean;
   /** True: all its digests are one alert, so what is sent of it last must be true. Default false. */
   readonly hasStormAlert?: boolean;
   /**

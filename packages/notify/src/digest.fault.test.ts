@@ -15,7 +15,7 @@ import { slackChannel } from "./slack/channel.ts";
 import { slackWebhookChannel } from "./slack/webhook.ts";
 
 const { signal } = new AbortController();
-const timings = { requestMs: 2_000, lookupMs: 2_000, sendMs: 5_000, settleMs: 1 };
+const timings = { requestMs: 5_000, lookupMs: 5_000, sendMs: 30_000, settleMs: 1 };
 const WAYS = ["slack", "composio tool", "composio proxy"] as const;
 
 async function startWorld(way: (typeof WAYS)[number] = "slack") {

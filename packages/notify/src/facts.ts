@@ -13,7 +13,9 @@ import {
   type Incident,
   NO_NUMBER,
   redact,
+  SEVERITIES,
   type Severity,
+  severityRank,
   sparklineText,
   TEMPLATES_MAX,
   type Undelivered,
@@ -67,6 +69,10 @@ export interface Facts {
   readonly closeReason: string;
   /** On the fall-back channel: why it came here. */
   readonly undelivered: string | null;
+  /** The other incidents of the group, a line each, the worst that are open first. */
+  readonly others: readonly string[];
+  /** Services of the group; empty where there is only one. */
+  readonly affected: readonly string[];
 }
 
 /** "14.3 of 11 nats" and "412 records". */
@@ -99,9 +105,7 @@ export function factsOf(task: DeliveryTask): Facts {
   const { incident, action } = task;
   const { evidence } = incident;
   const service = clip(flatten(incident.service), NAME_CHARS_MAX) || NO_NUMBER;
-  const title = clip(flatten(redact(incident.title)), TITLE_CHARS_MAX);
-  const named = title.startsWith(`${service}:`) || title.startsWith(`${service} `);
-  const headline = named ? title : `${service}: ${title}`;
+  const headline = headlineOf(incident);
   const openFor = openDuration(incident);
   const resolved = incident.state === "resolved" || action === "resolve";
   const isCompared = incident.kind !== "pipeline" && incident.kind !== "template";
@@ -109,6 +113,8 @@ export function factsOf(task: DeliveryTask): Facts {
   const sentence = clip(flatten(redact(evidence.sentence)), SENTENCE_CHARS_MAX);
   const versus = numbers === null ? lowerFirst(sentence) : versusText(incident, numbers);
   const lead = action === "test" ? "TEST " : "";
+  const others = (task.group?.length ?? 1) - 1;
+  const more = others === 0 ? "" : ` (and ${others} more)`;
   return {
     severity: severityWord(incident.severity),
     emoji: resolved ? "✅" : EMOJI[incident.severity],
@@ -117,8 +123,8 @@ export function factsOf(task: DeliveryTask): Facts {
     kind: clip(flatten(`${incident.kind} ${incident.part}`), NAME_CHARS_MAX),
     headline,
     lockLine: resolved
-      ? `RESOLVED ${headline} – after ${openFor}${worstText(numbers)}`
-      : `${lead}${severityWord(incident.severity)} ${headline} – ${versus}`,
+      ? `RESOLVED ${headline}${more} – after ${openFor}${worstText(numbers)}`
+      : `${lead}${severityWord(incident.severity)} ${headline}${more} – ${versus}`,
     sentence,
     notes: resolved ? [] : notesOf(incident),
     versus,
@@ -141,7 +147,43 @@ export function factsOf(task: DeliveryTask): Facts {
     openFor,
     closeReason: closeWords(incident),
     undelivered: undeliveredText(task.undelivered),
+    ...groupFacts(task),
   };
+}
+
+const OTHER_CHARS_MAX = 110;
+
+function groupFacts({ group = [], incident }: DeliveryTask): Pick<Facts, "others" | "affected"> {
+  const others = group
+    .map((member) => member.incident)
+    .filter(({ id }) => id !== incident.id)
+    .toSorted((one, other) => rankOf(other) - rankOf(one));
+  const names = group.map((member) => clip(flatten(member.incident.service), NAME_CHARS_MAX));
+  const services = [...new Set(names)];
+  return {
+    others: others.map(otherText),
+    affected: services.length > 1 ? services.map((name) => name || NO_NUMBER) : [],
+  };
+}
+
+/** Open before resolved, then by severity. */
+function rankOf({ state, severity }: Incident): number {
+  return (state === "open" ? SEVERITIES.length : 0) + severityRank(severity);
+}
+
+function otherText(incident: Incident): string {
+  const headline = clip(headlineOf(incident), OTHER_CHARS_MAX);
+  if (incident.state === "resolved") {
+    return `✅ ${headline}, resolved after ${openDuration(incident)}`;
+  }
+  return `${EMOJI[incident.severity]} ${headline}`;
+}
+
+/** "checkout-api: error rate spike". */
+function headlineOf({ service, title }: Incident): string {
+  const name = clip(flatten(service), NAME_CHARS_MAX) || NO_NUMBER;
+  const text = clip(flatten(redact(title)), TITLE_CHARS_MAX);
+  return text.startsWith(`${name}:`) || text.startsWith(`${name} `) ? text : `${name}: ${text}`;
 }
 
 /** Why the fall-back channel gets something; null where it is not about that. */

@@ -1,9 +1,23 @@
 import { AssertionError } from "node:assert/strict";
-import { crashPoints, DELIVERY_ACTIONS, type DeliveryTask, type Undelivered } from "@tracer/core";
+import {
+  crashPoints,
+  DELIVERY_ACTIONS,
+  type DeliveryTask,
+  type Incident,
+  type Undelivered,
+} from "@tracer/core";
 import { notPausedSql } from "./channel-pause.ts";
-import { type Executor, type Row, run } from "./executor.ts";
+import { CLAIMABLE_SQL, FIRST_SQL } from "./claimable.ts";
+import { type Executor, type Row, run, sqlStateOf } from "./executor.ts";
+import {
+  GROUPED_DUE_SQL,
+  PASS_SLOW_OPENINGS_SQL,
+  placedSql,
+  readGroups,
+  SLOW_OPENINGS_SQL,
+} from "./group.ts";
 import { incidentOf, incidentSql } from "./incident-json.ts";
-import { aliveSql, DEAD_AFTER_SECONDS, watchfulSql } from "./processors.ts";
+import { DEAD_AFTER_SECONDS } from "./processors.ts";
 import { awakeSql } from "./quiet-hours.ts";
 import { booleanOf, numberOf, objectOf, receiptOf, textOf, wordOf } from "./row.ts";
 
@@ -14,11 +28,15 @@ export interface ClaimOptions {
   readonly limit: number;
   /** One that the caller can send to now. What is for others is left to whoever can. */
   readonly channel: string;
+  /** Its messages tell of incidents that belong together as one. Default false. */
+  readonly groups?: boolean;
 }
 
 /** A delivery that this processor, and no other, may try. */
-export interface ClaimedDelivery extends Omit<DeliveryTask, "link"> {
+export interface ClaimedDelivery extends Omit<DeliveryTask, "link" | "group"> {
   readonly channel: string;
+  /** The incidents that share its message, this one among them, as they are now; not given: it has one of its own. */
+  readonly group?: readonly Incident[];
   /** Hand it back with `recordAttempt` and `settle`: it is refused once another has taken over. */
   readonly leaseToken: number;
   /** Since the change was written, in ms. */
@@ -38,17 +56,46 @@ export async function claimDeliveries(
   db: Executor,
   options: ClaimOptions,
 ): Promise<ClaimedDelivery[]> {
-  const { processorId, leaseSeconds, limit, channel } = options;
+  const { processorId, leaseSeconds, limit, channel, groups = false } = options;
   // Asked four times a second, and mostly in vain: planning the claim costs twenty times as much as this look.
   const [look = {}] = await run(db, LOOK_SQL, [channel]);
   if (look["waits"] !== true) return [];
   // First, and on its own: what is dropped must be so for every later snapshot, or an edit that another
   // process has just leased could arrive after the resolve that overtook it.
   if (look["edits"] === true) await run(db, DROP_EDITS_SQL);
+  if (groups && look["slow"] === true) await run(db, PASS_SLOW_OPENINGS_SQL, [channel]);
   const values = [processorId, leaseSeconds, limit, DEAD_AFTER_SECONDS, channel];
-  const claimed = await run(db, CLAIM_SQL, values);
+  const claimed = groups
+    ? await run(db, CLAIM_GROUPED_SQL, values).catch(noneWhenTaken)
+    : await run(db, CLAIM_SQL, values);
   if (claimed.length > 0) crashPoints.pass("claim.after");
-  return readable(db, claimed, claimedOf);
+  const deliveries = await readable(db, claimed, claimedOf);
+  return groups ? withGroups(db, channel, deliveries) : deliveries;
+}
+
+const UNIQUE_VIOLATION = "23505";
+
+/** Two claimed what shares a message, and neither saw the other: the other has it. */
+function noneWhenTaken(error: unknown): Row[] {
+  if (sqlStateOf(error) === UNIQUE_VIOLATION) return [];
+  throw error;
+}
+
+/** Read after the claim: from then on nobody else changes the messages that these deliveries show in. */
+async function withGroups(
+  db: Executor,
+  channel: string,
+  deliveries: readonly ClaimedDelivery[],
+): Promise<ClaimedDelivery[]> {
+  const messages = deliveries.flatMap(({ deliveryId, receipt }) => {
+    const ts = receipt?.["digest"] === undefined ? receipt?.["ts"] : undefined;
+    return ts === undefined ? [] : [{ ts, deliveryId }];
+  });
+  const groups = await readGroups(db, { channel, messages });
+  return deliveries.map((delivery) => {
+    const group = groups.get(delivery.receipt?.["ts"] ?? "") ?? [];
+    return group.length > 1 ? { ...delivery, group } : delivery;
+  });
 }
 
 /**
@@ -80,11 +127,12 @@ update outbox set state = case when clock_timestamp() >= give_up_at then 'dead' 
   leased_by = null, leased_at = null
 where id = any($1::bigint[]) and state = 'leased'`;
 
-/** Whether anything may be claimable for a channel, and whether any edit waits. */
+/** Whether anything may be claimable for a channel, whether any edit waits, and whether an opening is slow. */
 const LOOK_SQL = `
 select exists (select from outbox where channel = $1 and state in ('pending', 'leased')
     and digest is null and (state = 'leased' or due_at <= statement_timestamp())) as waits,
-  exists (select from outbox where action = 'edit' and state = 'pending') as edits`;
+  exists (select from outbox where action = 'edit' and state = 'pending') as edits,
+  ${SLOW_OPENINGS_SQL} as slow`;
 
 /**
  * An edit says nothing that a later message of the incident does not say, and it has no place when only
@@ -102,30 +150,6 @@ update outbox set state = 'dropped' where id in (
       and own.epoch = edit.epoch and own.channel = edit.channel and own.digest is null
       and own.action <> 'edit'))
   for update skip locked)`;
-
-/**
- * SQL: row `o` of outbox was leased after its time, for a last try that nobody has settled. It is not leased
- * again, and the sweep makes it a dead letter when that lease is over.
- */
-export const LAST_TRIED_SQL = "(o.state = 'leased' and o.leased_at >= o.give_up_at)";
-
-/** SQL: a row of outbox `o` may be leased by processor $1, whose word on who is dead takes $4 seconds. */
-export const CLAIMABLE_SQL = `not ${LAST_TRIED_SQL}
-      and (o.state = 'pending' and o.due_at <= statement_timestamp()
-      or o.state = 'leased' and o.leased_by = $1 and o.due_at <= statement_timestamp()
-      or o.state = 'leased' and o.leased_by <> $1 and ${watchfulSql("$1", "$4::float8")}
-        and (o.due_at <= statement_timestamp()
-          or o.leased_at < statement_timestamp() - make_interval(secs => $4::float8)
-            and not ${aliveSql("o.leased_by", "$4::float8")}))`;
-
-/**
- * SQL: nothing of the same incident and channel is in flight, or waits before row `o`. The channels are compared so that
- * no index by channel can be used: with statistics from before a storm it would be read whole for each row.
- */
-export const FIRST_SQL = `not exists (select from outbox other
-      where other.fingerprint = o.fingerprint and other.channel || '' = o.channel and other.id <> o.id
-        and (other.state = 'leased' or (other.state = 'pending'
-          and (other.epoch, other.seq) < (o.epoch, o.seq))))`;
 
 /** The reason of an attempt that was sent, and whose sender had lost its lease by then. */
 export const FENCED = "fenced";
@@ -147,14 +171,20 @@ export function stormOpenSql(channel: string): string {
  */
 const CLAIM_SQL = `
 with due as materialized (
-  select o.id from outbox o
+  select o.id, null::text as key from outbox o
   where o.channel = $5 and o.digest is null and ${CLAIMABLE_SQL}
     and ${FIRST_SQL} and ${notPausedSql("$5")} and ${awakeSql("$5")}
   order by o.urgency, o.due_at, o.id limit $3
   for update skip locked
-), claimed as (
+), ${claimedSql()}`;
+
+const CLAIM_GROUPED_SQL = `with ${GROUPED_DUE_SQL}, ${claimedSql()}`;
+
+/** Leases `due (id, key)`. An opening that joins a message has the receipt of whoever brought it. */
+function claimedSql(): string {
+  return `claimed as (
   update outbox set state = 'leased', lease_token = lease_token + 1, leased_by = $1,
-    leased_at = clock_timestamp(),
+    leased_at = clock_timestamp(), group_key = due.key,
     due_at = clock_timestamp() + make_interval(secs => $2::float8)
   from due where outbox.id = due.id
   returning outbox.*
@@ -165,7 +195,8 @@ select c.id, c.incident -> 'undelivered' as undelivered,
     select ${incidentSql("i")} from incidents i
     where i.fingerprint = c.fingerprint and i.epoch = c.epoch), c.incident)
     else c.incident end as incident,
-  r.receipt, case when exists (select from outbox told where told.fingerprint = c.fingerprint
+  coalesce(r.receipt, joined.receipt) as receipt,
+  case when exists (select from outbox told where told.fingerprint = c.fingerprint
     and told.epoch = c.epoch and told.channel = c.channel and told.state in ('sent', 'dead')
     and told.digest is not null)
     then ${stormOpenSql("c.channel")} end as storm_open,
@@ -179,7 +210,12 @@ left join lateral (
     and earlier.epoch = c.epoch and earlier.channel = c.channel and earlier.state = 'sent'
     and earlier.receipt is not null
   order by earlier.receipt ? 'digest', earlier.seq limit 1) r on true
+left join lateral (
+  select host.receipt from outbox host where c.action = 'open' and r.receipt is null
+    and host.channel = c.channel and host.receipt ->> 'ts' = c.group_key and ${placedSql("host")}
+  limit 1) joined on true
 order by c.urgency, c.id`;
+}
 
 function claimedOf(row: Row): ClaimedDelivery {
   return {

@@ -10,15 +10,14 @@ import {
 } from "@tracer/core";
 import { notPausedSql, pauseMsOf, pauseSql } from "./channel-pause.ts";
 import {
-  CLAIMABLE_SQL,
   FENCED,
-  FIRST_SQL,
   readable,
   stormOpenSql,
   UNCERTAIN_SQL,
   undeliveredOf,
   unknownOf,
 } from "./claim.ts";
+import { CLAIMABLE_SQL, FIRST_SQL } from "./claimable.ts";
 import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
 import { DEAD_AFTER_SECONDS } from "./processors.ts";

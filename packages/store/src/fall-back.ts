@@ -37,7 +37,7 @@ export async function fallBack(
 const OPEN_TO_FALL_BACK = `not o.fell_back and o.action in ('open', 'escalate')
     and o.created_at > statement_timestamp() - interval '${FALL_BACK_DAYS} days'`;
 
-/** About `|| ''` see FIRST_SQL in claim.ts. */
+/** About `|| ''` see FIRST_SQL in claimable.ts. */
 const FALL_BACK_SQL = `
 with candidates as materialized (
   select o.id, o.urgency from outbox o where o.state = 'dead' and ${OPEN_TO_FALL_BACK}

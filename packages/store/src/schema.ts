@@ -97,6 +97,9 @@ export const incidents = pgTable(
     check("incidents_severity", sql`${table.severity} between 0 and 3`),
     // No indexed column changes with a sighting, so that sightings stay heap-only updates.
     index("incidents_open").on(table.fingerprint).where(sql`${table.state} = 'open'`),
+    index("incidents_open_service")
+      .on(table.project, table.service)
+      .where(sql`${table.state} = 'open'`),
     index("incidents_closed").on(table.closedAt).where(sql`${table.state} = 'resolved'`),
   ],
 );
@@ -152,6 +155,8 @@ export const outbox = pgTable(
     digest: uuid(),
     /** The fall-back channel has been told of it, or need not be. */
     fellBack: boolean("fell_back").notNull().default(false),
+    /** What it shares with others of its channel, of which one may be under way: see `group.ts`. */
+    groupKey: text("group_key"),
     /** Which goes first when not all can: 0 critical, 1 any other change, 2 a reminder, 3 an edit. */
     urgency: smallint()
       .notNull()
@@ -181,6 +186,15 @@ export const outbox = pgTable(
       .on(table.createdAt)
       .where(sql`${table.state} in ('sent', 'dropped', 'dead')`),
     index("outbox_digest").on(table.digest).where(sql`${table.digest} is not null`),
+    uniqueIndex("outbox_group")
+      .on(table.channel, table.groupKey)
+      .where(sql`${table.state} = 'leased' and ${table.groupKey} is not null`),
+    index("outbox_openings")
+      .on(table.channel, table.createdAt)
+      .where(sql`${table.action} = 'open'`),
+    index("outbox_message")
+      .on(table.channel, sql`(${table.receipt} ->> 'ts')`)
+      .where(sql`${table.state} = 'sent' and ${table.receipt} ? 'ts'`),
   ],
 );
 

@@ -1,5 +1,5 @@
 import { crashPoints } from "@tracer/core";
-import { LAST_TRIED_SQL } from "./claim.ts";
+import { LAST_TRIED_SQL } from "./claimable.ts";
 import { sweepDecisions } from "./decisions.ts";
 import { type Executor, run } from "./executor.ts";
 

@@ -11,11 +11,14 @@ import type { ChannelEntry, GivenValue, SettingsFile } from "./schema.ts";
 
 /** A configured channel, complete: what its notifier needs, under its name. */
 export type ChannelSpec = { readonly name: string } & (
-  | ({ readonly kind: "slack" } & Pick<SlackChannelOptions, "token" | "channel" | "apiUrl">)
+  | ({ readonly kind: "slack" } & Pick<
+      SlackChannelOptions,
+      "token" | "channel" | "apiUrl" | "groups"
+    >)
   | ({ readonly kind: "slack-webhook" } & Pick<SlackWebhookChannelOptions, "url">)
   | ({ readonly kind: "composio-slack" } & Pick<
       ComposioSlackChannelOptions,
-      "apiKey" | "channel" | "userId" | "baseUrl" | "toolkits"
+      "apiKey" | "channel" | "userId" | "baseUrl" | "toolkits" | "groups"
     >)
   | ({ readonly kind: "pagerduty" } & Pick<PagerdutyChannelOptions, "routingKey" | "eventsUrl">)
   | ({ readonly kind: "webhook" } & Pick<WebhookChannelOptions, "url" | "secret" | "allowHosts">)
@@ -70,14 +73,15 @@ function specOf(name: string, entry: ChannelEntry, { defaults, read }: SpecOptio
   switch (entry.kind) {
     case "slack": {
       const token = read("token", entry.token);
-      return { name, kind: "slack", token, channel: entry.channel, apiUrl: defaults.slackApiUrl };
+      const { channel, groups } = entry;
+      return { name, kind: "slack", token, channel, groups, apiUrl: defaults.slackApiUrl };
     }
     case "slack-webhook":
       return { name, kind: "slack-webhook", url: read("url", entry.url) };
     case "composio-slack":
       return {
         ...{ name, kind: "composio-slack", apiKey: read("api_key", entry.api_key) },
-        ...{ channel: entry.channel, userId: entry.user_id },
+        ...{ channel: entry.channel, userId: entry.user_id, groups: entry.groups },
         baseUrl: defaults.composioBaseUrl,
         toolkits: defaults.composioToolkits,
       };

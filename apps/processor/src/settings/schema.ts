@@ -54,15 +54,19 @@ const QuietHours = z.strictObject({
 });
 
 const common = { quiet_hours: QuietHours.optional() };
+/** Incidents that belong together share one message. Default true. */
+const grouped = { groups: z.boolean().default(true) };
 
 const ChannelEntry = z.discriminatedUnion(
   "kind",
   [
-    z.strictObject({ kind: z.literal("slack"), token: value, channel: text, ...common }),
+    z.strictObject({
+      ...{ kind: z.literal("slack"), token: value, channel: text, ...grouped, ...common },
+    }),
     z.strictObject({ kind: z.literal("slack-webhook"), url: value, ...common }),
     z.strictObject({
       ...{ kind: z.literal("composio-slack"), api_key: value, channel: text, ...common },
-      user_id: text.default("tracer"),
+      ...{ user_id: text.default("tracer"), ...grouped },
     }),
     z.strictObject({
       ...{ kind: z.literal("pagerduty"), routing_key: value, ...common },

@@ -23,7 +23,7 @@ export const crashPointsRow: Row = {
   fullSize: CRASH_POINTS.length * 50,
   sliceSize: CRASH_POINTS.length,
   unit: "crashes",
-  sink: { slackChannels: 2 },
+  sink: { slackChannels: 2, groups: true },
   run: async (context) => {
     const finishers = await Promise.all([
       context.spawn({ shards: 2 }),

@@ -10,6 +10,8 @@ const OUTSTANDING_MAX = 150;
 const BATCH = 5;
 const BATCH_MS = 100;
 const REDO_MS_MAX = 60_000;
+/** A fault that lasts is sighted again this often, until a processor that lives has answered. */
+const AGAIN_MS = 2_000;
 
 /** Eight processors sight keys, each key two or three of them; each half second one is killed and replaced. */
 export const kills: Row = {
@@ -25,7 +27,12 @@ export const kills: Row = {
     const killing = new AbortController();
     const killed = crew.killUntil(killing.signal);
     let done = 0;
+    let again = performance.now() + AGAIN_MS;
     while (context.goOn(done)) {
+      if (performance.now() > again) {
+        crew.sight(crew.unanswered(namesUntil(done)));
+        again = performance.now() + AGAIN_MS;
+      }
       if (outstanding(context, done) < OUTSTANDING_MAX) {
         const services = Array.from({ length: BATCH }, (_, index) => `kill-${done + index}`);
         crew.sight(services);
@@ -36,13 +43,16 @@ export const kills: Row = {
     }
     killing.abort();
     const figures = { kills: await killed };
-    const services = Array.from({ length: done }, (_, index) => `kill-${index}`);
-    const missing = await crew.sightAgain(services);
+    const missing = await crew.sightAgain(namesUntil(done));
     const problems = missing === 0 ? [] : [`${missing} keys were never acknowledged`];
     if (figures.kills === 0) problems.push("nobody was killed");
     return { done, figures, problems, epochsOf: () => 1 };
   },
 };
+
+function namesUntil(done: number): string[] {
+  return Array.from({ length: done }, (_, index) => `kill-${index}`);
+}
 
 /** Keys that were handed out and that no channel has heard of. */
 function outstanding({ sink }: RowContext, done: number): number {
@@ -68,12 +78,14 @@ class Crew {
   /** Two or three of those that live see it, each at its own moment. */
   sight(services: readonly string[]): void {
     const { random } = this.#context;
+    const living = this.#workers.filter((worker) => worker.alive());
+    if (living.length === 0 || services.length === 0) return;
     const signals = services.map(
       (service) => ({ service, onsetAgeMs: 40_000, severity: "error" }) as const,
     );
     const seers = 2 + Math.floor(random() * 2);
     for (let seer = 0; seer < seers; seer += 1) {
-      void pick(this.#workers, random).tell({ do: "sight", signals, atMs: null });
+      void pick(living, random).tell({ do: "sight", signals, atMs: null });
     }
   }
 
@@ -103,13 +115,17 @@ class Crew {
 
   /** A signal goes on while its fault does: what no answer came for is sighted again. How many are left. */
   async sightAgain(services: readonly string[]): Promise<number> {
-    const { ledger, until } = this.#context;
-    const open = () =>
-      services.filter((service) => !ledger.outcomes.has(fingerprintOfService(service)));
+    const open = () => this.unanswered(services);
     for (let start = 0, left = open(); start < left.length; start += 100) {
       this.sight(left.slice(start, start + 100));
     }
-    await until(() => open().length === 0, REDO_MS_MAX);
+    await this.#context.until(() => open().length === 0, REDO_MS_MAX);
     return open().length;
+  }
+
+  /** Those of which no processor has said what came of them. */
+  unanswered(services: readonly string[]): string[] {
+    const { outcomes } = this.#context.ledger;
+    return services.filter((service) => !outcomes.has(fingerprintOfService(service)));
   }
 }

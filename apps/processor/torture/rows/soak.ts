@@ -39,7 +39,7 @@ export const soak: Row = {
   fullSize: 1_800,
   sliceSize: 6,
   unit: "seconds",
-  sink: { slackChannels: SHARDS },
+  sink: { slackChannels: SHARDS, groups: true },
   run: async (context) => {
     const { goOn, progress } = context;
     const providers = new Providers(context);

@@ -23,7 +23,7 @@ async function startWorld(via: (typeof WAYS)[number] = "tool", overrides = {}) {
     channel: "C0ALERTS",
     userId: "tracer:test",
     via,
-    timings: { requestMs: 2_000, lookupMs: 2_000, sendMs: 5_000, settleMs: 1 },
+    timings: { requestMs: 5_000, lookupMs: 5_000, sendMs: 30_000, settleMs: 1 },
     ...overrides,
   };
   const channel = composioSlackChannel(options);
@@ -241,7 +241,7 @@ test("a stored session is used again, and a store that fails costs nothing but a
 });
 
 test("a time-out, a refused connection and an abort", async () => {
-  const timings = { requestMs: 150, lookupMs: 150, sendMs: 5_000, settleMs: 1 };
+  const timings = { requestMs: 150, lookupMs: 150, sendMs: 30_000, settleMs: 1 };
   const world = await startWorld("tool", { timings });
   await world.channel.send(aDeliveryTask(), signal);
   world.composio.fail({ route: "execute", when: "after", delayMs: 60_000 });

@@ -53,6 +53,8 @@ export interface ComposioSlackChannelOptions {
   readonly via?: "tool" | "proxy";
   readonly slugs?: Partial<ComposioSlugs>;
   readonly sessionStore?: SessionStore;
+  /** Incidents that belong together share one message. Default true. */
+  readonly groups?: boolean;
   readonly timings?: Partial<Timings>;
 }
 
@@ -106,6 +108,7 @@ export function composioSlackChannel(options: ComposioSlackChannelOptions): Chan
     name,
     kind: "composio-slack",
     ownAlone: true,
+    groups: options.groups ?? true,
     send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
     sendDigest: guarded(
       (task, signal) => deliverDigest(task, { port: digests, settle }, signal),

@@ -24,7 +24,9 @@ export function renderMarkdown(
     const lead =
       task.action === "escalate"
         ? `Escalated to ${severityWord(task.incident.severity)}`
-        : `Still open after ${facts.openFor}`;
+        : task.action === "open"
+          ? `Also: ${severityWord(task.incident.severity)}`
+          : `Still open after ${facts.openFor}`;
     lines.push(escapeMarkdown(lead));
   }
   if (!resolved) lines.push(escapeMarkdown(facts.sentence));
@@ -32,6 +34,13 @@ export function renderMarkdown(
   if (facts.sparkline !== "") lines.push(`\`${facts.sparkline}\` ${facts.sparklineSpan}`);
   lines.push(...numberLines(task, facts, resolved));
   if (!reply) {
+    if (facts.others.length > 0) {
+      lines.push(
+        ["Together with this:", ...facts.others.map((line) => `- ${escapeMarkdown(line)}`)].join(
+          "\n",
+        ),
+      );
+    }
     lines.push(...facts.templates.map(({ rates, text }) => `${rates} ${codeMarkdown(text)}`));
     lines.push(...facts.exemplars.map(codeMarkdown));
   }

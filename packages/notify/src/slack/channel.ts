@@ -36,6 +36,8 @@ export interface SlackChannelOptions {
   readonly channel: string;
   /** Default https://slack.com/api. */
   readonly apiUrl?: string;
+  /** Incidents that belong together share one message. Default true. */
+  readonly groups?: boolean;
   readonly timings?: Partial<Timings>;
 }
 
@@ -95,6 +97,7 @@ export function slackChannel(options: SlackChannelOptions): Channel {
     name,
     kind: "slack",
     ownAlone: true,
+    groups: options.groups ?? true,
     send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
     sendDigest: guarded(
       (task, signal) => deliverDigest(task, { port: digests, settle }, signal),

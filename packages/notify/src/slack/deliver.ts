@@ -1,5 +1,6 @@
 import type { DeliveryTask, Verdict } from "@tracer/core";
 import { SENT_NOTHING } from "../channel.ts";
+import { aloneOf, cardOf, isWorst } from "../group.ts";
 import type { NotSent } from "./answer.ts";
 
 /** Where a message is. Kept with the incident, and all that an edit or a thread reply needs. */
@@ -35,6 +36,7 @@ export interface FindOptions {
 /** A way to Slack: its own API, or Composio's tools. One try each, never throws. */
 export interface SlackPort {
   post(task: DeliveryTask, options: PostOptions, signal: AbortSignal): Promise<PostResult>;
+  /** The task is a card as `cardOf` makes it. */
   update(task: DeliveryTask, at: SlackReceipt, signal: AbortSignal): Promise<PostResult>;
   find(task: DeliveryTask, options: FindOptions, signal: AbortSignal): Promise<FindResult>;
 }
@@ -54,6 +56,7 @@ export interface DeliverOptions {
  *     no message ─edit→ nothing                 no message ─resolve→ nothing, unless one is found
  *     in a digest ─open, escalate, repeat→ posted           ─edit→ nothing
  *     in a digest ─resolve→ reply under the digest
+ *     message of the group ─open→ edited, and a reply under it if nothing in the group is as bad
  */
 export async function deliverToSlack(
   task: DeliveryTask,
@@ -63,6 +66,9 @@ export async function deliverToSlack(
   const first = receiptOf(task.receipt);
   switch (task.action) {
     case "open":
+      return first === null
+        ? postOnce(task, null, options, signal)
+        : join(task, first, options, signal);
     case "test":
       return postOnce(task, null, options, signal);
     case "escalate":
@@ -112,6 +118,20 @@ export function onlyLooked({ reason }: NotSent): Verdict {
 
 const THREAD_GONE = /^(?:thread_not_found|cannot_reply_to_message|message_not_found)$/u;
 
+/** Into the message of its group. Should that be gone, the incident has a message of its own. */
+async function join(
+  task: DeliveryTask,
+  first: SlackReceipt,
+  options: DeliverOptions,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  if (isWorst(task)) return reply(task, first, options, signal);
+  const result = await options.port.update(cardOf(task), first, signal);
+  if (result.kind === "posted") return sentAt(first);
+  return editRefused(result.error) ? postOnce(task, null, options, signal) : result.verdict;
+}
+
+/** The card shows it, too. That is an edit like any other: should it fail, the next makes up for it. */
 async function reply(
   task: DeliveryTask,
   first: SlackReceipt | null,
@@ -119,7 +139,11 @@ async function reply(
   signal: AbortSignal,
 ): Promise<Verdict> {
   if (first === null) return postOnce(task, null, options, signal);
-  return answer(task, first, options, signal);
+  const verdict = await answer(task, first, options, signal);
+  if (verdict.kind === "sent" && task.action !== "repeat") {
+    await options.port.update(cardOf(task), first, signal);
+  }
+  return verdict;
 }
 
 async function answer(
@@ -140,7 +164,7 @@ async function edit(
   { port }: DeliverOptions,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const result = await port.update(task, first, signal);
+  const result = await port.update(cardOf(task), first, signal);
   if (result.kind === "posted") return sentAt(first);
   // A message that is gone or closed for edits needs none; the incident's next news finds its own way.
   return editRefused(result.error) ? sentAt(first) : result.verdict;
@@ -167,7 +191,7 @@ async function resolve(
       return onlyLooked(found.verdict);
     return found.kind === "found" ? resolve(task, found.receipt, options, signal) : SENT_NOTHING;
   }
-  const result = await options.port.update(task, first, signal);
+  const result = await options.port.update(cardOf(task), first, signal);
   if (result.kind === "posted") return sentAt(first);
   if (!editRefused(result.error)) return result.verdict;
   // Who was told that it began is told that it ended, if need be in a message of its own.
@@ -202,7 +226,7 @@ async function postOnce(
       maybeRepeat = true;
     }
   }
-  const result = await port.post(task, { thread, maybeRepeat }, signal);
+  const result = await port.post(aloneOf(task), { thread, maybeRepeat }, signal);
   if (result.kind === "failed") return result.verdict;
   // The first message stays the one that is edited, also after answers under it.
   const receipt = thread ?? result.receipt;

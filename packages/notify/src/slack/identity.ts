@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DeliveryTask, DigestTask } from "@tracer/core";
 import type { Notice } from "../channel.ts";
+import { rootIdOf } from "../group.ts";
 
 /** Namespace of Tracer's UUIDs, drawn once. */
 const NAMESPACE = "6f2b1d7e-9a53-4c0e-8d41-3b7c5e90a2f6";
@@ -35,12 +36,19 @@ export function metadataOf(task: DeliveryTask) {
   return {
     event_type: METADATA_EVENT,
     event_payload: {
-      incident_id: task.incident.id,
+      incident_id: rootIdOf(task),
       delivery_id: task.deliveryId,
       revision: task.seq,
       status: task.incident.state,
+      ...membersOf(task),
     },
   };
+}
+
+/** Every incident that the message tells of, with its state. */
+function membersOf({ group }: DeliveryTask) {
+  if (group === undefined) return {};
+  return { members: group.map(({ incident: { id, state } }) => `${id} ${state}`) };
 }
 
 export const NOTICE_EVENT = "tracer_notice";

@@ -1,8 +1,12 @@
 import type { DeliveryTask, DigestTask } from "@tracer/core";
+import { rootIdOf } from "../group.ts";
 
-/** The last line of a message that cannot carry metadata: how it is found again. */
+/**
+ * The last line of a message that cannot carry metadata: how it is found again. That of a group is no change of
+ * the incident whose name it keeps.
+ */
 export function markerLine(task: DeliveryTask): string {
-  return `\`ref ${task.incident.id}/${task.seq}\``;
+  return `\`ref ${rootIdOf(task)}/${task.group === undefined ? task.seq : 0}\``;
 }
 
 /** As `markerLine`, for a digest; no incident's id is a digest's. */

@@ -11,6 +11,8 @@ const LEAD_CHARS_MAX = 600;
 const SENTENCE_CHARS_MAX = 1_200;
 const EXEMPLAR_ESCAPED_CHARS_MAX = 900;
 const TEMPLATE_ESCAPED_CHARS_MAX = 200;
+/** As many lines as a group has others fit into a section. */
+const OTHER_ESCAPED_CHARS_MAX = 150;
 const CONTEXT_CHARS_MAX = 600;
 const TEXT_LINE_CHARS_MAX = 1_000;
 const URL_CHARS_MAX = 3_000;
@@ -61,12 +63,19 @@ export function renderCard(task: DeliveryTask, { maybeRepeat = false } = {}): Sl
     { type: "section", text: mrkdwn(leadText(task, facts, resolved)) },
     { type: "section", fields: fieldsOf(task, facts, resolved).map(mrkdwn) },
   ];
+  if (facts.others.length > 0) {
+    const lines = facts.others.map((line) => escapeMrkdwn(line, OTHER_ESCAPED_CHARS_MAX));
+    const text = `*Together with this*\n${lines.join("\n")}`;
+    blocks.push({ type: "section", text: mrkdwn(text) });
+  }
   if (facts.templates.length > 0) {
     const text = `*Messages since then*\n${templateLines(facts).join("\n")}`;
     blocks.push({ type: "section", text: mrkdwn(text) });
   }
   if (facts.exemplars.length > 0) {
-    const lines = facts.exemplars.map((line) => codeSpan(line, EXEMPLAR_ESCAPED_CHARS_MAX));
+    // A group has its own lines, and the sum has its bound.
+    const shown = facts.others.length > 0 ? facts.exemplars.slice(0, 1) : facts.exemplars;
+    const lines = shown.map((line) => codeSpan(line, EXEMPLAR_ESCAPED_CHARS_MAX));
     blocks.push({ type: "section", text: mrkdwn(`*Example lines*\n${lines.join("\n")}`) });
   }
   const link = linkOf(task);
@@ -95,7 +104,9 @@ export function renderReply(task: DeliveryTask, { maybeRepeat = false } = {}): S
     ? `${facts.emoji} *Resolved after ${facts.openFor}* – ${facts.closeReason}${worstText(facts.numbers)}`
     : task.action === "escalate"
       ? `${facts.emoji} *Escalated to ${word}*`
-      : `${facts.emoji} *Still open after ${facts.openFor}* (${word})`;
+      : task.action === "open"
+        ? `${facts.emoji} *Also: ${word}*`
+        : `${facts.emoji} *Still open after ${facts.openFor}* (${word})`;
   const said = [escapeMrkdwn(facts.headline, LEAD_CHARS_MAX)];
   if (!isResolved(task)) said.push(escapeMrkdwn(facts.sentence, SENTENCE_CHARS_MAX));
   else if (facts.numbers !== null) said.push(`${facts.numbers.expected} expected`);
@@ -113,6 +124,7 @@ export function renderPlain(task: DeliveryTask, { maybeRepeat = false } = {}): S
   const lines = [lockText(facts, maybeRepeat)];
   if (!isResolved(task)) lines.push(escapeUnlinked(facts.sentence, SENTENCE_CHARS_MAX));
   lines.push(...facts.notes.map((note) => escapeUnlinked(note, FIELD_CHARS_MAX)));
+  lines.push(...facts.others.map((line) => escapeUnlinked(line, OTHER_ESCAPED_CHARS_MAX)));
   lines.push(...numbersText(facts), `since ${isoText(task.incident.openedAt)}`);
   lines.push(...templateLines(facts));
   lines.push(...facts.exemplars.map((line) => codeSpan(line, EXEMPLAR_ESCAPED_CHARS_MAX)));
@@ -185,6 +197,9 @@ function fieldsOf(task: DeliveryTask, facts: Facts, resolved: boolean): string[]
     `*Environment*\n${escapeMrkdwn(facts.environment, FIELD_CHARS_MAX)}`,
     `*First seen*\n${sinceToken(task)}`,
   ];
+  if (facts.affected.length > 0) {
+    known.push(`*Affected*\n${escapeMrkdwn(facts.affected.join(", "), FIELD_CHARS_MAX)}`);
+  }
   if (resolved) {
     const end = task.incident.resolvedAt ?? task.incident.lastSeenAt;
     return [...known, `*Resolved*\n${timeToken(end, "{date_short_pretty} {time_secs}")}`];

@@ -63,6 +63,8 @@ export interface DeliveryTask {
   /** How many ended so, and how long ago the last of them began by the database's clock, in ms. 0 when none did. */
   readonly unknownEnds: number;
   readonly unknownMs: number;
+  /** When the first of them began, by the database's clock, ISO 8601; not given: none did, or that is not known. */
+  readonly unknownSince?: string;
   /** Attempts before this one. */
   readonly attempts: number;
   /** Set where a digest has told the channel of the incident: whether any incident told in digests is open. */

@@ -16,7 +16,7 @@ import {
   readGroups,
   SLOW_OPENINGS_SQL,
 } from "./group.ts";
-import { incidentOf, incidentSql } from "./incident-json.ts";
+import { incidentOf, incidentSql, isoSql } from "./incident-json.ts";
 import { DEAD_AFTER_SECONDS } from "./processors.ts";
 import { awakeSql } from "./quiet-hours.ts";
 import { booleanOf, numberOf, objectOf, receiptOf, textOf, wordOf } from "./row.ts";
@@ -200,10 +200,11 @@ select c.id, c.incident -> 'undelivered' as undelivered,
     and told.epoch = c.epoch and told.channel = c.channel and told.state in ('sent', 'dead')
     and told.digest is not null)
     then ${stormOpenSql("c.channel")} end as storm_open,
-  coalesce(u.ends, 0) as unknown_ends, coalesce(u.ms, 0) as unknown_ms
+  coalesce(u.ends, 0) as unknown_ends, coalesce(u.ms, 0) as unknown_ms, u.since as unknown_since
 from claimed c left join lateral (
   select count(*) as ends,
-    extract(epoch from clock_timestamp() - max(a.started_at)) * 1000 as ms
+    extract(epoch from clock_timestamp() - max(a.started_at)) * 1000 as ms,
+    ${isoSql("min(a.started_at)")} as since
   from delivery_attempts a where a.delivery_id = c.id and ${UNCERTAIN_SQL}) u on true
 left join lateral (
   select earlier.receipt from outbox earlier where earlier.fingerprint = c.fingerprint
@@ -228,6 +229,7 @@ function claimedOf(row: Row): ClaimedDelivery {
     incident: incidentOf(row["incident"]),
     receipt: receiptOf(row, "receipt"),
     ...unknownOf(row),
+    ...(row["unknown_since"] === null ? {} : { unknownSince: textOf(row, "unknown_since") }),
     attempts: numberOf(row, "attempts"),
     ...(row["storm_open"] === null ? {} : { stormOpen: booleanOf(row, "storm_open") }),
     ...undeliveredOf(row),

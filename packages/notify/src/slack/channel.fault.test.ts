@@ -166,6 +166,26 @@ test("our message is found behind a page of others, and not looked for beyond th
   expect(await world.channel.send(again, signal)).toMatchObject({ maybeRepeat: true });
 });
 
+test("what others wrote before the attempt is not read: the look ends, and nothing is marked", async () => {
+  let nowMs = SAMPLE_OPENED_MS;
+  await using slack = await startFakeSlack({ now: () => nowMs });
+  const channel = slackChannel({ ...slack, channel: "C0ALERTS", timings });
+  for (let index = 0; index < HISTORY_PAGES_MAX * HISTORY_PAGE_MESSAGES; index += 1) {
+    slack.call("chat.postMessage", { channel: "C0ALERTS", text: `chat ${index}` });
+  }
+  nowMs += 3_600_000;
+  const unknownSince = new Date(nowMs).toISOString();
+  const again = aDeliveryTask("open", { uncertain: true, unknownEnds: 1, attempts: 1 });
+  const verdict = await channel.send({ ...again, unknownSince }, signal);
+  expect(verdict).toEqual({
+    kind: "sent",
+    receipt: { channel: "C0ALERTS", ts: expect.any(String) },
+  });
+  const [look] = slack.requests.filter(({ route }) => route === "conversations.history");
+  expect(look).toBeDefined();
+  expect(await channel.send({ ...again, unknownSince }, signal)).toEqual(verdict);
+});
+
 test("edits and the resolve change the one message in place", async () => {
   await using world = await startWorld();
   const receipt = await openFirst(world);

@@ -10,8 +10,12 @@ import { digestRef, markerOf } from "./marker.ts";
 /** Pages of history that one look reads, and messages a page. Beyond it the look has failed. */
 export const HISTORY_PAGES_MAX = 5;
 export const HISTORY_PAGE_MESSAGES = 100;
-/** The database's clock and Slack's may differ; the match is exact, so looking further back is harmless. */
-const CLOCK_MARGIN_SECONDS = 600;
+/**
+ * The database's clock and Slack's may differ; the match is exact, so looking further back is harmless, but for the
+ * messages of others that have to be read. An onset may lie before what it was told by.
+ */
+const CLOCK_MARGIN_SECONDS = 120;
+const ONSET_MARGIN_SECONDS = 600;
 
 export type HistoryMethod = "conversations.history" | "conversations.replies";
 export type HistoryReader = (
@@ -51,11 +55,21 @@ export async function findInHistory(
 ): Promise<FindResult> {
   return search({
     ...{ channel, thread, read },
-    since: task.incident.openedAt,
+    ...sinceOf(task, match),
     // The first message of the incident is the one to edit.
     wanted: match === "delivery" ? "any" : "first",
     isOurs: (message) => isOurs(message, task, match),
   });
+}
+
+/** A delivery was not sent before its first attempt that nobody knows the end of. */
+function sinceOf(
+  { incident, unknownSince }: DeliveryTask,
+  match: FindOptions["match"],
+): Pick<SearchOptions, "since" | "marginSeconds"> {
+  return match === "delivery" && unknownSince !== undefined
+    ? { since: unknownSince, marginSeconds: CLOCK_MARGIN_SECONDS }
+    : { since: incident.openedAt, marginSeconds: ONSET_MARGIN_SECONDS };
 }
 
 /** Looks for the message of a digest. */
@@ -91,20 +105,23 @@ export async function findNoticeInHistory(
 
 interface SearchOptions extends Pick<FindInHistoryOptions, "channel" | "thread" | "read"> {
   readonly since: string;
+  /** Default ONSET_MARGIN_SECONDS. */
+  readonly marginSeconds?: number;
   readonly wanted: "any" | "first";
   readonly isOurs: (message: Message) => boolean;
 }
 
 async function search(options: SearchOptions): Promise<FindResult> {
   const { channel, thread, read, since, wanted, isOurs } = options;
+  const { marginSeconds = ONSET_MARGIN_SECONDS } = options;
   const method = thread === null ? "conversations.history" : "conversations.replies";
-  const from = unixSeconds(since) ?? CLOCK_MARGIN_SECONDS;
+  const from = unixSeconds(since) ?? marginSeconds;
   const query = {
     channel,
     include_all_metadata: "true",
     inclusive: "true",
     limit: String(HISTORY_PAGE_MESSAGES),
-    oldest: String(Math.max(0, from - CLOCK_MARGIN_SECONDS)),
+    oldest: String(Math.max(0, from - marginSeconds)),
     ...(thread === null ? {} : { ts: thread.ts }),
   };
   let found: SlackReceipt | null = null;

@@ -17,7 +17,9 @@ export {
   writeDecisions,
 } from "./decisions.ts";
 export {
+  attemptsOf,
   DELIVERY_STATES,
+  type DeliveryAttempt,
   type DeliveryPage,
   type DeliveryRecord,
   type DeliveryState,

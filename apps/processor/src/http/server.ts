@@ -11,6 +11,7 @@ import {
   requireFewHeaders,
 } from "./connections.ts";
 import { createErrorHandler } from "./errors.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -24,6 +25,8 @@ declare module "fastify" {
     page?: boolean;
     /** Query parameter that may hold the key, for clients that know no other way. */
     keyInQuery?: string;
+    /** What it takes and gives, for the API's document. */
+    doc?: RouteDoc;
   }
 }
 

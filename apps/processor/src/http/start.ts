@@ -22,6 +22,8 @@ import { healthRoutes } from "./health.ts";
 import type { InFlight } from "./in-flight.ts";
 import { incidentRoutes } from "./incidents.ts";
 import { KeyCache } from "./key-cache.ts";
+import { collectRoutes } from "./openapi/collect.ts";
+import { openApiRoutes } from "./openapi/routes.ts";
 import { pageRoutes } from "./page.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { createServer } from "./server.ts";
@@ -109,6 +111,8 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
 async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysExist: boolean) {
   const { config, pool, pipeline, inFlight, services, events, channelStates } = options;
   const { observe, version } = options;
+  const routes = collectRoutes(app);
+  await app.register(openApiRoutes, { routes, version });
   const ingest = pipeline.ingest.bind(pipeline);
   const limits = new RateLimits({
     recordsPerSecond: config.ingestRecordsPerSecond,
@@ -127,6 +131,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   await app.register(incidentRoutes, {
     list: (query) => store.listIncidents(pool, query),
     deliveriesOf: (incidents) => store.deliveriesOf(pool, incidents),
+    attemptsOf: (deliveryIds) => store.attemptsOf(pool, deliveryIds),
     get: (id) => store.getIncident(pool, id),
     accept: (key) => pipeline.accept(key),
     acknowledge: (id, by) => store.acknowledge(pool, { incidentId: id, by }),

@@ -328,6 +328,11 @@ function write(log: Logger, event: TracerEvent): void {
     case "loop_recovered":
       if (event.away) return log.debug(event, "A loop has the database again.");
       return log.info(event, "A loop works again.");
+    case "act_not_recorded":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "What somebody did could not be written to the record of acts.",
+      );
     case "database_lost":
       return log.debug(
         { ...event, error: pino.stdSerializers.err(toError(event.error)) },

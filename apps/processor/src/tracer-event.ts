@@ -159,5 +159,14 @@ export type TracerEvent =
       /** It was the database that was away. */
       readonly away: boolean;
     }
+  | {
+      /** Somebody did it all the same. */
+      readonly name: "act_not_recorded";
+      readonly project: string;
+      readonly actor: string;
+      readonly act: string;
+      readonly subject: string;
+      readonly error: unknown;
+    }
   | { readonly name: "database_lost"; readonly error: unknown }
   | { readonly name: "request_failed"; readonly route: string; readonly error: unknown };

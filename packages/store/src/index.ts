@@ -1,3 +1,12 @@
+export {
+  ACTS,
+  type Act,
+  type AuditEntry,
+  type AuditPage,
+  type ListActsOptions,
+  listActs,
+  recordAct,
+} from "./audit.ts";
 export { type ClaimedDelivery, type ClaimOptions, claimDeliveries } from "./claim.ts";
 export {
   DECISION_REACH_HOURS,
@@ -52,12 +61,22 @@ export {
   listIncidents,
 } from "./incidents.ts";
 export {
+  type CreateKeyOptions,
+  createKey,
   createKeysIfNone,
   findKey,
   hasKeys,
+  KEY_SCOPES,
+  KEY_STATES,
   type KeyOwner,
+  type KeyRecord,
   type KeyScope,
+  type ListKeysOptions,
+  listKeys,
   type NewKeys,
+  PROJECT_PATTERN,
+  revokeKey,
+  touchKeys,
 } from "./keys.ts";
 export { holdLease, LEASE_SECONDS, releaseLease } from "./leases.ts";
 export { type MigrateOptions, migrate } from "./migrate.ts";
@@ -73,6 +92,15 @@ export {
   resolveByHand,
   resolveQuiet,
 } from "./resolve.ts";
+export {
+  beginSession,
+  endSession,
+  findSession,
+  SESSION_HOURS,
+  type Session,
+  type SessionKey,
+  sessionProof,
+} from "./sessions.ts";
 export {
   type AttemptOptions,
   nextDueMs,

@@ -3,6 +3,7 @@ import type { DeliveryPage, ListDeliveriesOptions } from "@tracer/store";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import { ANSWERS } from "./answers/index.ts";
+import { noteAct } from "./audit.ts";
 import { parseInput } from "./input.ts";
 import type { RouteDoc } from "./openapi/route-doc.ts";
 
@@ -51,6 +52,7 @@ export const deliveryRoutes: FastifyPluginAsync<DeliveryRoutesOptions> = async (
     if (!(await options.retry({ deliveryId: id, project }))) {
       throw new TracerError("NOT_FOUND", "There is no delivery of this id that was given up.");
     }
+    noteAct(request, "delivery.retry", id);
     return { id, state: "pending" };
   });
 };

@@ -3,6 +3,7 @@ import type { Deploy, ListDeploysOptions } from "@tracer/store";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import { ANSWERS } from "./answers/index.ts";
+import { noteAct } from "./audit.ts";
 import { parseInput } from "./input.ts";
 import type { RouteDoc } from "./openapi/route-doc.ts";
 
@@ -62,6 +63,8 @@ export const deployRoutes: FastifyPluginAsync<DeployRoutesOptions> = async (app,
     const body = parseInput(Body, request.body);
     reply.code(201);
     const { project, name } = request.caller;
-    return options.mark({ ...body, project, by: name });
+    const deploy = await options.mark({ ...body, project, by: name });
+    noteAct(request, "deploy.mark", `${deploy.service} ${deploy.version}`);
+    return deploy;
   });
 };

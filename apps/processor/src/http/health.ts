@@ -8,7 +8,7 @@ export interface HealthRoutesOptions {
   readonly missing: () => Promise<readonly string[]>;
   readonly version: string;
   /** With keys, `/readyz` tells everybody whether, and nobody what. */
-  readonly showDetails: boolean;
+  readonly showDetails: () => boolean;
   readonly observe: Observe;
 }
 
@@ -51,7 +51,7 @@ export const healthRoutes: FastifyPluginAsync<HealthRoutesOptions> = async (app,
     const missing = await options.missing();
     if (missing.length === 0) return { status: "ready" };
     reply.code(503).header("retry-after", "1");
-    return options.showDetails ? { status: "not ready", missing } : { status: "not ready" };
+    return options.showDetails() ? { status: "not ready", missing } : { status: "not ready" };
   });
 
   app.get("/metrics", { config: { doc: DOCS.metrics } }, async (_request, reply) => {

@@ -8,6 +8,7 @@ import type {
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import { ANSWERS } from "./answers/index.ts";
+import { noteAct } from "./audit.ts";
 import { parseInput } from "./input.ts";
 import type { RouteDoc } from "./openapi/route-doc.ts";
 
@@ -127,7 +128,9 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
     const { accept } = parseInput(AckBody, request.body ?? undefined);
     const known = await find(id, request.caller.project);
     const isOpen = await options.acknowledge(id, request.caller.name);
+    if (isOpen) noteAct(request, "incident.ack", id);
     const accepted = accept && isOpen && options.accept(known.incident);
+    if (accepted) noteAct(request, "incident.accept", id);
     const incident = await shown(id, request.caller.project);
     return { ...incident, ...(accept ? { accepted } : {}) };
   });
@@ -136,7 +139,7 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
   app.post("/api/v1/incidents/:id/resolve", resolve, async (request) => {
     const { id } = parseInput(Params, request.params);
     await find(id, request.caller.project);
-    await options.resolve(id);
+    if (await options.resolve(id)) noteAct(request, "incident.resolve", id);
     return shown(id, request.caller.project);
   });
 };

@@ -51,9 +51,12 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { v
       .send(html);
 
   // A shipper with a key that may only send must get its handshake; the page itself holds no data.
-  const root = { config: { scope: "any" as const, page: true, doc: ROOT_DOC } };
+  const root = { config: { scope: "any" as const, page: true, login: true, doc: ROOT_DOC } };
   app.get("/", root, async (request, reply) => {
-    if (request.headers.accept?.includes("text/html")) return send(reply);
+    if (request.headers.accept?.includes("text/html")) {
+      if (request.caller.project === "") reply.code(401); // The page asks for a key.
+      return send(reply);
+    }
     return reply
       .header(ELASTIC_PRODUCT.name, ELASTIC_PRODUCT.value)
       .type(elasticTypeOf(request.headers.accept))
@@ -61,7 +64,9 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { v
   });
   app.get("/i/:id", page, async (_request, reply) => send(reply));
   app.addHook("onRoute", (route) => {
-    if (route.url.startsWith("/assets/")) route.config = { ...route.config, doc: ASSET_DOC };
+    if (route.url.startsWith("/assets/")) {
+      route.config = { ...route.config, scope: "open", doc: ASSET_DOC };
+    }
   });
   await app.register(fastifyStatic, {
     root: PAGE_DIR,

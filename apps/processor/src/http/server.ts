@@ -1,8 +1,9 @@
 import { TracerError } from "@tracer/core";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Observe } from "../observe.ts";
 import { type AccessOptions, authorize } from "./access.ts";
-import type { Caller, Scope } from "./caller.ts";
+import { type Caller, NOBODY, type Scope } from "./caller.ts";
+import { clientAddress, type TrustedProxies } from "./client-address.ts";
 import {
   CONNECTION_LIMITS,
   type ConnectionLimits,
@@ -23,6 +24,8 @@ declare module "fastify" {
     scope?: Scope | "any" | "open";
     /** True for pages that people open by a link. */
     page?: boolean;
+    /** True for pages that ask whoever has no key for one: they are served with nobody as the caller. */
+    login?: boolean;
     /** Query parameter that may hold the key, for clients that know no other way. */
     keyInQuery?: string;
     /** What it takes and gives, for the API's document. */
@@ -33,17 +36,18 @@ declare module "fastify" {
 export interface ServerOptions {
   readonly access: AccessOptions;
   readonly observe: Observe;
+  /** Proxies that say where a request comes from. Default: none. */
+  readonly trustedProxies?: TrustedProxies;
   /** Default: CONNECTION_LIMITS. */
   readonly connections?: ConnectionLimits;
 }
 
 /** JSON bodies of the API; ingest has its own limits. */
 const API_BODY_BYTES_MAX = 1024 * 1024;
-const NOBODY: Caller = { id: "", project: "", name: "", scopes: [] };
 
 /** An empty server with access control, one error shape and safe headers; routes are registered on it. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { access, observe, connections = CONNECTION_LIMITS } = options;
+  const { access, observe, connections = CONNECTION_LIMITS, trustedProxies = null } = options;
   const app = Fastify({
     ...connectionOptions(connections),
     bodyLimit: API_BODY_BYTES_MAX,
@@ -63,9 +67,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     const { scope = "read", page = false, keyInQuery = null } = request.routeOptions.config;
     if (scope === "open") return;
     const { headers, query } = request;
-    const address = request.raw.socket.remoteAddress ?? "";
+    const address = clientAddress(request.raw, trustedProxies);
     const asked = { headers, query, scope, page, keyInQuery, address };
-    request.caller = await authorize(access, asked);
+    try {
+      request.caller = await authorize(access, asked);
+    } catch (error) {
+      if (!asksForKey(request, error)) throw error;
+    }
   });
   app.setErrorHandler(createErrorHandler(observe));
   app.setNotFoundHandler(async (request) => {
@@ -75,6 +83,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     );
   });
   return app;
+}
+
+/** Whether a person who opens a page can be asked for the key that is missing. */
+function asksForKey({ headers, routeOptions }: FastifyRequest, error: unknown): boolean {
+  if (routeOptions.config.login !== true || !(error instanceof TracerError)) return false;
+  const isMissing = ["KEY_MISSING", "KEY_INVALID", "KEY_FORBIDDEN"].includes(error.code);
+  return isMissing && headers.accept?.includes("text/html") === true;
 }
 
 function pathOf(url: string): string {

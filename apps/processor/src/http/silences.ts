@@ -11,6 +11,7 @@ import {
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import { ANSWERS } from "./answers/index.ts";
+import { noteAct } from "./audit.ts";
 import { parseInput } from "./input.ts";
 import type { RouteDoc } from "./openapi/route-doc.ts";
 
@@ -126,6 +127,7 @@ export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (ap
       ends: endsAt === undefined ? { inSeconds: forSeconds ?? 0 } : { at: endsAt },
       by: request.caller.name,
     });
+    noteAct(request, "silence.create", silence.id);
     reply.code(201);
     return silence;
   });
@@ -143,6 +145,7 @@ export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (ap
     const { id } = parseInput(Params, request.params);
     const silence = await options.expire({ id, project: request.caller.project });
     if (silence === null) throw new TracerError("NOT_FOUND", "There is no silence of this id.");
+    noteAct(request, "silence.expire", id);
     return silence;
   });
 };

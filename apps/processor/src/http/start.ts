@@ -21,11 +21,11 @@ import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import type { InFlight } from "./in-flight.ts";
 import { incidentRoutes } from "./incidents.ts";
-import { KeyCache } from "./key-cache.ts";
 import { collectRoutes } from "./openapi/collect.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
 import { pageRoutes } from "./page.ts";
 import { RateLimits } from "./rate-limits.ts";
+import { createKeys, type Keys, publicHostOf } from "./register-keys.ts";
 import { createServer } from "./server.ts";
 import { serviceRoutes } from "./services.ts";
 import { silenceRoutes } from "./silences.ts";
@@ -68,25 +68,18 @@ const READY_PROBE_MS = 1_000;
 
 /** Registers every route and listens. Throws PORT_IN_USE that names a free port. */
 export async function startHttp(options: HttpOptions): Promise<Http> {
-  const { config, pool, observe, inFlight } = options;
-  const keysExist = config.ingestKey !== null || config.adminKey !== null || options.keysStored;
-  const { monotonicMs } = options.clock;
-  const keys = new KeyCache({
-    ingestKey: config.ingestKey,
-    adminKey: config.adminKey,
-    find: (presented) =>
-      options.keysStored ? store.findKey(pool, presented) : Promise.resolve(null),
-    monotonicMs,
-  });
+  const { config, observe, inFlight } = options;
+  const keys = createKeys(options);
   const app = createServer({
     observe,
     access: {
-      keysExist,
-      publicHost: config.publicUrl === null ? null : new URL(config.publicUrl).host,
-      findKey: keys.find,
+      keysExist: keys.exist,
+      publicHost: publicHostOf(config.publicUrl),
+      findKey: keys.cache.find,
     },
+    trustedProxies: config.trustedProxies,
   });
-  await registerRoutes(app, options, keysExist);
+  await registerRoutes(app, options, keys);
   await listen(app, config);
   return {
     url: urlOf(app, config.host),
@@ -104,15 +97,17 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
       const cutOff = setTimeout(() => app.server.closeAllConnections(), LAST_CLOSE_MS);
       await app.close();
       clearTimeout(cutOff);
+      await keys[Symbol.asyncDispose]();
     },
   };
 }
 
-async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysExist: boolean) {
+async function registerRoutes(app: FastifyInstance, options: HttpOptions, keys: Keys) {
   const { config, pool, pipeline, inFlight, services, events, channelStates } = options;
   const { observe, version } = options;
   const routes = collectRoutes(app);
   await app.register(openApiRoutes, { routes, version });
+  await keys.register(app);
   const ingest = pipeline.ingest.bind(pipeline);
   const limits = new RateLimits({
     recordsPerSecond: config.ingestRecordsPerSecond,
@@ -125,7 +120,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   await app.register(healthRoutes, {
     missing: () => missingOf(options),
     version,
-    showDetails: !keysExist,
+    showDetails: () => !keys.exist(),
     observe,
   });
   await app.register(incidentRoutes, {

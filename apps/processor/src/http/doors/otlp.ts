@@ -53,7 +53,9 @@ export const otlpDoor: FastifyPluginAsync<DoorOptions> = async (app, options) =>
       const share = admitBody(request.raw, options.inFlight);
       try {
         const body = await readBody(request.raw, share);
-        const origin = { project: request.caller.project, defaultService: serviceOf(request) };
+        const { project, pinnedService } = request.caller;
+        const pinned = pinnedService === undefined ? {} : { pinnedService };
+        const origin = { project, defaultService: serviceOf(request), ...pinned };
         const { rejected, message } = options.ingestMetrics(body, origin);
         return answer(request, reply, rejected, message, "rejectedDataPoints");
       } finally {

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from "fastify";
 import { sendHtml } from "../html/frame.ts";
+import { sendLogin } from "../html/login-page.ts";
 import type { DocumentedRoute } from "./collect.ts";
 import { docsBody } from "./docs-page.ts";
 import { type Json, openApiDocument } from "./document.ts";
@@ -30,7 +31,13 @@ export const openApiRoutes: FastifyPluginAsync<OpenApiRoutesOptions> = async (ap
     return made;
   };
   app.get("/openapi.json", { config: { doc: JSON_DOC } }, async () => document());
-  app.get("/docs", { config: { doc: PAGE_DOC, page: true } }, async (_request, reply) =>
-    sendHtml(reply, { title: "Tracer API", body: docsBody(document()) }),
+  app.get(
+    "/docs",
+    { config: { doc: PAGE_DOC, page: true, login: true } },
+    async (request, reply) => {
+      if (request.caller.project === "")
+        return sendLogin(reply.code(401), { root: "", next: "docs" });
+      return sendHtml(reply, { title: "Tracer API", body: docsBody(document()) });
+    },
   );
 };

@@ -1,0 +1,49 @@
+import {
+  ACTS,
+  type AuditEntry as EntryShape,
+  KEY_SCOPES,
+  KEY_STATES,
+  type KeyRecord,
+} from "@tracer/store";
+import { z } from "zod";
+
+const Time = z.iso.datetime();
+
+export const Key = z.strictObject({
+  id: z.string(),
+  project: z.string(),
+  label: z.string(),
+  prefix: z.string().describe("The first digits of its random part."),
+  scopes: z.array(z.enum(KEY_SCOPES)),
+  service: z.string().nullable().describe("Every record that it sends counts as this service's."),
+  state: z.enum(KEY_STATES),
+  createdAt: Time,
+  createdBy: z.string().nullable(),
+  expiresAt: Time.nullable(),
+  lastUsedAt: Time.nullable().describe("To the minute."),
+  revokedAt: Time.nullable(),
+}) satisfies z.ZodType<KeyRecord>;
+
+export const KeyList = z.strictObject({ keys: z.array(Key) });
+
+export const KeyMade = Key.extend({ key: z.string().describe("In full, this once.") });
+
+const AuditEntry = z.strictObject({
+  id: z.string(),
+  at: Time,
+  project: z.string(),
+  actor: z.string(),
+  act: z.enum(ACTS),
+  subject: z.string(),
+}) satisfies z.ZodType<EntryShape>;
+
+export const AuditPage = z.strictObject({
+  entries: z.array(AuditEntry),
+  nextCursor: z.string().nullable(),
+});
+
+export const LoggedIn = z.strictObject({
+  project: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(KEY_SCOPES)),
+});

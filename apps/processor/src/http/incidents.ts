@@ -9,6 +9,8 @@ import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import { ANSWERS } from "./answers/index.ts";
 import { noteAct } from "./audit.ts";
+import type { DeliveryInFull } from "./html/incident-page.ts";
+import { incidentPage } from "./incident-page.ts";
 import { parseInput } from "./input.ts";
 import type { RouteDoc } from "./openapi/route-doc.ts";
 
@@ -78,7 +80,7 @@ const DOCS = {
   },
 } as const satisfies Readonly<Record<string, RouteDoc>>;
 
-/** The incidents of the caller's project; another project's are not found. */
+/** The incidents of the caller's project, as JSON and as pages; another project's are not found. */
 export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (app, options) => {
   const find = async (id: string, project: string) => {
     const found = parseIncidentId(id) === null ? null : await options.get(id);
@@ -90,13 +92,15 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
 
   const shown = async (id: string, project: string) => {
     const { incident, deliveries } = await find(id, project);
-    const attempts = await options.attemptsOf(deliveries.map((delivery) => delivery.id));
-    const inFull = deliveries.map((delivery) => ({
-      ...delivery,
-      tries: attempts.get(delivery.id) ?? [],
-    }));
-    return { ...incident, deliveries: inFull };
+    return { ...incident, deliveries: await inFull(options, deliveries) };
   };
+  await app.register(incidentPage, {
+    find: async (id, project) => {
+      const found = parseIncidentId(id) === null ? null : await options.get(id);
+      if (found === null || found.incident.project !== project) return null;
+      return { ...found.incident, deliveries: await inFull(options, found.deliveries) };
+    },
+  });
 
   app.get("/api/v1/incidents", { config: { doc: DOCS.list } }, async (request) => {
     const { state, service, limit, cursor } = parseInput(ListQuery, request.query);
@@ -143,3 +147,11 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
     return shown(id, request.caller.project);
   });
 };
+
+async function inFull(
+  { attemptsOf }: IncidentRoutesOptions,
+  deliveries: readonly DeliveryRecord[],
+): Promise<DeliveryInFull[]> {
+  const attempts = await attemptsOf(deliveries.map(({ id }) => id));
+  return deliveries.map((delivery) => ({ ...delivery, tries: attempts.get(delivery.id) ?? [] }));
+}

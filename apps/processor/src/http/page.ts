@@ -28,21 +28,15 @@ const ROOT_DOC: RouteDoc = {
   summary: "The operator page where HTML is accepted, else what Elasticsearch's clients ask first.",
   answers: { 200: { schema: ANSWERS.Handshake } },
 };
-const INCIDENT_DOC: RouteDoc = {
-  tag: "pages",
-  summary: "One incident as a page, where links in alerts lead.",
-  answers: { 200: { type: "text/html" } },
-};
 const ASSET_DOC: RouteDoc = {
   tag: "pages",
   summary: "Files of the operator page.",
   answers: { 200: { type: "*/*" } },
 };
 
-/** The operator page at `/` and `/i/<incident>`, its files under `/assets/`. */
+/** The operator page at `/`, its files under `/assets/`. */
 export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { version }) => {
   const html = await readFile(`${PAGE_DIR}index.html`, "utf8");
-  const page = { config: { scope: "read" as const, page: true, doc: INCIDENT_DOC } };
   const send = (reply: FastifyReply) =>
     reply
       .header("content-security-policy", CONTENT_SECURITY_POLICY)
@@ -62,7 +56,6 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { v
       .type(elasticTypeOf(request.headers.accept))
       .send(JSON.stringify(handshake(version)));
   });
-  app.get("/i/:id", page, async (_request, reply) => send(reply));
   app.addHook("onRoute", (route) => {
     if (route.url.startsWith("/assets/")) {
       route.config = { ...route.config, scope: "open", doc: ASSET_DOC };

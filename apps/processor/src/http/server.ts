@@ -58,6 +58,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     frameworkErrors: createErrorHandler(observe),
   });
   limitConnections(app.server, connections);
+  acceptEmptyJson(app);
   app.decorateRequest("caller");
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-content-type-options", "nosniff");
@@ -83,6 +84,15 @@ export function createServer(options: ServerOptions): FastifyInstance {
     );
   });
   return app;
+}
+
+/** Clients name the type of a body that is not there, as of DELETE; Fastify would refuse them. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else parse(request, String(body), done);
+  });
 }
 
 /** Whether a person who opens a page can be asked for the key that is missing. */

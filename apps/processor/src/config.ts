@@ -20,6 +20,7 @@ const SECRETS = [
   "PAGERDUTY_ROUTING_KEY",
   "WEBHOOK_SECRET",
   "VERCEL_DRAIN_SECRET",
+  "HEARTBEAT_URL",
 ] as const;
 
 /** The first needs the second: half a channel would deliver nothing. */
@@ -117,6 +118,7 @@ const Environment = z.object({
       error: "must be host names, addresses or networks such as 10.1.0.0/16, separated by commas",
     })
     .optional(),
+  HEARTBEAT_URL: httpUrl.optional(),
   TRUSTED_PROXIES: z
     .string()
     .refine((list) => parseTrustedProxies(list) !== null, {
@@ -162,6 +164,8 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly ingestKey: string | null;
   readonly adminKey: string | null;
+  /** Asked each minute while all is well; null: nobody is. */
+  readonly heartbeatUrl: string | null;
   /** Whose `X-Forwarded-For` says where a request comes from; null: nobody's. */
   readonly trustedProxies: BlockList | null;
   /** Each channel that is configured; none: alerts go to the terminal. */
@@ -311,6 +315,7 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
     ingestKey: env.TRACER_INGEST_KEY ?? null,
     adminKey: env.TRACER_ADMIN_KEY ?? null,
+    heartbeatUrl: env.HEARTBEAT_URL ?? null,
     trustedProxies: parseTrustedProxies(env.TRUSTED_PROXIES ?? ""),
     channels,
     settings: settingsOf(file),

@@ -75,6 +75,7 @@ function program(run: RunLoaded) {
   tracer
     .command("migrate")
     .description("bring the database's schema up to date")
+    .option("--dry-run", "print the SQL that would be run, and run nothing")
     .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));
   tortureCommand(tracer, run);
   return tracer;

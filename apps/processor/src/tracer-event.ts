@@ -160,6 +160,12 @@ export type TracerEvent =
       readonly away: boolean;
     }
   | {
+      /** To HEARTBEAT_URL; `reason` never holds it. */
+      readonly name: "heartbeat";
+      readonly outcome: "sent" | "refused" | "unreachable" | "self_test_failed";
+      readonly reason: string;
+    }
+  | {
       /** Somebody did it all the same. */
       readonly name: "act_not_recorded";
       readonly project: string;

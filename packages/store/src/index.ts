@@ -79,7 +79,12 @@ export {
   touchKeys,
 } from "./keys.ts";
 export { holdLease, LEASE_SECONDS, releaseLease } from "./leases.ts";
-export { type MigrateOptions, migrate } from "./migrate.ts";
+export {
+  type MigrateOptions,
+  migrate,
+  type PendingMigration,
+  pendingMigrations,
+} from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
 export { DEAD_AFTER_SECONDS, heartbeat, retire } from "./processors.ts";
 export { keepQuiet, type QuietOptions } from "./quiet-hours.ts";

@@ -52,6 +52,8 @@ export interface HttpOptions {
 
 export interface Http extends AsyncDisposable {
   readonly url: string;
+  /** What is missing for Tracer to do its work; empty when it is ready. */
+  readonly missing: () => Promise<readonly string[]>;
   /**
    * Takes nothing more in, and waits for what is on its way, for 2 s at most. It still listens: `/readyz`
    * says that Tracer is stopping, so that whoever balances the load hears it, until it is disposed.
@@ -83,6 +85,7 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
   await listen(app, config);
   return {
     url: urlOf(app, config.host),
+    missing: () => missingOf(options),
     refuse: async () => {
       inFlight.close();
       const deadlineMs = options.clock.monotonicMs() + CLOSE_MS;

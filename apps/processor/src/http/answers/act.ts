@@ -1,8 +1,5 @@
-import {
-  type Deploy as DeployShape,
-  SILENCE_STATES,
-  type Silence as SilenceShape,
-} from "@tracer/store";
+import type * as store from "@tracer/store";
+import { SILENCE_STATES } from "@tracer/store";
 import { z } from "zod";
 import { IncidentBare } from "./incident.ts";
 
@@ -22,7 +19,7 @@ export const Silence = z.strictObject({
   endsAt: Time,
   state: z.enum(SILENCE_STATES),
   held: z.int().describe("Messages that it kept from being sent."),
-}) satisfies z.ZodType<SilenceShape>;
+}) satisfies z.ZodType<store.Silence>;
 
 export const SilencePage = z.strictObject({ silences: z.array(Silence), nextCursor });
 
@@ -36,6 +33,6 @@ export const Deploy = z.strictObject({
   version: z.string(),
   environment: z.string().describe('`""`: in every environment.'),
   at: Time,
-}) satisfies z.ZodType<DeployShape>;
+}) satisfies z.ZodType<store.Deploy>;
 
 export const DeployList = z.strictObject({ deploys: z.array(Deploy) });

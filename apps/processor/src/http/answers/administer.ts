@@ -1,10 +1,5 @@
-import {
-  ACTS,
-  type AuditEntry as EntryShape,
-  KEY_SCOPES,
-  KEY_STATES,
-  type KeyRecord,
-} from "@tracer/store";
+import type * as store from "@tracer/store";
+import { ACTS, KEY_SCOPES, KEY_STATES } from "@tracer/store";
 import { z } from "zod";
 
 const Time = z.iso.datetime();
@@ -22,7 +17,7 @@ export const Key = z.strictObject({
   expiresAt: Time.nullable(),
   lastUsedAt: Time.nullable().describe("To the minute."),
   revokedAt: Time.nullable(),
-}) satisfies z.ZodType<KeyRecord>;
+}) satisfies z.ZodType<store.KeyRecord>;
 
 export const KeyList = z.strictObject({ keys: z.array(Key) });
 
@@ -35,7 +30,7 @@ const AuditEntry = z.strictObject({
   actor: z.string(),
   act: z.enum(ACTS),
   subject: z.string(),
-}) satisfies z.ZodType<EntryShape>;
+}) satisfies z.ZodType<store.AuditEntry>;
 
 export const AuditPage = z.strictObject({
   entries: z.array(AuditEntry),

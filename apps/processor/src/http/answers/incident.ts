@@ -1,13 +1,7 @@
-import {
-  DELIVERY_ACTIONS,
-  ENDINGS,
-  type Evidence as EvidenceShape,
-  type Incident as IncidentShape,
-  KINDS,
-  LEVELS,
-  SEVERITIES,
-} from "@tracer/core";
-import { DELIVERY_STATES, type DeliveryAttempt, type DeliveryRecord } from "@tracer/store";
+import type * as core from "@tracer/core";
+import { DELIVERY_ACTIONS, ENDINGS, KINDS, LEVELS, SEVERITIES } from "@tracer/core";
+import type * as store from "@tracer/store";
+import { DELIVERY_STATES } from "@tracer/store";
 import { z } from "zod";
 
 /** Shapes of what the API answers, for its document; a test holds the real answers to them. */
@@ -40,7 +34,7 @@ export const Evidence = z.strictObject({
   sentence: z.string(),
   templates: z.exactOptional(z.array(TemplateCount)),
   ending: z.exactOptional(z.enum(ENDINGS)),
-}) satisfies z.ZodType<EvidenceShape>;
+}) satisfies z.ZodType<core.Evidence>;
 
 const Deploy = z.strictObject({ version: z.string(), at: Time });
 
@@ -67,14 +61,14 @@ export const IncidentBare = z.strictObject({
   deploy: Deploy.nullable(),
   ackedAt: Time.nullable(),
   ackedBy: z.string().nullable(),
-}) satisfies z.ZodType<IncidentShape>;
+}) satisfies z.ZodType<core.Incident>;
 
 const Attempt = z.strictObject({
   startedAt: Time,
   endedAt: Time.nullable(),
   outcome: z.string().nullable().describe("What the answer meant; null while it is not known."),
   reason: z.string().nullable().describe("The provider's word for it."),
-}) satisfies z.ZodType<DeliveryAttempt>;
+}) satisfies z.ZodType<store.DeliveryAttempt>;
 
 export const Delivery = z.strictObject({
   id: z.string(),
@@ -86,7 +80,7 @@ export const Delivery = z.strictObject({
   createdAt: Time,
   sentAt: Time.nullable(),
   lastError: z.string().nullable(),
-}) satisfies z.ZodType<DeliveryRecord>;
+}) satisfies z.ZodType<store.DeliveryRecord>;
 
 const DeliveryInFull = Delivery.extend({
   tries: z.array(Attempt).describe("Oldest first."),

@@ -1,5 +1,5 @@
 // Validates the Kubernetes objects on stdin (a JSON array) against Kubernetes' own schemas; prints `kind: ok\n` each.
-import { Deployment } from "kubernetes-models/apps/v1/Deployment";
+import { Deployment } from "kubernetes-models/apps/v1";
 import { NetworkPolicy } from "kubernetes-models/networking.k8s.io/v1/NetworkPolicy";
 import { PodDisruptionBudget } from "kubernetes-models/policy/v1/PodDisruptionBudget";
 import { Service } from "kubernetes-models/v1/Service";

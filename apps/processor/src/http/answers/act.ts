@@ -9,7 +9,7 @@ const nextCursor = z
   .nullable()
   .describe("`cursor` of the next page; null: there is none.");
 
-export const Silence = z.strictObject({
+const Silence = z.strictObject({
   id: z.string(),
   matchers: z.record(z.string(), z.string()),
   reason: z.string(),
@@ -21,13 +21,13 @@ export const Silence = z.strictObject({
   held: z.int().describe("Messages that it kept from being sent."),
 }) satisfies z.ZodType<store.Silence>;
 
-export const SilencePage = z.strictObject({ silences: z.array(Silence), nextCursor });
+const SilencePage = z.strictObject({ silences: z.array(Silence), nextCursor });
 
-export const SilencePreview = z.strictObject({
+const SilencePreview = z.strictObject({
   incidents: z.array(IncidentBare).describe("Open incidents that it would hold back."),
 });
 
-export const Deploy = z.strictObject({
+const Deploy = z.strictObject({
   id: z.string(),
   service: z.string(),
   version: z.string(),
@@ -35,4 +35,12 @@ export const Deploy = z.strictObject({
   at: Time,
 }) satisfies z.ZodType<store.Deploy>;
 
-export const DeployList = z.strictObject({ deploys: z.array(Deploy) });
+const DeployList = z.strictObject({ deploys: z.array(Deploy) });
+
+export const ACT_ANSWERS = {
+  Silence,
+  SilencePage,
+  SilencePreview,
+  Deploy,
+  DeployList,
+} as const;

@@ -4,7 +4,7 @@ import { z } from "zod";
 
 const Time = z.iso.datetime();
 
-export const Key = z.strictObject({
+const Key = z.strictObject({
   id: z.string(),
   project: z.string(),
   label: z.string(),
@@ -19,9 +19,9 @@ export const Key = z.strictObject({
   revokedAt: Time.nullable(),
 }) satisfies z.ZodType<store.KeyRecord>;
 
-export const KeyList = z.strictObject({ keys: z.array(Key) });
+const KeyList = z.strictObject({ keys: z.array(Key) });
 
-export const KeyMade = Key.extend({ key: z.string().describe("In full, this once.") });
+const KeyMade = Key.extend({ key: z.string().describe("In full, this once.") });
 
 const AuditEntry = z.strictObject({
   id: z.string(),
@@ -32,13 +32,21 @@ const AuditEntry = z.strictObject({
   subject: z.string(),
 }) satisfies z.ZodType<store.AuditEntry>;
 
-export const AuditPage = z.strictObject({
+const AuditPage = z.strictObject({
   entries: z.array(AuditEntry),
   nextCursor: z.string().nullable(),
 });
 
-export const LoggedIn = z.strictObject({
+const LoggedIn = z.strictObject({
   project: z.string(),
   name: z.string(),
   scopes: z.array(z.enum(KEY_SCOPES)),
 });
+
+export const ADMINISTER_ANSWERS = {
+  Key,
+  KeyList,
+  KeyMade,
+  AuditPage,
+  LoggedIn,
+} as const;

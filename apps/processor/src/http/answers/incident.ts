@@ -70,7 +70,7 @@ const Attempt = z.strictObject({
   reason: z.string().nullable().describe("The provider's word for it."),
 }) satisfies z.ZodType<store.DeliveryAttempt>;
 
-export const Delivery = z.strictObject({
+const Delivery = z.strictObject({
   id: z.string(),
   incidentId: z.string(),
   channel: z.string(),
@@ -86,11 +86,11 @@ const DeliveryInFull = Delivery.extend({
   tries: z.array(Attempt).describe("Oldest first."),
 });
 
-export const IncidentListed = IncidentBare.extend({ deliveries: z.array(Delivery) });
+const IncidentListed = IncidentBare.extend({ deliveries: z.array(Delivery) });
 
-export const Incident = IncidentBare.extend({ deliveries: z.array(DeliveryInFull) });
+const Incident = IncidentBare.extend({ deliveries: z.array(DeliveryInFull) });
 
-export const IncidentAcked = Incident.extend({
+const IncidentAcked = Incident.extend({
   accepted: z.boolean().optional().describe("Only when it was asked for."),
 });
 
@@ -99,8 +99,20 @@ const nextCursor = z
   .nullable()
   .describe("`cursor` of the next page; null: there is none.");
 
-export const IncidentPage = z.strictObject({ incidents: z.array(IncidentListed), nextCursor });
+const IncidentPage = z.strictObject({ incidents: z.array(IncidentListed), nextCursor });
 
-export const DeliveryPage = z.strictObject({ deliveries: z.array(Delivery), nextCursor });
+const DeliveryPage = z.strictObject({ deliveries: z.array(Delivery), nextCursor });
 
-export const DeliveryRetried = z.strictObject({ id: z.string(), state: z.literal("pending") });
+const DeliveryRetried = z.strictObject({ id: z.string(), state: z.literal("pending") });
+
+export const INCIDENT_ANSWERS = {
+  Evidence,
+  IncidentBare,
+  Delivery,
+  IncidentListed,
+  Incident,
+  IncidentAcked,
+  IncidentPage,
+  DeliveryPage,
+  DeliveryRetried,
+} as const;

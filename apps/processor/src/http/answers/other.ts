@@ -1,22 +1,22 @@
 import { z } from "zod";
 
 /** The one shape of failures, but for doors that speak another's dialect. */
-export const Failure = z.strictObject({
+const Failure = z.strictObject({
   code: z.string().describe("Documented in operations.md and never reused."),
   message: z.string(),
   details: z.unknown().optional(),
 });
 
-export const Alive = z.strictObject({ status: z.literal("alive") });
+const Alive = z.strictObject({ status: z.literal("alive") });
 
-export const Ready = z.strictObject({ status: z.literal("ready") });
+const Ready = z.strictObject({ status: z.literal("ready") });
 
-export const NotReady = z.strictObject({
+const NotReady = z.strictObject({
   status: z.literal("not ready"),
   missing: z.array(z.string()).optional().describe("Only where no keys exist."),
 });
 
-export const Version = z.strictObject({ name: z.literal("tracer"), version: z.string() });
+const Version = z.strictObject({ name: z.literal("tracer"), version: z.string() });
 
 const Problem = z.strictObject({
   index: z.int(),
@@ -24,19 +24,19 @@ const Problem = z.strictObject({
   reason: z.string(),
 });
 
-export const LogsTaken = z.strictObject({
+const LogsTaken = z.strictObject({
   accepted: z.int(),
   rejected: z.int(),
   errors: z.array(Problem).describe("The first 20 of the rejected."),
   warnings: z.array(Problem).optional().describe("Counted, but a field could not be read."),
 });
 
-export const Empty = z.strictObject({});
+const Empty = z.strictObject({});
 
 /** A body of Elasticsearch's own. */
-export const Elastic = z.record(z.string(), z.unknown());
+const Elastic = z.record(z.string(), z.unknown());
 
-export const Handshake = z.strictObject({
+const Handshake = z.strictObject({
   name: z.string(),
   cluster_name: z.string(),
   cluster_uuid: z.string(),
@@ -50,24 +50,24 @@ export const Handshake = z.strictObject({
   tagline: z.string(),
 });
 
-export const SplunkAnswer = z.strictObject({ text: z.string(), code: z.int() });
+const SplunkAnswer = z.strictObject({ text: z.string(), code: z.int() });
 
-export const DatadogValid = z.strictObject({ valid: z.boolean() });
+const DatadogValid = z.strictObject({ valid: z.boolean() });
 
-export const FirehoseAnswer = z.strictObject({
+const FirehoseAnswer = z.strictObject({
   requestId: z.string(),
   timestamp: z.number(),
   errorMessage: z.string().optional(),
 });
 
-export const DatadogFailure = z.strictObject({
+const DatadogFailure = z.strictObject({
   errors: z.array(z.strictObject({ status: z.string(), title: z.string(), detail: z.string() })),
 });
 
 /** google.rpc.Status as JSON. */
-export const RpcStatus = z.strictObject({ code: z.int(), message: z.string() });
+const RpcStatus = z.strictObject({ code: z.int(), message: z.string() });
 
-export const OtlpTaken = z.strictObject({
+const OtlpTaken = z.strictObject({
   partialSuccess: z
     .strictObject({
       rejectedLogRecords: z.string().optional(),
@@ -79,7 +79,26 @@ export const OtlpTaken = z.strictObject({
 
 const ElasticCause = z.looseObject({ type: z.string(), reason: z.string() });
 
-export const ElasticFailure = z.strictObject({
+const ElasticFailure = z.strictObject({
   error: ElasticCause.extend({ root_cause: z.array(ElasticCause) }),
   status: z.int(),
 });
+
+export const OTHER_ANSWERS = {
+  Failure,
+  Alive,
+  Ready,
+  NotReady,
+  Version,
+  LogsTaken,
+  Empty,
+  Elastic,
+  Handshake,
+  SplunkAnswer,
+  DatadogValid,
+  FirehoseAnswer,
+  DatadogFailure,
+  RpcStatus,
+  OtlpTaken,
+  ElasticFailure,
+} as const;

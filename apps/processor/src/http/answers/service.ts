@@ -9,7 +9,7 @@ import { Evidence } from "./incident.ts";
 
 const Time = z.iso.datetime();
 
-export const Service = z.strictObject({
+const Service = z.strictObject({
   project: z.string(),
   environment: z.string(),
   service: z.string(),
@@ -30,7 +30,7 @@ const Room = z.strictObject({
   otherRecords: z.int().describe("Records counted under `(other)`."),
 }) satisfies z.ZodType<ServicesRoom>;
 
-export const ServiceList = z.strictObject({ services: z.array(Service), room: Room });
+const ServiceList = z.strictObject({ services: z.array(Service), room: Room });
 
 const Bucket = z.strictObject({
   startMs: z.int(),
@@ -46,7 +46,7 @@ const Bucket = z.strictObject({
   closed: z.boolean().describe("False for the bucket that still fills."),
 }) satisfies z.ZodType<BucketView>;
 
-export const Series = z.strictObject({
+const Series = z.strictObject({
   service: z.string(),
   environment: z.string(),
   bucketSeconds: z.literal(60),
@@ -72,7 +72,7 @@ const Decision = z.strictObject({
   incidentId: z.string().nullable(),
 });
 
-export const Decisions = z.strictObject({
+const Decisions = z.strictObject({
   service: z.string(),
   environment: z.string(),
   at: Time,
@@ -100,4 +100,12 @@ const Channel = z.strictObject({
   lastError: z.string().nullable().describe("The provider's word for it."),
 }) satisfies z.ZodType<ChannelState>;
 
-export const ChannelList = z.strictObject({ channels: z.array(Channel) });
+const ChannelList = z.strictObject({ channels: z.array(Channel) });
+
+export const SERVICE_ANSWERS = {
+  Service,
+  ServiceList,
+  Series,
+  Decisions,
+  ChannelList,
+} as const;

@@ -185,6 +185,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const http = await startHttp({
     ...{ config, version: options.version, keysStored, pool, pipeline, metrics, inFlight, observe },
     ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },
+    channels: () => settings.channels,
+    linkBase,
     waiting: () => ({ outage: watch.outage, signals: pendingCount() }),
   });
   if (config.heartbeatUrl !== null) {

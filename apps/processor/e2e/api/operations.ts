@@ -13,6 +13,7 @@ const Content = z.record(
   z.object({ schema: z.looseObject({ $ref: z.string().optional() }) }),
 );
 const OperationShape = z.looseObject({
+  summary: z.string().min(1, "has no doc: RouteDoc"),
   "x-scope": z.enum(["open", "any", "ingest", "read", "operate", "admin"]),
   responses: z.record(z.string(), z.looseObject({ content: Content.optional() })),
 });

@@ -61,6 +61,7 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   "POST /api/v1/keys": { body: { label: "another", expiresInSeconds: 60 } },
   "POST /api/v1/silences": { body: { matchers: MATCHERS, reason: "r", forSeconds: 60 } },
   "POST /api/v1/silences/preview": { body: { matchers: { kind: "error" } } },
+  "POST /api/v1/channels/{name}/test": { params: () => ({ name: "console" }) },
   "POST /api/v1/deploys": { body: { service: "own", version: "1" } },
   "GET /api/v1/services/{service}/series": { params: service },
   "GET /api/v1/services/{service}/decisions": { params: service },

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Clock, TracerError } from "@tracer/core";
+import type { Channel } from "@tracer/notify";
 import * as store from "@tracer/store";
 import type { FastifyInstance } from "fastify";
 import type { ChannelStates } from "../channel-states.ts";
+import { tryChannel } from "../channel-trial.ts";
 import type { Config } from "../config.ts";
 import type { Outage } from "../database-watch.ts";
 import type { WhyNot } from "../decisions/why-not.ts";
@@ -43,6 +45,10 @@ export interface HttpOptions {
   readonly whyNot: WhyNot;
   readonly events: LiveEvents;
   readonly channelStates: ChannelStates;
+  /** As configured now. */
+  readonly channels: () => readonly Channel[];
+  /** Where links in messages lead. */
+  readonly linkBase: () => string;
   readonly observe: Observe;
   readonly clock: Clock;
   readonly wakeDispatch: () => void;
@@ -67,6 +73,8 @@ const CLOSE_MS = 2_000;
 const LAST_CLOSE_MS = 250;
 const REFUSE_LOOK_MS = 10;
 const READY_PROBE_MS = 1_000;
+/** For all messages of a test. */
+const TEST_MS_MAX = 50_000;
 
 /** Registers every route and listens. Throws PORT_IN_USE that names a free port. */
 export async function startHttp(options: HttpOptions): Promise<Http> {
@@ -159,7 +167,15 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keys: 
   });
   await app.register(serviceRoutes, { services });
   await app.register(decisionRoutes, { whyNot: options.whyNot });
-  await app.register(channelRoutes, { channels: channelStates });
+  await app.register(channelRoutes, {
+    channels: channelStates,
+    test: (name, onStep) => {
+      const channel = options.channels().find((each) => each.name === name);
+      if (channel === undefined) return null;
+      const signal = AbortSignal.timeout(TEST_MS_MAX);
+      return tryChannel(channel, { link: options.linkBase(), signal, onStep });
+    },
+  });
   await app.register(eventRoutes, { events });
   await app.register(pageRoutes, { version });
 }

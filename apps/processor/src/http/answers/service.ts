@@ -100,6 +100,20 @@ const Channel = z.strictObject({
   lastError: z.string().nullable().describe("The provider's word for it."),
 }) satisfies z.ZodType<ChannelState>;
 
+const ChannelTested = z.strictObject({
+  channel: z.string(),
+  ok: z.boolean(),
+  see: z.string().nullable().describe("Where the message can be looked at."),
+  steps: z.array(
+    z.strictObject({
+      action: z.string(),
+      outcome: z.enum(["sent", "retry", "permanent", "reconnect", "ambiguous"]),
+      reason: z.string().nullable().describe("The provider's word for it; null when it was sent."),
+      tookMs: z.number(),
+    }),
+  ),
+});
+
 const ChannelList = z.strictObject({ channels: z.array(Channel) });
 
 export const SERVICE_ANSWERS = {
@@ -108,4 +122,5 @@ export const SERVICE_ANSWERS = {
   Series,
   Decisions,
   ChannelList,
+  ChannelTested,
 } as const;

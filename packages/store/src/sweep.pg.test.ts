@@ -1,5 +1,6 @@
 import { aSighting, createTestDatabase, passTime, SIGHT_OPTIONS } from "@tracer/testkit";
 import { expect, test } from "vitest";
+import { recordAct } from "./audit.ts";
 import { claimDeliveries } from "./claim.ts";
 import { seriesIdOf, writeDecisions } from "./decisions.ts";
 import { markDeploy } from "./deploys.ts";
@@ -7,11 +8,12 @@ import { holdLease } from "./leases.ts";
 import type { Pool } from "./pool.ts";
 import { heartbeat } from "./processors.ts";
 import { resolveByHand } from "./resolve.ts";
+import { beginSession } from "./sessions.ts";
 import { recordAttempt } from "./settle.ts";
 import { sight } from "./sight.ts";
 import { createSilence } from "./silences.ts";
 import { flushStepCounts } from "./step-counts.ts";
-import { DELIVERIES_KEPT_DAYS, INCIDENTS_KEPT_DAYS, sweep } from "./sweep.ts";
+import { AUDIT_KEPT_DAYS, DELIVERIES_KEPT_DAYS, INCIDENTS_KEPT_DAYS, sweep } from "./sweep.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -110,6 +112,8 @@ async function fill(pool: Pool): Promise<void> {
     await createSilence(pool, { ...silence, ends: { inSeconds: 60 } });
     await markDeploy(pool, { project: "default", service, version: "1", by: "test" });
     await flushStepCounts(pool, { processorId: "p", flush: index, counts: [] });
+    await beginSession(pool, { staticKey: "x" });
+    await recordAct(pool, { project: "default", actor: "test", act: "login", subject: "" });
   }
   const claim = { processorId: "p", leaseSeconds: 60, limit: 100 };
   for (const channel of SIGHT_OPTIONS.channels) {
@@ -145,7 +149,7 @@ test("every table that can grow is swept, in bounded batches", async () => {
   for (const [table, rowCount] of await left())
     expect(rowCount, table).toBeGreaterThanOrEqual(ROWS);
 
-  await passTime(pool, (INCIDENTS_KEPT_DAYS + 1) * DAY_SECONDS);
+  await passTime(pool, (AUDIT_KEPT_DAYS + 1) * DAY_SECONDS);
   for (let before = await left(); ; ) {
     const swept = await sweep(pool, { limit: 2, channels: [] });
     const after = await left();

@@ -6,6 +6,12 @@ import { z } from "zod";
 import { type ChannelSpec, channelSpecsOf } from "./settings/channel-specs.ts";
 import { FILE_BYTES_MAX, parseSettings, unknownChannels } from "./settings/read.ts";
 import type { QuietHours, SettingsFile } from "./settings/schema.ts";
+import {
+  type TriageConfig,
+  TriageEnvironment,
+  triageConfigOf,
+  triageProblems,
+} from "./triage-config.ts";
 
 /** Keys that hold a secret; each may also be given as `NAME_FILE`, the path of a file that holds it. */
 const SECRETS = [
@@ -19,6 +25,7 @@ const SECRETS = [
   "PAGERDUTY_ROUTING_KEY",
   "WEBHOOK_SECRET",
   "VERCEL_DRAIN_SECRET",
+  "TRIAGE_API_KEY",
 ] as const;
 
 /** The first needs the second: half a channel would deliver nothing. */
@@ -131,6 +138,7 @@ const Environment = z.object({
   INGEST_BYTES_PER_SECOND: rate(1_000_000_000_000),
   METRIC_SERIES_MAX: whole(0, 50_000, 2_000),
   SNAPSHOT_SECONDS: seconds(1, 3600, 30),
+  ...TriageEnvironment,
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
       error: "must be trace, debug, info, warn, error, fatal or silent",
@@ -177,6 +185,8 @@ export interface Config {
   readonly ingestBytesPerSecond: number | null;
   readonly metricSeriesMax: number;
   readonly snapshotSeconds: number;
+  /** The model that is asked about incidents; null: none. */
+  readonly triage: TriageConfig | null;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
 
@@ -213,6 +223,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       problems.push(`${other}: is required with ${key}`);
     }
   }
+  problems.push(...triageProblems(values));
   const parsed = Environment.safeParse(values);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
@@ -321,6 +332,7 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     ingestBytesPerSecond: env.INGEST_BYTES_PER_SECOND ?? null,
     metricSeriesMax: env.METRIC_SERIES_MAX,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
+    triage: triageConfigOf(env),
     logLevel: env.LOG_LEVEL,
   });
 }

@@ -108,6 +108,10 @@ const STATEMENTS = [
     order by ${ended} limit $1 for update skip locked)
   returning id`,
   ),
+  `delete from triages where (fingerprint, epoch) in (
+    select fingerprint, epoch from triages where ${expired("claimed_at", INCIDENTS_KEPT_DAYS)}
+    order by claimed_at limit $1 for update skip locked)
+  returning fingerprint`,
   `delete from processors where id in (
     select id from processors where ${expired("heartbeat_at", PROCESSORS_KEPT_DAYS)}
     limit $1 for update skip locked)

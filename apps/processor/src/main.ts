@@ -75,8 +75,27 @@ function program(run: RunLoaded) {
     .command("migrate")
     .description("bring the database's schema up to date")
     .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));
+  modelCommands(tracer, run);
   tortureCommand(tracer, run);
   return tracer;
+}
+
+/** Those for models, and for people who ask one. */
+function modelCommands(tracer: Command, run: RunLoaded): void {
+  tracer
+    .command("mcp")
+    .description("serve the running Tracer to an agent: MCP on stdin and stdout, reading only")
+    .option("--allow-writes", "offer acknowledging and silencing, too")
+    .option("--files <folder>", "past logs may be read from below it; the current one unless given")
+    .action((args) => run(async () => (await import("./commands/mcp.ts")).mcp, args));
+  tracer
+    .command("ask")
+    .argument("<question...>", "in any words")
+    .description("ask a model that may look into the running Tracer and your connected tools")
+    .option("--json", "the answer and what was looked at as JSON on stdout")
+    .action((words, options) =>
+      run(async () => (await import("./commands/ask.ts")).ask, { ...options, words }),
+    );
 }
 
 /** Harm on purpose. */

@@ -1,0 +1,1 @@
+export async function ask(): Promise<never> { throw new Error("soon"); }

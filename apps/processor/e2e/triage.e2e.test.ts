@@ -110,5 +110,7 @@ test("half a configuration of a model is refused by key", async () => {
   expect(bare).toMatchObject({ code: 78 });
   expect(bare.stderr).toContain("TRIAGE_MODEL: is required with TRIAGE_BASE_URL");
   const whole = await check({ TRIAGE_MODEL: "m", TRIAGE_BASE_URL: "http://127.0.0.1:1/v1/" });
-  expect(whole.stdout).toContain("triage       m at http://127.0.0.1:1/v1, at most 20 calls an hour");
+  expect(whole.stdout).toContain(
+    "triage       m at http://127.0.0.1:1/v1, at most 20 calls an hour",
+  );
 });

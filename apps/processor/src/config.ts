@@ -187,6 +187,8 @@ export interface Config {
   readonly snapshotSeconds: number;
   /** The model that is asked about incidents; null: none. */
   readonly triage: TriageConfig | null;
+  /** The account whose tools `tracer ask` may use; null: none. */
+  readonly composio: ComposioConfig | null;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
 
@@ -194,6 +196,13 @@ export interface Config {
 export interface Settings extends Pick<SettingsFile, "routes" | "services" | "redaction"> {
   /** By channel. */
   readonly quietHours: ReadonlyMap<string, QuietHours>;
+}
+
+export interface ComposioConfig {
+  readonly apiKey: string;
+  readonly baseUrl: string;
+  readonly userId: string;
+  readonly toolkits: readonly string[];
 }
 
 export interface SyslogConfig {
@@ -219,6 +228,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
   const values = readSecretFiles(environment, problems);
   for (const [key, other] of PAIRS) {
+    if (key === "COMPOSIO_API_KEY" && values["TRIAGE_MODEL"] !== undefined) continue; // For `tracer ask`.
     if (values[key] !== undefined && values[other] === undefined) {
       problems.push(`${other}: is required with ${key}`);
     }
@@ -333,8 +343,16 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     metricSeriesMax: env.METRIC_SERIES_MAX,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
     triage: triageConfigOf(env),
+    composio: composioOf(env),
     logLevel: env.LOG_LEVEL,
   });
+}
+
+function composioOf(env: Environment): ComposioConfig | null {
+  const { COMPOSIO_API_KEY: apiKey, COMPOSIO_USER_ID: userId } = env;
+  if (apiKey === undefined) return null;
+  const { composioBaseUrl: baseUrl, composioToolkits: toolkits } = channelDefaultsOf(env);
+  return { apiKey, baseUrl, userId, toolkits };
 }
 
 function syslogOf({ SYSLOG_PORT: port, SYSLOG_HOST, HOST }: Environment): SyslogConfig | null {

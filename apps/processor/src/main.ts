@@ -92,6 +92,7 @@ function modelCommands(tracer: Command, run: RunLoaded): void {
     .command("ask")
     .argument("<question...>", "in any words")
     .description("ask a model that may look into the running Tracer and your connected tools")
+    .option("--allow-writes", "let it use tools of yours that change or send something, too")
     .option("--json", "the answer and what was looked at as JSON on stdout")
     .action((words, options) =>
       run(async () => (await import("./commands/ask.ts")).ask, { ...options, words }),

@@ -325,7 +325,8 @@ function write(log: Logger, event: TracerEvent): void {
       if (event.isFirst) log.error(event, DROPPED[event.reason]);
       return;
     case "triage_settled":
-      if (event.outcome === "noted") return log.info(event, "A model's note was added to an alert.");
+      if (event.outcome === "noted")
+        return log.info(event, "A model's note was added to an alert.");
       return log.warn(event, "No model's note for an incident: its alert stays as it is.");
     case "loop_failed": {
       const failed = { ...event, error: pino.stdSerializers.err(toError(event.error)) };

@@ -4,6 +4,7 @@ export {
   type ComposioSlugs,
   composioSlackChannel,
 } from "./composio/channel.ts";
+export { type McpSession, openMcpSession } from "./composio/mcp-session.ts";
 export type { SessionStore } from "./composio/session.ts";
 export { type ConsoleChannelOptions, consoleChannel } from "./console/channel.ts";
 export { type PagerdutyChannelOptions, pagerdutyChannel } from "./pagerduty/channel.ts";

@@ -55,9 +55,7 @@ function readTools({ context, filesFolder }: TracerToolsOptions): TracerTool[] {
         cursor: z.string().max(500).exactOptional().describe("nextCursor of the page before"),
       }),
       run: ({ limit = 10, ...rest }) =>
-        captured(context, (it) =>
-          listIncidents(it, { ...rest, limit: String(limit), json: true }),
-        ),
+        captured(context, (it) => listIncidents(it, { ...rest, limit: String(limit), json: true })),
     }),
     tool({
       name: "tracer_incident",
@@ -111,10 +109,16 @@ function writeTools({ context }: TracerToolsOptions): TracerTool[] {
     tool({
       name: "tracer_silence",
       title: "Begin a silence",
-      description: "Keeps what matches from being told. At least one matcher; all of them must match.",
+      description:
+        "Keeps what matches from being told. At least one matcher; all of them must match.",
       isWrite: true,
       input: z.object({
-        service: z.string().min(1).max(300).exactOptional().describe("its name; * stands for anything"),
+        service: z
+          .string()
+          .min(1)
+          .max(300)
+          .exactOptional()
+          .describe("its name; * stands for anything"),
         kind: z.enum(KINDS).exactOptional(),
         severity: z.enum(SEVERITIES).exactOptional(),
         template: z.string().min(1).max(300).exactOptional(),

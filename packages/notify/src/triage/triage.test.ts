@@ -118,7 +118,8 @@ test("what a model says is as hostile as the log it has read", async () => {
   const texts = [JSON.stringify(renderCard(task)), renderMarkdown(task), renderConsole(task)];
   for (const text of texts) {
     expect(text).toContain("guess");
-    expect(text).not.toMatch(/evil\.example\/x|<!channel|<@U|hunter22|\u202e|\u001b/);
+    for (const sign of ["\u202e", "\u001b"]) expect(text).not.toContain(sign);
+    expect(text).not.toMatch(/evil\.example\/x|<!channel|<@U|hunter22/);
     expect(text).not.toContain("https://evil");
   }
 });

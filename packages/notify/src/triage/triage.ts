@@ -33,7 +33,9 @@ export async function triage(
   { model, modelName, deadlineMs = TRIAGE_DEADLINE_MS }: TriageOptions,
   signal: AbortSignal,
 ): Promise<TriageResult> {
-  const { generateText, NoObjectGeneratedError, NoOutputGeneratedError, Output } = await import("ai");
+  const { generateText, NoObjectGeneratedError, NoOutputGeneratedError, Output } = await import(
+    "ai"
+  );
   const deadline = within(deadlineMs, signal);
   const aborted = new Promise<never>((_, reject) => {
     deadline.addEventListener("abort", () => reject(deadline.reason), { once: true });

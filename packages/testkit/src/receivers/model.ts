@@ -1,4 +1,10 @@
-import { type Answer, field, type Receiver, type RecordedRequest, startReceiver } from "./receiver.ts";
+import {
+  type Answer,
+  field,
+  type Receiver,
+  type RecordedRequest,
+  startReceiver,
+} from "./receiver.ts";
 
 /** What the model says next: a text, or calls of tools that were offered to it. */
 export type ModelReply =

@@ -134,6 +134,15 @@ describe.concurrent("tracer ask", () => {
     expect(silent.stderr).toContain("The model local-7b did not answer (503).");
   });
 
+  test("a question has its bound", async () => {
+    await using world = await startWorld();
+    world.model.reply("long");
+    const ask = async (chars: number) => runTracer(["ask", "x".repeat(chars)], world.environment);
+    expect(await ask(4_000)).toMatchObject({ code: 0 });
+    expect(await ask(4_001)).toMatchObject({ code: 2, stdout: "" });
+    expect(world.model.requests).toHaveLength(1);
+  });
+
   test("it is off unless both keys are set", async () => {
     const asked = await runTracer(["ask", "anything"]);
     expect(asked).toMatchObject({ code: 78, stdout: "" });

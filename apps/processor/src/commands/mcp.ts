@@ -5,7 +5,7 @@ import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js"
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { readConfig } from "../config.ts";
 import { Exit } from "../exit.ts";
-import type { ToolResult } from "../tools/captured.ts";
+import { Calls } from "../tools/calls.ts";
 import { DATA_WARNING, type TracerTool, tracerTools } from "../tools/tools.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -13,9 +13,6 @@ export interface McpArgs {
   readonly allowWrites?: boolean;
   readonly files?: string;
 }
-
-/** Calls of tools in hand; beyond it they are refused. */
-export const CALLS_MAX = 16;
 
 /**
  * Serves the running Tracer's tools over MCP on stdin and stdout, until stdin ends. It only reads, unless
@@ -57,27 +54,4 @@ function register(server: McpServer, tool: TracerTool, calls: Calls): void {
       return { content: [{ type: "text", text }], isError };
     },
   );
-}
-
-/** The calls in hand. */
-class Calls {
-  readonly #running = new Set<Promise<unknown>>();
-
-  async run(call: () => Promise<ToolResult>): Promise<ToolResult> {
-    if (this.#running.size >= CALLS_MAX) {
-      return { text: `There are ${CALLS_MAX} calls in hand already: ask again.`, isError: true };
-    }
-    const running = call();
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
-  }
-
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#running);
-    await new Promise((resolve) => setImmediate(resolve)); // The last answers are written by then.
-  }
 }

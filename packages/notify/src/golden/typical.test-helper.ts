@@ -1,5 +1,7 @@
 import type { DeliveryTask, Evidence, Incident, TemplateCount } from "@tracer/core";
-import { aDeliveryTask, type SampleOverrides } from "@tracer/testkit";
+import { aDeliveryTask } from "@tracer/testkit";
+
+type SampleOverrides = NonNullable<Parameters<typeof aDeliveryTask>[1]>;
 
 export interface Typical {
   /** Of its files. */

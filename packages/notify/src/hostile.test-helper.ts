@@ -274,7 +274,7 @@ export function hostileTask(random: Random, lines: readonly HostileLine[]): Deli
     "edit",
     "resolve",
   ]) satisfies DeliveryAction;
-  return aDeliveryTask(action, {
+  const task = aDeliveryTask(action, {
     incident: {
       ...{ service: name(), environment: name(), project: name(), part: name() },
       severity: pick(random, SEVERITIES),
@@ -304,6 +304,13 @@ export function hostileTask(random: Random, lines: readonly HostileLine[]): Deli
       })),
     },
   });
+  const others = [1, 2].map((index) => {
+    const named = { service: name(), title: exemplarText(text(index)), id: `inc_${index}` };
+    const { incident, link } = aDeliveryTask("edit", { incident: named });
+    return { incident, link };
+  });
+  const { incident, link } = task;
+  return random() < 0.3 ? { ...task, group: [{ incident, link }, ...others] } : task;
 }
 
 /** A finite number of any size, as evidence holds them. */

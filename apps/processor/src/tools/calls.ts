@@ -11,7 +11,7 @@ export class Calls {
     if (this.#running.size >= CALLS_MAX) {
       return { text: `There are ${CALLS_MAX} calls in hand already: ask again.`, isError: true };
     }
-    const running = call();
+    const running = Promise.resolve().then(call); // Its own, whatever the call gives back.
     this.#running.add(running);
     try {
       return await running;

@@ -3,7 +3,12 @@ import { MockLanguageModelV4 } from "ai/test";
 import { expect, test } from "vitest";
 import { renderMarkdown } from "../composio/render.ts";
 import { renderConsole } from "../console/render.ts";
-import { renderCard } from "../slack/render.ts";
+import {
+  BLOCK_TEXT_CHARS_MAX,
+  blockTextChars,
+  renderCard,
+  SECTION_CHARS_MAX,
+} from "../slack/render.ts";
 import { CHECK_CHARS_MAX, CHECKS_MAX, modelText, SENTENCE_CHARS_MAX } from "./note.ts";
 import { PROMPT_CHARS_MAX, triagePrompt } from "./prompt.ts";
 import { triage } from "./triage.ts";
@@ -128,6 +133,41 @@ test("what a model says is clipped at its bound, and not below it", () => {
   expect(modelText("x".repeat(50), 50)).toBe("x".repeat(50));
   expect(modelText("x".repeat(51), 50)).toBe(`${"x".repeat(49)}…`);
 });
+
+test.each([0, 19])(
+  "the longest of everything, with %i others, is within Slack's limits",
+  (others) => {
+    const triage = {
+      ...{ summary: "&".repeat(280), likelyCause: "&".repeat(280) },
+      ...{ checks: ["&".repeat(120), "&".repeat(120), "&".repeat(120)], model: "m" },
+      confidence: "medium",
+    } as const;
+    const longest = {
+      ...{ service: "&".repeat(300), environment: "&".repeat(300), title: "&".repeat(500), triage },
+      exemplars: ["&".repeat(300), "&".repeat(300), "&".repeat(300)],
+      ...{ flapping: true, deploy: { version: "&".repeat(200), at: "2026-11-22T13:59:10.000Z" } },
+    };
+    const template = { level: "error", before: 1, now: 2, isNew: false } as const;
+    const task = aDeliveryTask("edit", {
+      incident: longest,
+      evidence: {
+        sentence: "&".repeat(400),
+        sparkline: Array.from({ length: 30 }, (_, n) => n),
+        templates: Array.from({ length: 5 }, () => ({ ...template, text: "&".repeat(300) })),
+      },
+    });
+    const group = Array.from({ length: others + 1 }, (_, n) => ({
+      incident: n === 0 ? task.incident : { ...task.incident, id: `inc_${n}` },
+      link: task.link,
+    }));
+    const { blocks } = renderCard(others === 0 ? task : { ...task, group });
+    expect(blockTextChars(blocks)).toBeLessThan(BLOCK_TEXT_CHARS_MAX);
+    for (const block of blocks) {
+      if (block.type !== "section" || !("text" in block)) continue;
+      expect(block.text.text.length).toBeLessThanOrEqual(SECTION_CHARS_MAX);
+    }
+  },
+);
 
 test("the end of an incident says what was seen, not what a model guessed", () => {
   const triage = { ...GOOD, likelyCause: "", checks: [], confidence: "low", model: "m" } as const;

@@ -12,6 +12,7 @@ import { sight } from "./sight.ts";
 import { createSilence } from "./silences.ts";
 import { flushStepCounts } from "./step-counts.ts";
 import { DELIVERIES_KEPT_DAYS, INCIDENTS_KEPT_DAYS, sweep } from "./sweep.ts";
+import { claimTriage } from "./triage.ts";
 
 const DAY_SECONDS = 86_400;
 

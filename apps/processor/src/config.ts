@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
+import { type BlockList, isIP } from "node:net";
 import { TracerError } from "@tracer/core";
 import { parseAllowedHosts, parseSecrets } from "@tracer/notify";
 import { z } from "zod";
@@ -12,6 +12,7 @@ import {
   triageConfigOf,
   triageProblems,
 } from "./triage-config.ts";
+import { parseTrustedProxies } from "./trusted-proxies.ts";
 
 /** Keys that hold a secret; each may also be given as `NAME_FILE`, the path of a file that holds it. */
 const SECRETS = [
@@ -26,6 +27,7 @@ const SECRETS = [
   "WEBHOOK_SECRET",
   "VERCEL_DRAIN_SECRET",
   "TRIAGE_API_KEY",
+  "HEARTBEAT_URL",
 ] as const;
 
 /** The first needs the second: half a channel would deliver nothing. */
@@ -123,6 +125,13 @@ const Environment = z.object({
       error: "must be host names, addresses or networks such as 10.1.0.0/16, separated by commas",
     })
     .optional(),
+  HEARTBEAT_URL: httpUrl.optional(),
+  TRUSTED_PROXIES: z
+    .string()
+    .refine((list) => parseTrustedProxies(list) !== null, {
+      error: "must be addresses or networks such as 10.1.0.0/16, separated by commas",
+    })
+    .optional(),
   TRACER_CONFIG: z.string().optional(),
   FALLBACK_CHANNEL: z.string().optional(),
   FALLBACK_SECONDS: seconds(1, DAY_SECONDS, FALLBACK_SECONDS),
@@ -163,6 +172,10 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly ingestKey: string | null;
   readonly adminKey: string | null;
+  /** Asked each minute while all is well; null: nobody is. */
+  readonly heartbeatUrl: string | null;
+  /** Whose `X-Forwarded-For` says where a request comes from; null: nobody's. */
+  readonly trustedProxies: BlockList | null;
   /** Each channel that is configured; none: alerts go to the terminal. */
   readonly channels: readonly ChannelSpec[];
   /** Of the file that TRACER_CONFIG names. */
@@ -323,6 +336,8 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
     ingestKey: env.TRACER_INGEST_KEY ?? null,
     adminKey: env.TRACER_ADMIN_KEY ?? null,
+    heartbeatUrl: env.HEARTBEAT_URL ?? null,
+    trustedProxies: parseTrustedProxies(env.TRUSTED_PROXIES ?? ""),
     channels,
     settings: settingsOf(file),
     fallbackChannel: env.FALLBACK_CHANNEL ?? file?.fallback?.channel ?? null,

@@ -167,5 +167,20 @@ export type TracerEvent =
       /** It was the database that was away. */
       readonly away: boolean;
     }
+  | {
+      /** To HEARTBEAT_URL; `reason` never holds it. */
+      readonly name: "heartbeat";
+      readonly outcome: "sent" | "refused" | "unreachable" | "self_test_failed";
+      readonly reason: string;
+    }
+  | {
+      /** Somebody did it all the same. */
+      readonly name: "act_not_recorded";
+      readonly project: string;
+      readonly actor: string;
+      readonly act: string;
+      readonly subject: string;
+      readonly error: unknown;
+    }
   | { readonly name: "database_lost"; readonly error: unknown }
   | { readonly name: "request_failed"; readonly route: string; readonly error: unknown };

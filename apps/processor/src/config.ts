@@ -6,6 +6,12 @@ import { z } from "zod";
 import { type ChannelSpec, channelSpecsOf } from "./settings/channel-specs.ts";
 import { FILE_BYTES_MAX, parseSettings, unknownChannels } from "./settings/read.ts";
 import type { QuietHours, SettingsFile } from "./settings/schema.ts";
+import {
+  type TriageConfig,
+  TriageEnvironment,
+  triageConfigOf,
+  triageProblems,
+} from "./triage-config.ts";
 import { parseTrustedProxies } from "./trusted-proxies.ts";
 
 /** Keys that hold a secret; each may also be given as `NAME_FILE`, the path of a file that holds it. */
@@ -20,6 +26,7 @@ const SECRETS = [
   "PAGERDUTY_ROUTING_KEY",
   "WEBHOOK_SECRET",
   "VERCEL_DRAIN_SECRET",
+  "TRIAGE_API_KEY",
   "HEARTBEAT_URL",
 ] as const;
 
@@ -140,6 +147,7 @@ const Environment = z.object({
   INGEST_BYTES_PER_SECOND: rate(1_000_000_000_000),
   METRIC_SERIES_MAX: whole(0, 50_000, 2_000),
   SNAPSHOT_SECONDS: seconds(1, 3600, 30),
+  ...TriageEnvironment,
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
       error: "must be trace, debug, info, warn, error, fatal or silent",
@@ -190,6 +198,10 @@ export interface Config {
   readonly ingestBytesPerSecond: number | null;
   readonly metricSeriesMax: number;
   readonly snapshotSeconds: number;
+  /** The model that is asked about incidents; null: none. */
+  readonly triage: TriageConfig | null;
+  /** The account whose tools `tracer ask` may use; null: none. */
+  readonly composio: ComposioConfig | null;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
 
@@ -197,6 +209,13 @@ export interface Config {
 export interface Settings extends Pick<SettingsFile, "routes" | "services" | "redaction"> {
   /** By channel. */
   readonly quietHours: ReadonlyMap<string, QuietHours>;
+}
+
+export interface ComposioConfig {
+  readonly apiKey: string;
+  readonly baseUrl: string;
+  readonly userId: string;
+  readonly toolkits: readonly string[];
 }
 
 export interface SyslogConfig {
@@ -222,10 +241,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
   const values = readSecretFiles(environment, problems);
   for (const [key, other] of PAIRS) {
+    if (key === "COMPOSIO_API_KEY" && values["TRIAGE_MODEL"] !== undefined) continue; // For `tracer ask`.
     if (values[key] !== undefined && values[other] === undefined) {
       problems.push(`${other}: is required with ${key}`);
     }
   }
+  problems.push(...triageProblems(values));
   const parsed = Environment.safeParse(values);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
@@ -336,8 +357,17 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     ingestBytesPerSecond: env.INGEST_BYTES_PER_SECOND ?? null,
     metricSeriesMax: env.METRIC_SERIES_MAX,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
+    triage: triageConfigOf(env),
+    composio: composioOf(env),
     logLevel: env.LOG_LEVEL,
   });
+}
+
+function composioOf(env: Environment): ComposioConfig | null {
+  const { COMPOSIO_API_KEY: apiKey, COMPOSIO_USER_ID: userId } = env;
+  if (apiKey === undefined) return null;
+  const { composioBaseUrl: baseUrl, composioToolkits: toolkits } = channelDefaultsOf(env);
+  return { apiKey, baseUrl, userId, toolkits };
 }
 
 function syslogOf({ SYSLOG_PORT: port, SYSLOG_HOST, HOST }: Environment): SyslogConfig | null {

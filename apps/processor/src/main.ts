@@ -77,8 +77,28 @@ function program(run: RunLoaded) {
     .description("bring the database's schema up to date")
     .option("--dry-run", "print the SQL that would be run, and run nothing")
     .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));
+  modelCommands(tracer, run);
   tortureCommand(tracer, run);
   return tracer;
+}
+
+/** Those for models, and for people who ask one. */
+function modelCommands(tracer: Command, run: RunLoaded): void {
+  tracer
+    .command("mcp")
+    .description("serve the running Tracer to an agent: MCP on stdin and stdout, reading only")
+    .option("--allow-writes", "offer acknowledging and silencing, too")
+    .option("--files <folder>", "past logs may be read from below it; the current one unless given")
+    .action((args) => run(async () => (await import("./commands/mcp.ts")).mcp, args));
+  tracer
+    .command("ask")
+    .argument("<question...>", "in any words")
+    .description("ask a model that may look into the running Tracer and your connected tools")
+    .option("--allow-writes", "let it use tools of yours that change or send something, too")
+    .option("--json", "the answer and what was looked at as JSON on stdout")
+    .action((words, options) =>
+      run(async () => (await import("./commands/ask.ts")).ask, { ...options, words }),
+    );
 }
 
 /** Harm on purpose. */

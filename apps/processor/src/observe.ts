@@ -123,6 +123,9 @@ function createMetrics(registry: Registry) {
       ["reason"],
     ),
     spillDamaged: counter("tracer_spill_damaged_total", "Damaged records of a spill file.", []),
+    triages: counter("tracer_triages_total", "Incidents that a model was to be asked about.", [
+      "outcome",
+    ]),
     heartbeats: counter("tracer_heartbeats_total", "Heartbeats to HEARTBEAT_URL.", ["outcome"]),
     failures: counter("tracer_loop_failures_total", "Failed rounds of a worker loop.", ["loop"]),
     alertLatency: new Histogram({
@@ -183,6 +186,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       return metrics.countsDropped.inc(event.records);
     case "decisions_dropped":
       return metrics.decisionsDropped.inc(event.count);
+    case "triage_settled":
+      return metrics.triages.inc({ outcome: event.outcome });
     case "loop_failed":
       return metrics.failures.inc({ loop: event.loop });
     case "snapshot_failed":
@@ -320,6 +325,10 @@ function write(log: Logger, event: TracerEvent): void {
     case "spill_dropped":
       if (event.isFirst) log.error(event, DROPPED[event.reason]);
       return;
+    case "triage_settled":
+      if (event.outcome === "noted")
+        return log.info(event, "A model's note was added to an alert.");
+      return log.warn(event, "No model's note for an incident: its alert stays as it is.");
     case "loop_failed": {
       const failed = { ...event, error: pino.stdSerializers.err(toError(event.error)) };
       // All of them fail then, and `database_away` says it once.

@@ -1,4 +1,5 @@
 import type { Kind, Verdict } from "@tracer/core";
+import type { TriageOutcome } from "@tracer/store";
 import type { StopPart } from "./stopping.ts";
 
 /** Everything that Tracer says about itself. A new event cannot be forgotten: the switch is exhaustive. */
@@ -149,6 +150,13 @@ export type TracerEvent =
       readonly channel: string;
       readonly state: "begun" | "over";
       readonly outcome: string;
+      readonly reason: string | null;
+    }
+  | {
+      /** A model was asked about an incident, or would have been. */
+      readonly name: "triage_settled";
+      readonly incidentId: string;
+      readonly outcome: TriageOutcome;
       readonly reason: string | null;
     }
   | { readonly name: "loop_failed"; readonly loop: string; readonly error: unknown }

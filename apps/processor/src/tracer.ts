@@ -27,6 +27,7 @@ import { replaySpill } from "./spill/replay.ts";
 import { Starting } from "./starting.ts";
 import type { StopClock } from "./stopping.ts";
 import { startSyslog } from "./syslog/start.ts";
+import { startTriaging } from "./triage.ts";
 
 export interface TracerOptions {
   readonly config: Config;
@@ -128,6 +129,11 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
       floorOf: (channel) => settings.floorOf(channel, receiptMs()),
     }),
   );
+
+  if (config.triage !== null) {
+    const triaging = { pool, processorId, config: config.triage, observe };
+    stack.use(startTriaging({ ...triaging, onNoted: dispatching.wake }));
+  }
 
   const snapshot = await restoreState({ config, path, receiptMs: receiptMs(), observe });
   waitFor("what the last process could not write to the database");

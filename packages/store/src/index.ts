@@ -139,3 +139,11 @@ export {
   type StepFlush,
 } from "./step-counts.ts";
 export { type SweepOptions, sweep } from "./sweep.ts";
+export {
+  type ClaimTriageOptions,
+  claimTriage,
+  countTriageCall,
+  settleTriage,
+  TRIAGE_OUTCOMES,
+  type TriageOutcome,
+} from "./triage.ts";

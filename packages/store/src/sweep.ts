@@ -112,6 +112,10 @@ const STATEMENTS = [
     order by ${ended} limit $1 for update skip locked)
   returning id`,
   ),
+  `delete from triages where (fingerprint, epoch) in (
+    select fingerprint, epoch from triages where ${expired("claimed_at", INCIDENTS_KEPT_DAYS)}
+    order by claimed_at limit $1 for update skip locked)
+  returning fingerprint`,
   `delete from audit where id in (
     select id from (select id, at from audit order by id limit $1) oldest
     where ${expired("at", AUDIT_KEPT_DAYS)})

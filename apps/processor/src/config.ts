@@ -1,11 +1,19 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { TracerError } from "@tracer/core";
-import { parseAllowedHosts, parseSecrets } from "@tracer/notify";
+import {
+  parseAddress,
+  parseAllowedHosts,
+  parseRecipients,
+  parseReplicas,
+  parseSecrets,
+  parseSmtpUrl,
+} from "@tracer/notify";
 import { z } from "zod";
 import { type ChannelSpec, channelSpecsOf } from "./settings/channel-specs.ts";
 import { FILE_BYTES_MAX, parseSettings, unknownChannels } from "./settings/read.ts";
 import type { QuietHours, SettingsFile } from "./settings/schema.ts";
+import { slug } from "./settings/tool-entry.ts";
 
 /** Keys that hold a secret; each may also be given as `NAME_FILE`, the path of a file that holds it. */
 const SECRETS = [
@@ -18,6 +26,8 @@ const SECRETS = [
   "COMPOSIO_API_KEY",
   "PAGERDUTY_ROUTING_KEY",
   "WEBHOOK_SECRET",
+  "SMTP_URL",
+  "ALERTMANAGER_URL",
   "VERCEL_DRAIN_SECRET",
 ] as const;
 
@@ -29,6 +39,10 @@ const PAIRS = [
   ["COMPOSIO_SLACK_CHANNEL", "COMPOSIO_API_KEY"],
   ["WEBHOOK_SECRET", "WEBHOOK_URL"],
   ["WEBHOOK_ALLOW_HOSTS", "WEBHOOK_URL"],
+  ["SMTP_URL", "EMAIL_FROM"],
+  ["SMTP_URL", "EMAIL_TO"],
+  ["EMAIL_FROM", "SMTP_URL"],
+  ["EMAIL_TO", "SMTP_URL"],
 ] as const;
 
 const KEY_LENGTH_MIN = 16;
@@ -100,6 +114,32 @@ const Environment = z.object({
     .refine((names) => names.every((name) => /^[a-z0-9_-]+$/.test(name)), {
       error: "must be toolkit names, separated by commas, such as slackbot",
     }),
+  COMPOSIO_VIA: z.enum(["tool", "proxy"], { error: "must be tool or proxy" }).default("tool"),
+  COMPOSIO_POST_SLUG: slug.optional(),
+  COMPOSIO_UPDATE_SLUG: slug.optional(),
+  COMPOSIO_HISTORY_SLUG: slug.optional(),
+  SMTP_URL: z
+    .string()
+    .refine((url) => parseSmtpUrl(url) !== null, {
+      error: "must be smtp://user:password@host:587 or smtps://user:password@host:465",
+    })
+    .optional(),
+  EMAIL_FROM: z
+    .string()
+    .refine((from) => parseAddress(from) !== null, { error: "must be an e-mail address" })
+    .optional(),
+  EMAIL_TO: z
+    .string()
+    .refine((to) => parseRecipients(to) !== null, {
+      error: "must be e-mail addresses, separated by commas",
+    })
+    .optional(),
+  ALERTMANAGER_URL: z
+    .string()
+    .refine((urls) => parseReplicas(urls) !== null, {
+      error: "must be http:// or https:// URLs of all replicas, separated by commas",
+    })
+    .optional(),
   PAGERDUTY_ROUTING_KEY: z.string().optional(),
   PAGERDUTY_EVENTS_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),
   WEBHOOK_URL: httpUrl.optional(),
@@ -345,6 +385,12 @@ function channelDefaultsOf(env: Environment) {
     slackApiUrl: env.SLACK_API_URL.replace(/\/+$/, ""),
     composioBaseUrl: env.COMPOSIO_BASE_URL.replace(/\/+$/, ""),
     composioToolkits: env.COMPOSIO_TOOLKITS,
+    composioVia: env.COMPOSIO_VIA,
+    composioSlugs: {
+      ...(env.COMPOSIO_POST_SLUG === undefined ? {} : { post: env.COMPOSIO_POST_SLUG }),
+      ...(env.COMPOSIO_UPDATE_SLUG === undefined ? {} : { update: env.COMPOSIO_UPDATE_SLUG }),
+      ...(env.COMPOSIO_HISTORY_SLUG === undefined ? {} : { history: env.COMPOSIO_HISTORY_SLUG }),
+    },
     pagerdutyEventsUrl: env.PAGERDUTY_EVENTS_URL,
   };
 }
@@ -353,7 +399,7 @@ function channelDefaultsOf(env: Environment) {
 function channelsOf(env: Environment): ChannelSpec[] {
   const { SLACK_BOT_TOKEN: token, SLACK_CHANNEL: channel } = env;
   const { COMPOSIO_API_KEY: apiKey, COMPOSIO_SLACK_CHANNEL: composioChannel } = env;
-  const { slackApiUrl, composioBaseUrl, composioToolkits, pagerdutyEventsUrl } =
+  const { slackApiUrl, composioBaseUrl, composioToolkits, pagerdutyEventsUrl, ...composioWay } =
     channelDefaultsOf(env);
   const specs: ChannelSpec[] = [];
   if (token !== undefined && channel !== undefined) {
@@ -362,7 +408,8 @@ function channelsOf(env: Environment): ChannelSpec[] {
   if (apiKey !== undefined && composioChannel !== undefined) {
     const userId = env.COMPOSIO_USER_ID;
     const place = { baseUrl: composioBaseUrl, toolkits: composioToolkits };
-    const composio = { apiKey, channel: composioChannel, userId, ...place };
+    const { composioVia: via, composioSlugs: slugs } = composioWay;
+    const composio = { apiKey, channel: composioChannel, userId, via, slugs, ...place };
     specs.push({ name: "composio-slack", kind: "composio-slack", ...composio });
   }
   if (env.SLACK_WEBHOOK_URL !== undefined) {
@@ -376,6 +423,13 @@ function channelsOf(env: Environment): ChannelSpec[] {
     const secret = env.WEBHOOK_SECRET ?? null;
     const allowHosts = env.WEBHOOK_ALLOW_HOSTS ?? "";
     specs.push({ name: "webhook", kind: "webhook", url: env.WEBHOOK_URL, secret, allowHosts });
+  }
+  const { SMTP_URL: smtpUrl, EMAIL_FROM: from, EMAIL_TO: to } = env;
+  if (smtpUrl !== undefined && from !== undefined && to !== undefined) {
+    specs.push({ name: "email", kind: "email", smtpUrl, from, to });
+  }
+  if (env.ALERTMANAGER_URL !== undefined) {
+    specs.push({ name: "alertmanager", kind: "alertmanager", url: env.ALERTMANAGER_URL });
   }
   return specs;
 }

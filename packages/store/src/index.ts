@@ -49,6 +49,7 @@ export {
   type ListIncidentsOptions,
   listIncidents,
 } from "./incidents.ts";
+export { forget, type Kept, keep, listKept, readKept } from "./kept.ts";
 export {
   createKeysIfNone,
   findKey,

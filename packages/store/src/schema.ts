@@ -288,6 +288,13 @@ export const deploys = pgTable(
   ],
 );
 
+/** Small things that outlive a process, by name: sessions of providers, connected accounts, what people were told. */
+export const kept = pgTable("kept", {
+  name: text().primaryKey(),
+  value: jsonb().notNull(),
+  keptAt: time("kept_at").notNull(),
+});
+
 export const projects = pgTable("projects", {
   name: text().primaryKey(),
   createdAt: time("created_at").notNull().default(sql`clock_timestamp()`),

@@ -54,9 +54,14 @@ function program(run: RunLoaded) {
       run(async () => (await import("./commands/check-config.ts")).checkConfig, args),
     );
   tracer
+    .command("doctor")
+    .description("look at everything that Tracer needs, and say what is wrong and what to do")
+    .option("--json", JSON_HELP)
+    .action((args) => run(async () => (await import("./commands/doctor.ts")).doctor, args));
+  tracer
     .command("send-test")
     .argument("[channel]", "only this one, such as slack")
-    .description("send a marked test through the configured channels, and resolve it")
+    .description("send a marked test through the configured channels, edit it and resolve it")
     .action((channel) =>
       run(async () => (await import("./commands/send-test.ts")).sendTest, { channel }),
     );

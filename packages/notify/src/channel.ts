@@ -78,6 +78,18 @@ export interface Finding {
   readonly fix: string | null;
 }
 
+/** A look that failed: a provider that is busy, or broke off, may be well a moment later. */
+export function findingOf(
+  what: string,
+  verdict: Exclude<Verdict, { kind: "sent" }>,
+  fixOf: (reason: string) => string | null,
+): Finding {
+  const { kind, reason } = verdict;
+  const isBusy = kind === "retry" && (verdict.afterMs !== null || /429|rate|50[234]/u.test(reason));
+  const state = kind === "ambiguous" || isBusy ? "unknown" : "failed";
+  return { what, state, detail: reason, fix: fixOf(reason) };
+}
+
 /** Makes every end of a look a list of findings. */
 export function checked(
   look: (signal: AbortSignal) => Promise<readonly Finding[]>,

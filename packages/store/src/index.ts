@@ -72,6 +72,7 @@ export {
   resolveByHand,
   resolveQuiet,
 } from "./resolve.ts";
+export { type SchemaState, schemaState } from "./schema-state.ts";
 export {
   type AttemptOptions,
   nextDueMs,

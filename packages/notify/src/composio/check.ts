@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Finding } from "../channel.ts";
+import { type Finding, findingOf } from "../channel.ts";
 import { reasonText } from "../http.ts";
 import type { ComposioSession } from "./session.ts";
 
@@ -50,7 +50,7 @@ async function connectionFinding(
     signal,
     timeoutMs,
   );
-  if (called.kind === "failed") return failedFinding(what, called.verdict, fixOf);
+  if (called.kind === "failed") return findingOf(what, called.verdict, fixOf);
   const reply = Toolkits.safeParse(called.value);
   const found = reply.data?.items.find(({ slug }) => slug === toolkit);
   if (found === undefined) {
@@ -88,7 +88,7 @@ async function toolFinding(
     timeoutMs,
   );
   if (called.kind === "failed") {
-    if (!called.sessionGone) return failedFinding(what, called.verdict, fixOf);
+    if (!called.sessionGone) return findingOf(what, called.verdict, fixOf);
     const fix = `look its new name up among the tools of ${toolkit}, and set ${setting}`;
     return { what, state: "failed", detail: "Composio has no tool of this name", fix };
   }
@@ -116,15 +116,6 @@ async function toolFinding(
   }
   const old = reply.data.is_deprecated === true ? "; it is deprecated" : "";
   return { what, state: "ok", detail: `takes what it is given${old}`, fix: null };
-}
-
-function failedFinding(
-  what: string,
-  { kind, reason }: { readonly kind: string; readonly reason: string },
-  fixOf: (reason: string) => string | null,
-): Finding {
-  const state = kind === "retry" || kind === "ambiguous" ? "unknown" : "failed";
-  return { what, state, detail: reason, fix: fixOf(reason) };
 }
 
 export function connectFix(toolkit: string): string {
@@ -182,7 +173,7 @@ export async function readFinding(
     signal,
     timeoutMs,
   );
-  if (called.kind === "failed") return failedFinding(what, called.verdict, fixOf);
+  if (called.kind === "failed") return findingOf(what, called.verdict, fixOf);
   const reply = Proxied.safeParse(called.value);
   if (!reply.success) {
     return { what, state: "unknown", detail: "the answer is not readable", fix: null };

@@ -5,6 +5,7 @@ import {
   checked,
   DEFAULT_TIMINGS,
   type Finding,
+  findingOf,
   guarded,
   SENT_NOTHING,
   type Timings,
@@ -139,9 +140,7 @@ async function serverFinding(mailer: Mailer, signal: AbortSignal): Promise<Findi
   if (verdict.kind === "sent") {
     return { what: "server", state: "ok", detail: "lets us in; no mail was sent", fix: null };
   }
-  const state = verdict.kind === "retry" || verdict.kind === "ambiguous" ? "unknown" : "failed";
-  const { reason } = verdict;
-  return { what: "server", state, detail: reason, fix: emailFix(reason) };
+  return findingOf("server", verdict, emailFix);
 }
 
 /** What to do about the answers that newcomers meet. */

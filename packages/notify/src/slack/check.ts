@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Finding, Receipt } from "../channel.ts";
+import { type Finding, findingOf, type Receipt } from "../channel.ts";
 import { reasonText } from "../http.ts";
 import type { SlackAnswer } from "./answer.ts";
 
@@ -23,11 +23,7 @@ export async function slackFindings(
   fixOf: (reason: string) => string | null,
 ): Promise<readonly Finding[]> {
   const answer = await read("auth.test", {});
-  if (answer.kind === "failed") {
-    const { kind, reason } = answer.verdict;
-    const state = kind === "retry" || kind === "ambiguous" ? "unknown" : "failed";
-    return [{ what: "token", state, detail: reason, fix: fixOf(reason) }];
-  }
+  if (answer.kind === "failed") return [findingOf("token", answer.verdict, fixOf)];
   const who = Identity.safeParse(answer.data);
   const { user = "?", team = "?" } = who.success ? who.data : {};
   const identity = `speaks as ${user} in ${team}`;

@@ -35,7 +35,6 @@ const SECRETS = [
 const PAIRS = [
   ["SLACK_BOT_TOKEN", "SLACK_CHANNEL"],
   ["SLACK_CHANNEL", "SLACK_BOT_TOKEN"],
-  ["COMPOSIO_API_KEY", "COMPOSIO_SLACK_CHANNEL"],
   ["COMPOSIO_SLACK_CHANNEL", "COMPOSIO_API_KEY"],
   ["WEBHOOK_SECRET", "WEBHOOK_URL"],
   ["WEBHOOK_ALLOW_HOSTS", "WEBHOOK_URL"],
@@ -195,6 +194,8 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly ingestKey: string | null;
   readonly adminKey: string | null;
+  /** Composio as `tracer connect` uses it; the channels have their own. */
+  readonly composio: ComposioConfig;
   /** Each channel that is configured; none: alerts go to the terminal. */
   readonly channels: readonly ChannelSpec[];
   /** Of the file that TRACER_CONFIG names. */
@@ -232,6 +233,12 @@ export interface SyslogConfig {
   /** 0: any that is free. */
   readonly port: number;
   readonly loopback: boolean;
+}
+
+export interface ComposioConfig {
+  readonly apiKey: string | null;
+  readonly baseUrl: string;
+  readonly userId: string;
 }
 
 export interface VercelConfig {
@@ -342,6 +349,11 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
     ingestKey: env.TRACER_INGEST_KEY ?? null,
     adminKey: env.TRACER_ADMIN_KEY ?? null,
+    composio: {
+      apiKey: env.COMPOSIO_API_KEY ?? null,
+      baseUrl: env.COMPOSIO_BASE_URL.replace(/\/+$/, ""),
+      userId: env.COMPOSIO_USER_ID,
+    },
     channels,
     settings: settingsOf(file),
     fallbackChannel: env.FALLBACK_CHANNEL ?? file?.fallback?.channel ?? null,

@@ -125,6 +125,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     startDispatching({
       ...{ ...shared, processorId, channels, channelStates, linkBase, watch, stopping },
       quietSeconds: config.quietSeconds,
+      nowMs: receiptMs,
       fallback,
       floorOf: (channel) => settings.floorOf(channel, receiptMs()),
     }),

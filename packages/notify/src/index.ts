@@ -9,6 +9,11 @@ export {
   type ComposioSlugs,
   composioSlackChannel,
 } from "./composio/channel.ts";
+export {
+  type ComposioConnector,
+  type ConnectedAccount,
+  composioConnector,
+} from "./composio/connect.ts";
 export type { SessionStore } from "./composio/session.ts";
 export {
   type ComposioToolChannelOptions,

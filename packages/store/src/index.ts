@@ -106,3 +106,4 @@ export {
   type StepFlush,
 } from "./step-counts.ts";
 export { type SweepOptions, sweep } from "./sweep.ts";
+export { listToldOpen } from "./told-open.ts";

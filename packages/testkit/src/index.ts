@@ -12,6 +12,11 @@ export {
   type TestDatabaseOptions,
 } from "./postgres.ts";
 export {
+  type AlertmanagerAlert,
+  type FakeAlertmanager,
+  startFakeAlertmanager,
+} from "./receivers/alertmanager.ts";
+export {
   type ComposioExecution,
   type ComposioProxyCall,
   type FakeComposio,
@@ -27,4 +32,10 @@ export { aDeliveryTask, aDigestTask, SAMPLE_OPENED_MS } from "./receivers/sample
 export { type FakeSlack, startFakeSlack } from "./receivers/slack.ts";
 export { createSlackWorkspace, type SlackMessage } from "./receivers/slack-workspace.ts";
 export { type FakeWebhook, startFakeWebhook } from "./receivers/webhook.ts";
+export {
+  type FakeSmtp,
+  type SmtpFault,
+  startFakeSmtp,
+  type TakenMail,
+} from "./receivers/smtp.ts";
 export { aSighting, SIGHT_OPTIONS } from "./sightings.ts";

@@ -3,6 +3,7 @@ import { type Clock, TracerError } from "@tracer/core";
 import * as store from "@tracer/store";
 import type { FastifyInstance } from "fastify";
 import type { ChannelStates } from "../channel-states.ts";
+import { keepAccount } from "../composio-sessions.ts";
 import type { Config } from "../config.ts";
 import type { Outage } from "../database-watch.ts";
 import type { WhyNot } from "../decisions/why-not.ts";
@@ -13,6 +14,7 @@ import type { Observe } from "../observe.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { ServicesView } from "../services-view.ts";
 import { channelRoutes } from "./channels.ts";
+import { composioRoutes } from "./composio.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { deployRoutes } from "./deploys.ts";
@@ -157,6 +159,12 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   await app.register(serviceRoutes, { services });
   await app.register(decisionRoutes, { whyNot: options.whyNot });
   await app.register(channelRoutes, { channels: channelStates });
+  const { apiKey, baseUrl } = config.composio;
+  if (apiKey !== null) {
+    await app.register(composioRoutes, {
+      keepAccount: (account) => keepAccount(pool, { apiKey, baseUrl, ...account }),
+    });
+  }
   await app.register(eventRoutes, { events });
   await app.register(pageRoutes, { version });
 }

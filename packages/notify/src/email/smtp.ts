@@ -119,7 +119,11 @@ export function smtpVerdict(error: unknown): Verdict {
       : { kind: "permanent", reason };
   }
   const failure = failureOf(error);
-  if (failure.kind === "not_sent") return { kind: "retry", reason: failure.reason, afterMs: null };
+  if (failure.kind === "not_sent") {
+    // nodemailer puts its own code over that of the system, which stands in the message still.
+    const [named = failure.reason] = /\bE[A-Z_]{3,20}\b/u.exec(textOf(error, "message")) ?? [];
+    return { kind: "retry", reason: named, afterMs: null };
+  }
   const reason = reasonText(failure.reason);
   if (code === "EAUTH") return { kind: "reconnect", reason };
   if (code === "EMESSAGE" || code === "EENVELOPE") return { kind: "permanent", reason };

@@ -1,4 +1,4 @@
-import { clip, type DeliveryTask, flatten } from "@tracer/core";
+import { clip, type DeliveryTask, flatten, redact } from "@tracer/core";
 import { escapeMarkdown } from "../composio/render.ts";
 import { escapeHtml } from "../email/render.ts";
 import { factsOf, isoText } from "../facts.ts";
@@ -33,6 +33,8 @@ export type Values = Readonly<Record<Placeholder, string>>;
 /** Of one text after escaping, UTF-16 units. */
 export const TEXT_CHARS_MAX = 8_000;
 export const DEPTH_MAX = 8;
+/** A severity before it and a mark behind it fit into the 255 characters of many a title. */
+const TITLE_CHARS_MAX = 200;
 
 const HOLE = /\{\{\s*(?<name>[a-z_.]+)\s*\}\}/gu;
 
@@ -45,7 +47,7 @@ export function valuesOf(task: DeliveryTask, { maybeRepeat = false } = {}): Valu
   const repeat = maybeRepeat ? ` (${MAYBE_REPEAT})` : "";
   const numbers = facts.numbers;
   return {
-    title: `${test}${facts.headline}${repeat}`,
+    title: `${test}${clip(facts.headline, TITLE_CHARS_MAX)}${repeat}`,
     summary: `${facts.lockLine}${repeat}`,
     sentence: facts.sentence,
     change: changeText(task, facts.openFor),
@@ -161,13 +163,15 @@ interface EscapeOptions {
 function escapeFor(text: string, { name, format, charsMax }: EscapeOptions): string {
   // Ours, and of a form that was checked: only what would end an attribute is taken from it.
   if (name === "link") return text.length <= charsMax ? text.replace(/["'<>()\s]/gu, percent) : "";
+  // Whoever reads it next may fill holes, too; and `<!channel>` is a mention to some who read plain text.
+  const flat = unlink(flatten(redact(text))).replaceAll("{{", "｛｛");
   switch (format) {
     case "text":
-      return clipPieces(unlink(flatten(text)), charsMax, (point) => point);
+      return clipPieces(flat.replaceAll("<", "‹").replaceAll(">", "›"), charsMax, (point) => point);
     case "markdown":
-      return escapeMarkdown(text, charsMax);
+      return escapeMarkdown(flat, charsMax);
     case "html":
-      return escapeHtml(unlink(flatten(text)), charsMax);
+      return escapeHtml(flat, charsMax);
     default:
       return format satisfies never;
   }

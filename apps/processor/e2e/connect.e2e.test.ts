@@ -61,7 +61,9 @@ test("connect slack: the link, the wait, a real read, and the account is kept fo
   await fetch(third.link);
   const connected = await third.ended;
   expect([connected.code, connected.stderr]).toEqual([0, expect.stringContaining("Waiting")]);
-  expect(connected.stdout).toMatch(/^Connected slackbot as ca_link\d+ \(verified: it answered 200\)/m);
+  expect(connected.stdout).toMatch(
+    /^Connected slackbot as ca_link\d+ \(verified: it answered 200\)/m,
+  );
   expect(composio.proxied.map(({ endpoint }) => endpoint)).toEqual([
     "https://slack.com/api/auth.test",
   ]);
@@ -70,11 +72,16 @@ test("connect slack: the link, the wait, a real read, and the account is kept fo
     connections: [{ toolkit: "slackbot", status: "ACTIVE", used: true }],
   });
   // What it kept is what the channel uses.
-  const sent = await runTracer(["send-test"], { ...environment, COMPOSIO_SLACK_CHANNEL: "C0ALERTS" });
+  const sent = await runTracer(["send-test"], {
+    ...environment,
+    COMPOSIO_SLACK_CHANNEL: "C0ALERTS",
+  });
   expect([sent.code, sent.stderr]).toEqual([0, ""]);
   expect(sent.stdout).toContain("composio-slack: connection slackbot ACTIVE (ca_link");
   expect(sent.stdout).toMatch(/composio-slack: edit sent .*composio-slack: resolve sent /su);
-  expect(sent.stdout).toContain("composio-slack: see https://example.slack.com/archives/C0ALERTS/p");
+  expect(sent.stdout).toContain(
+    "composio-slack: see https://example.slack.com/archives/C0ALERTS/p",
+  );
   expect(slack.messages).toHaveLength(1);
 });
 
@@ -129,9 +136,20 @@ test("doctor: a line each with its fix, as JSON, too, and the exit code says wha
     { area: "port", state: "ok" },
     { area: "channel", name: "slack", state: "ok", detail: "token speaks as tracer in Example" },
     { name: "slack", state: "failed", fix: expect.stringContaining("chat:write") },
-    { name: "composio-slack", state: "failed", fix: expect.stringContaining("tracer connect slack") },
-    { name: "composio-slack", state: "ok", detail: "tool SLACKBOT_SEND_MESSAGE takes what it is given" },
-    ...[{ name: "composio-slack", state: "ok" }, { name: "composio-slack", state: "ok" }],
+    {
+      name: "composio-slack",
+      state: "failed",
+      fix: expect.stringContaining("tracer connect slack"),
+    },
+    {
+      name: "composio-slack",
+      state: "ok",
+      detail: "tool SLACKBOT_SEND_MESSAGE takes what it is given",
+    },
+    ...[
+      { name: "composio-slack", state: "ok" },
+      { name: "composio-slack", state: "ok" },
+    ],
     { name: "composio-slack", state: "failed" },
   ]);
   expect(stdout).not.toContain(slack.token);

@@ -41,7 +41,13 @@ export class ChannelStates {
     if (before === undefined) return;
     if (verdict.kind === "sent") {
       const lastSuccessAt = new Date(this.#wallMs()).toISOString();
-      this.#states.set(channel, { ...before, state: "ok", lastSuccessAt, lastError: null, fix: null });
+      this.#states.set(channel, {
+        ...before,
+        state: "ok",
+        lastSuccessAt,
+        lastError: null,
+        fix: null,
+      });
       return;
     }
     const state = verdict.kind === "reconnect" ? "needs_reconnect" : "failing";

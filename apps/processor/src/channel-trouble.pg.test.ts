@@ -70,7 +70,9 @@ test("a dead connection is told once through the fall-back, with what to do, and
   await world.sends();
   await world.rounds();
   expect(world.notices()).toEqual([
-    expect.stringMatching(/CRITICAL.*composio-slack.*NoActiveConnection.*tracer connect slackbot/su),
+    expect.stringMatching(
+      /CRITICAL.*composio-slack.*NoActiveConnection.*tracer connect slackbot/su,
+    ),
   ]);
   // Whoever starts now knows that it was told.
   const three = world.processorOf("three");
@@ -160,4 +162,3 @@ test("the session is kept: a restart uses it, one that is gone is made anew, ano
   const rows = JSON.stringify(await store.listKept(pool, ""));
   expect(rows).not.toContain(key.apiKey);
 });
-

@@ -68,7 +68,10 @@ export class ChannelTrouble {
   }
 
   /** What a look found: null is nothing. It never says less than a message has said. */
-  looked(channel: string, problem: { readonly reason: string; readonly fix: string | null } | null) {
+  looked(
+    channel: string,
+    problem: { readonly reason: string; readonly fix: string | null } | null,
+  ) {
     if (this.#news.has(channel)) return;
     const { reason = "", fix = null } = problem ?? {};
     const state = problem === null ? "good" : "bad";

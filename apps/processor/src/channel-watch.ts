@@ -77,10 +77,7 @@ export async function refreshChannels(
 }
 
 /** The loops of it. `trouble` is handed in: it also hears how attempts end. */
-export function startChannelWatch(
-  options: ChannelWatchOptions,
-  trouble: ChannelTrouble,
-): Loop[] {
+export function startChannelWatch(options: ChannelWatchOptions, trouble: ChannelTrouble): Loop[] {
   const { pool, channels, linkOf, observe } = options;
   const stop = new AbortController();
   const list = (channel: string) => store.listToldOpen(pool, { channel, limit: REFRESHED_MAX });
@@ -109,4 +106,3 @@ export function startChannelWatch(
     ),
   ];
 }
-

@@ -4,8 +4,12 @@ import type { Channel } from "@tracer/notify";
 import * as store from "@tracer/store";
 import type { PaceLimits } from "./channel-pace.ts";
 import type { ChannelStates } from "./channel-states.ts";
+import {
+  type ChannelWatchOptions,
+  createChannelTrouble,
+  startChannelWatch,
+} from "./channel-watch.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
-import { type ChannelWatchOptions, createChannelTrouble, startChannelWatch } from "./channel-watch.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type Loop, startLoop } from "./loop.ts";
 import type { Observe } from "./observe.ts";

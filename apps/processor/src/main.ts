@@ -91,7 +91,9 @@ function connectCommands(tracer: Command, run: RunLoaded): void {
   tracer
     .command("connect")
     .argument("<toolkit>", "such as slack, pagerduty or jira")
-    .description("connect a toolkit of Composio: prints the link, waits, and makes sure that it works")
+    .description(
+      "connect a toolkit of Composio: prints the link, waits, and makes sure that it works",
+    )
     .option("--as-user", "slack: act as the person who connects it, instead of as a bot")
     .action((toolkit, args) =>
       run(async () => (await load()).connect, { ...args, toolkit }, { cleansUp: true }),

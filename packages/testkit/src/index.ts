@@ -31,11 +31,11 @@ export type { Fault, Receiver, RecordedRequest } from "./receivers/receiver.ts";
 export { aDeliveryTask, aDigestTask, SAMPLE_OPENED_MS } from "./receivers/sample-task.ts";
 export { type FakeSlack, startFakeSlack } from "./receivers/slack.ts";
 export { createSlackWorkspace, type SlackMessage } from "./receivers/slack-workspace.ts";
-export { type FakeWebhook, startFakeWebhook } from "./receivers/webhook.ts";
 export {
   type FakeSmtp,
   type SmtpFault,
   startFakeSmtp,
   type TakenMail,
 } from "./receivers/smtp.ts";
+export { type FakeWebhook, startFakeWebhook } from "./receivers/webhook.ts";
 export { aSighting, SIGHT_OPTIONS } from "./sightings.ts";

@@ -1,5 +1,5 @@
-import { type ComposioConnector, composioConnector } from "@tracer/notify";
 import { TracerError } from "@tracer/core";
+import { type ComposioConnector, composioConnector } from "@tracer/notify";
 import { type ComposioUser, connectedAccounts, keepAccount } from "../composio-sessions.ts";
 import type { Config } from "../config.ts";
 import { openDatabase } from "../database.ts";

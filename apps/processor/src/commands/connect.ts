@@ -3,7 +3,12 @@ import { systemClock, TracerError } from "@tracer/core";
 import type { ConnectedAccount } from "@tracer/notify";
 import { readConfig } from "../config.ts";
 import { Exit } from "../exit.ts";
-import { type ComposioAccess, composioAccess, storeAccount, storedAccounts } from "./composio-accounts.ts";
+import {
+  type ComposioAccess,
+  composioAccess,
+  storeAccount,
+  storedAccounts,
+} from "./composio-accounts.ts";
 import type { CommandContext } from "./context.ts";
 
 const POLL_MS = 2_000;
@@ -45,11 +50,18 @@ export async function connect(
       return Exit.failed;
     }
     isKept = true;
-    const certain = read.state === "ok" ? `verified: it ${read.detail}` : `not verified: ${read.detail}`;
+    const certain =
+      read.state === "ok" ? `verified: it ${read.detail}` : `not verified: ${read.detail}`;
     stdout.write(`Connected ${toolkit} as ${account.id} (${certain}).\n`);
-    const isStored = await storeAccount(context, config, { ...user, toolkit, accountId: account.id });
+    const isStored = await storeAccount(context, config, {
+      ...user,
+      toolkit,
+      accountId: account.id,
+    });
     if (!isStored) {
-      stderr.write("It could not be noted which account it is; with a single one it is found all the same.\n");
+      stderr.write(
+        "It could not be noted which account it is; with a single one it is found all the same.\n",
+      );
       return Exit.failed;
     }
     stdout.write(nextText(toolkit));
@@ -71,7 +83,10 @@ export async function connections(
     connector.list(stop),
     storedAccounts(context, config, user),
   ]);
-  const shown = accounts.map((account) => ({ ...account, used: used[account.toolkit] === account.id }));
+  const shown = accounts.map((account) => ({
+    ...account,
+    used: used[account.toolkit] === account.id,
+  }));
   if (json) {
     stdout.write(`${JSON.stringify({ userId: user.userId, connections: shown }, null, 2)}\n`);
     return Exit.ok;
@@ -102,7 +117,10 @@ async function granted(
     if (account?.status === "ACTIVE") return account;
     if (account !== null && /^(?:FAILED|EXPIRED|REVOKED)$/u.test(account.status)) {
       const reason = account.reason === null ? "" : `: ${account.reason}`;
-      throw new TracerError("CONNECT_FAILED", `The connection is ${account.status}${reason}. Run it again.`);
+      throw new TracerError(
+        "CONNECT_FAILED",
+        `The connection is ${account.status}${reason}. Run it again.`,
+      );
     }
     await pause(POLL_MS, null, { signal: stop }).catch(() => null);
   }
@@ -112,7 +130,12 @@ async function granted(
 function isPassing(error: unknown): boolean {
   if (!(error instanceof TracerError) || error.code !== "CONNECT_FAILED") return false;
   const { details } = error;
-  return typeof details === "object" && details !== null && "isPassing" in details && details.isPassing === true;
+  return (
+    typeof details === "object" &&
+    details !== null &&
+    "isPassing" in details &&
+    details.isPassing === true
+  );
 }
 
 async function tidied(
@@ -123,7 +146,9 @@ async function tidied(
   try {
     await connector.remove(accountId);
   } catch {
-    stderr.write(`What was half made could not be removed: remove ${accountId} in Composio by hand.\n`);
+    stderr.write(
+      `What was half made could not be removed: remove ${accountId} in Composio by hand.\n`,
+    );
   }
 }
 

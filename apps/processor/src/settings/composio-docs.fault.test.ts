@@ -72,7 +72,9 @@ test.each(TOOLKITS.map((toolkit, at) => [toolkit, at] as const))(
     const text = JSON.stringify(made);
     // What a person wrote is there, and nothing of a log is a mention, a link, markup or a template.
     expect(text).toContain("http://127.0.0.1:4318/incidents/sample");
-    expect(text.replaceAll("http://127.0.0.1:4318", "")).not.toMatch(/http:\/\/|@here|<!channel>|\{\{/u);
+    expect(text.replaceAll("http://127.0.0.1:4318", "")).not.toMatch(
+      /http:\/\/|@here|<!channel>|\{\{/u,
+    );
     expect(text).not.toMatch(/undefined|NaN|Infinity|\[object/u);
     const findings = (await channel.check?.(signal)) ?? [];
     expect(findings.map(({ state }) => state)).toEqual(findings.map(() => "ok"));

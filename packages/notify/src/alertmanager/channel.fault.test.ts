@@ -61,7 +61,9 @@ test("it lapses unless it is said again, and ends at once when it is over", asyn
   world.pass(4 * MINUTE_MS - 1);
   expect(firing(world.one)).toHaveLength(1);
   const { incident, link } = aDeliveryTask("open");
-  expect(await world.channel.refresh?.([{ incident, link }], signal)).toMatchObject({ kind: "sent" });
+  expect(await world.channel.refresh?.([{ incident, link }], signal)).toMatchObject({
+    kind: "sent",
+  });
   world.pass(3 * MINUTE_MS);
   expect(firing(world.one)).toHaveLength(1);
   const receipt = { severity: "critical" };
@@ -129,7 +131,9 @@ test("a name and a password in the URL are sent, and never said", async () => {
   expect(await channel.check?.(signal)).toMatchObject([{ state: "ok" }]);
   const without = alertmanagerChannel({ url: locked.url });
   const findings = await without.check?.(signal);
-  expect(findings).toMatchObject([{ state: "failed", fix: expect.stringContaining("user:password") }]);
+  expect(findings).toMatchObject([
+    { state: "failed", fix: expect.stringContaining("user:password") },
+  ]);
   expect(JSON.stringify(await channel.check?.(signal))).not.toContain("s3cr");
 });
 

@@ -59,8 +59,14 @@ test("what the answer to `open` holds is given to `resolve`; the session wants n
 });
 
 test("what only a digest told is updated, not closed with it; and what nobody was told has no end", async () => {
-  const comment = { tool: "JIRA_ADD_COMMENT", arguments: { issue_id_or_key: "{{kept.issue}}", comment: "{{summary}}" } };
-  const move = { tool: "JIRA_TRANSITION_ISSUE", arguments: { issue_id_or_key: "{{kept.issue}}", transition_id_or_name: "Done" } };
+  const comment = {
+    tool: "JIRA_ADD_COMMENT",
+    arguments: { issue_id_or_key: "{{kept.issue}}", comment: "{{summary}}" },
+  };
+  const move = {
+    tool: "JIRA_TRANSITION_ISSUE",
+    arguments: { issue_id_or_key: "{{kept.issue}}", transition_id_or_name: "Done" },
+  };
   await using world = await startWorld({ update: comment, resolve: move });
   await world.channel.send(aDeliveryTask("open"), signal);
   const receipt = { "kept.issue": "OPS-1001", digest: "d" };
@@ -72,7 +78,11 @@ test("what only a digest told is updated, not closed with it; and what nobody wa
   ]);
 });
 
-const cases: readonly (readonly [string, Omit<Fault, "route" | "when"> & { when?: "after" }, object])[] = [
+const cases: readonly (readonly [
+  string,
+  Omit<Fault, "route" | "when"> & { when?: "after" },
+  object,
+])[] = [
   [
     "429",
     { status: 429, headers: { "retry-after": "9" }, body: { message: "Rate limit exceeded." } },
@@ -117,8 +127,13 @@ test("a dead connection, a grant that was taken back unnoticed, and a tool of an
 
   composio.revoke("jira");
   const revoked = await channel.send(aDeliveryTask(), signal);
-  expect(revoked).toMatchObject({ kind: "reconnect", reason: expect.stringContaining("invalid_grant") });
-  expect(channel.fixOf?.(revoked.kind === "reconnect" ? revoked.reason : "")).toContain("tracer connect jira");
+  expect(revoked).toMatchObject({
+    kind: "reconnect",
+    reason: expect.stringContaining("invalid_grant"),
+  });
+  expect(channel.fixOf?.(revoked.kind === "reconnect" ? revoked.reason : "")).toContain(
+    "tracer connect jira",
+  );
   // The connection reads ACTIVE; only the read tells.
   expect(await states()).toEqual(["ok", "ok", "ok", "failed"]);
 
@@ -131,7 +146,11 @@ test("a dead connection, a grant that was taken back unnoticed, and a tool of an
   expect(renamed).toEqual({ kind: "permanent", reason: "ToolRouterV2_ToolNotFound" });
   const findings = await channel.check?.(signal);
   expect(findings).toMatchObject([
-    { what: "connection jira", state: "failed", fix: expect.stringContaining("tracer connect jira") },
+    {
+      what: "connection jira",
+      state: "failed",
+      fix: expect.stringContaining("tracer connect jira"),
+    },
     { what: "tool JIRA_CREATE_ISSUE", state: "failed", fix: expect.stringContaining("open.tool") },
     { what: "tool JIRA_ADD_COMMENT", state: "ok" },
     { what: "read jira", state: "failed" },
@@ -154,7 +173,10 @@ test("arguments that the tool wants and is not given are named before any alert"
   const open = { tool: "JIRA_CREATE_ISSUE", arguments: { summary: "x", colour: "red" } };
   await using world = await startWorld({ open });
   const finding = (await world.channel.check?.(signal))?.[1];
-  expect(finding).toMatchObject({ state: "failed", detail: expect.stringContaining("project_key") });
+  expect(finding).toMatchObject({
+    state: "failed",
+    detail: expect.stringContaining("project_key"),
+  });
   expect(await world.channel.send(aDeliveryTask(), signal)).toMatchObject({
     kind: "permanent",
     reason: expect.stringContaining("fields are missing"),

@@ -77,7 +77,8 @@ export function composioConnector(options: ComposioConnectorOptions): ComposioCo
       );
       if (called.kind === "failed") throw failedError(called, toolkit);
       const { redirect_url: url, connected_account_id: accountId } = called.value;
-      if (!isShowable(url)) throw new TracerError("CONNECT_FAILED", "Composio gave no usable link.");
+      if (!isShowable(url))
+        throw new TracerError("CONNECT_FAILED", "Composio gave no usable link.");
       return { url, accountId };
     },
     async account(id, signal) {
@@ -135,7 +136,10 @@ function isShowable(text: string): boolean {
   const url = URL.parse(text);
   // What a terminal would act on has no place in a URL.
   if (url === null || /[^\x21-\x7e]/u.test(text)) return false;
-  return url.protocol === "https:" || (url.protocol === "http:" && /^(?:127\.|localhost$|\[::1\])/u.test(url.hostname));
+  return (
+    url.protocol === "https:" ||
+    (url.protocol === "http:" && /^(?:127\.|localhost$|\[::1\])/u.test(url.hostname))
+  );
 }
 
 function failedError({ verdict, sessionGone }: ComposioFailure, toolkit: string): TracerError {

@@ -26,9 +26,11 @@ function readable({ mails }: FakeSmtp, index = 0): string {
     .map((part) =>
       /base64/iu.test(part)
         ? Buffer.from(part.split("\r\n\r\n")[1] ?? "", "base64").toString("utf8")
-        : part.replace(/=\r\n/gu, "").replace(/(?:=[0-9A-F]{2})+/gu, (bytes) =>
-            Buffer.from(bytes.replaceAll("=", ""), "hex").toString("utf8"),
-          ),
+        : part
+            .replace(/=\r\n/gu, "")
+            .replace(/(?:=[0-9A-F]{2})+/gu, (bytes) =>
+              Buffer.from(bytes.replaceAll("=", ""), "hex").toString("utf8"),
+            ),
     )
     .join("\n");
 }
@@ -65,7 +67,8 @@ test("the mails of an incident are one thread, and an edit is none", async () =>
 
 test("log text makes no link, no markup and no header", async () => {
   await using world = await startWorld();
-  const evil = '<img src="https://evil.example/x"> <b>x</b> admin@evil.example\r\nBcc: z@evil.example';
+  const evil =
+    '<img src="https://evil.example/x"> <b>x</b> admin@evil.example\r\nBcc: z@evil.example';
   const task = aDeliveryTask("open", {
     incident: { service: evil, title: `${evil}: spike`, exemplars: [evil] },
   });
@@ -95,10 +98,7 @@ const faults: readonly (readonly [SmtpFault, object])[] = [
     { stage: "rcpt", code: 550, text: "5.1.1 no such user", times: 2 },
     { kind: "permanent", reason: expect.stringContaining("smtp_550 550 5.1.1 no such user") },
   ],
-  [
-    { stage: "data", code: 451 },
-    { kind: "retry" },
-  ],
+  [{ stage: "data", code: 451 }, { kind: "retry" }],
   [{ stage: "data", code: 554 }, { kind: "permanent" }],
   [{ stage: "data", when: "after", drop: true }, { kind: "ambiguous" }],
 ];
@@ -158,7 +158,10 @@ test("a digest and a notice are mails; the end of what a digest told answers it"
   const receipt = digest.kind === "sent" ? digest.receipt : null;
   await world.channel.send(aDeliveryTask("resolve", { receipt }), signal);
   const notice = { key: "k", title: "No database", text: "since 14:02" } as const;
-  const begun = await world.channel.sendNotice({ ...notice, state: "begun", receipt: null }, signal);
+  const begun = await world.channel.sendNotice(
+    { ...notice, state: "begun", receipt: null },
+    signal,
+  );
   const told = begun.kind === "sent" ? begun.receipt : null;
   await world.channel.sendNotice({ ...notice, state: "over", receipt: told }, signal);
   const headers = world.smtp.mails.map((mail) => mail.headers);
@@ -169,7 +172,9 @@ test("a digest and a notice are mails; the end of what a digest told answers it"
 
 test("the end of an incident that nobody was told of is no mail", async () => {
   await using world = await startWorld();
-  expect(await world.channel.send(aDeliveryTask("resolve"), signal)).toMatchObject({ kind: "sent" });
+  expect(await world.channel.send(aDeliveryTask("resolve"), signal)).toMatchObject({
+    kind: "sent",
+  });
   expect(world.smtp.mails).toEqual([]);
 });
 
@@ -182,7 +187,11 @@ test.each([
   [{ to: "" }, "EMAIL_TO"],
   [{ to: Array(51).fill("a@b.c").join(",") }, "EMAIL_TO"],
 ])("%j is refused", (wrong, key) => {
-  const right = { smtpUrl: "smtp://127.0.0.1", from: "a@b.c", to: Array(50).fill("a@b.c").join(",") };
+  const right = {
+    smtpUrl: "smtp://127.0.0.1",
+    from: "a@b.c",
+    to: Array(50).fill("a@b.c").join(","),
+  };
   expect(() => emailChannel(right)).not.toThrow();
   expect(() => emailChannel({ ...right, ...wrong })).toThrow(key);
 });

@@ -61,7 +61,7 @@ const OTHER_TOOLS: Readonly<Record<string, Tool>> = {
     known: ["project_key", "summary", "description", "issue_type", "labels", "priority"],
     run: (args, world) => {
       if (textField(args, "summary").length > 255 || /[\r\n]/u.test(textField(args, "summary"))) {
-        return refused("400 {\"errors\":{\"summary\":\"Summary must be less than 255 characters.\"}}");
+        return refused('400 {"errors":{"summary":"Summary must be less than 255 characters."}}');
       }
       const id = make("JIRA_CREATE_ISSUE", args, world);
       return { data: { id, key: `${textField(args, "project_key")}-${id}` }, error: null };

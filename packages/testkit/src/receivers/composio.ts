@@ -144,7 +144,8 @@ function answerOf(
   if (route === "connected_accounts") return connections.accounts(request);
   if (route === "tools.get") return toolAnswer(slug, state);
   if (route === "tools.execute") {
-    const ran = toolOf(slug, state) === null ? null : ranTool(slug, field(body, "arguments"), state);
+    const ran =
+      toolOf(slug, state) === null ? null : ranTool(slug, field(body, "arguments"), state);
     if (ran === null) return composioError("tool_not_found", 404);
     state.executions.push({ slug, arguments: field(body, "arguments"), sessionId: "", ...ran });
     const answer = { ...ran, successful: ran.error === null, log_id: logId(state) };
@@ -153,11 +154,7 @@ function answerOf(
   return composioError("not_found");
 }
 
-function createSession(
-  body: unknown,
-  state: ComposioState,
-  connections: Connections,
-): Answer {
+function createSession(body: unknown, state: ComposioState, connections: Connections): Answer {
   const enabled = field(field(body, "toolkits"), "enable");
   const toolkits = Array.isArray(enabled) ? enabled.map(String) : [];
   const pinned = field(body, "connected_accounts");
@@ -253,7 +250,10 @@ function proxyExecute(body: unknown, { sessionId, toolkits, state }: InSession):
     const data = toolkit.startsWith("slack")
       ? { ok: false, error: "token_revoked" }
       : { error: "invalid_grant" };
-    return { status: 200, body: { status: toolkit.startsWith("slack") ? 200 : 401, data, headers: {} } };
+    return {
+      status: 200,
+      body: { status: toolkit.startsWith("slack") ? 200 : 401, data, headers: {} },
+    };
   }
   if (!toolkit.startsWith("slack")) {
     return { status: 200, body: { status: 200, data: {}, headers: {} } };

@@ -120,11 +120,17 @@ function refusal(responseCode: number, text: string): Error {
 }
 
 function cut(server: SMTPServer): void {
-  const connections: Iterable<unknown> = "connections" in server && server.connections instanceof Set ? server.connections : [];
+  const connections: Iterable<unknown> =
+    "connections" in server && server.connections instanceof Set ? server.connections : [];
   for (const connection of connections) {
     if (typeof connection !== "object" || connection === null) continue;
     const socket: unknown = "_socket" in connection ? connection._socket : null;
-    if (typeof socket === "object" && socket !== null && "destroy" in socket && typeof socket.destroy === "function") {
+    if (
+      typeof socket === "object" &&
+      socket !== null &&
+      "destroy" in socket &&
+      typeof socket.destroy === "function"
+    ) {
       socket.destroy();
     }
   }

@@ -25,7 +25,7 @@ async function startWorld() {
   const key = { apiKey: composio.apiKey, baseUrl: composio.url, userId: "tracer" };
   const toolkits = ["slackbot"];
   const sessionStore = composioSessions(pool)({ ...key, toolkits });
-  const timings = { requestMs: 5_000, lookupMs: 5_000, sendMs: 10_000, settleMs: 1 };
+  const timings = { lookupMs: 10_000, settleMs: 1 };
   const broken = composioSlackChannel({
     ...{ ...key, toolkits, channel: "C0ALERTS", sessionStore, timings },
   });

@@ -25,7 +25,6 @@ async function startWorld(overrides: Partial<ComposioToolChannelOptions> = {}) {
       tool: "JIRA_ADD_COMMENT",
       arguments: { issue_id_or_key: "{{kept.issue}}", comment: "{{change}}" },
     },
-    timings: { requestMs: 2_000, sendMs: 5_000 },
     ...overrides,
   };
   const channel = composioToolChannel(options);

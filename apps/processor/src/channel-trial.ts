@@ -47,7 +47,8 @@ export async function tryChannel(channel: Channel, options: TrialOptions): Promi
     if (verdict.kind !== "sent") return { ok: false, see: null };
     receipt ??= verdict.receipt;
   }
-  return { ok: true, see: null };
+  const see = receipt === null ? null : ((await channel.linkTo?.(receipt, signal)) ?? null);
+  return { ok: true, see };
 }
 
 const SEQ = { test: 1, edit: 2, resolve: 3 } as const;

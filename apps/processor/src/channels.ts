@@ -1,13 +1,18 @@
 import { TracerError } from "@tracer/core";
 import {
+  alertmanagerChannel,
   type Channel,
   composioSlackChannel,
+  composioToolChannel,
   consoleChannel,
+  emailChannel,
   pagerdutyChannel,
+  type SessionStore,
   slackChannel,
   slackWebhookChannel,
   webhookChannel,
 } from "@tracer/notify";
+import type { ComposioKey } from "./composio-sessions.ts";
 import type { ChannelSpec } from "./settings/channel-specs.ts";
 
 /** The terminal, for when no channel is configured. */
@@ -17,15 +22,26 @@ export interface MakeOptions {
   /** Where `console` channels print. */
   readonly print: (text: string) => Promise<void>;
   readonly color: boolean;
+  /** Where Composio's sessions are kept. Default: nowhere, so each process makes its own. */
+  readonly sessionStore?: (key: ComposioKey) => SessionStore;
+  /** What channels go by that say when something ends, ms since the epoch. Default: this machine's clock. */
+  readonly nowMs?: () => number;
 }
 
 /** The channel that a spec describes. */
-export function makeChannel(spec: ChannelSpec, { print, color }: MakeOptions): Channel {
+export function makeChannel(spec: ChannelSpec, options: MakeOptions): Channel {
+  const { print, color, nowMs } = options;
   switch (spec.kind) {
     case "slack":
       return slackChannel(spec);
     case "composio-slack":
-      return composioSlackChannel({ ...spec, via: "tool" });
+      return composioSlackChannel({ ...spec, ...storeOf(spec, spec.toolkits, options) });
+    case "composio-tool":
+      return composioToolChannel({ ...spec, ...storeOf(spec, [spec.toolkit], options) });
+    case "email":
+      return emailChannel(spec);
+    case "alertmanager":
+      return alertmanagerChannel({ ...spec, ...(nowMs === undefined ? {} : { nowMs }) });
     case "slack-webhook":
       return slackWebhookChannel(spec);
     case "pagerduty":
@@ -37,6 +53,19 @@ export function makeChannel(spec: ChannelSpec, { print, color }: MakeOptions): C
     default:
       return spec satisfies never;
   }
+}
+
+function storeOf(
+  {
+    apiKey,
+    baseUrl = "",
+    userId,
+  }: Pick<ComposioKey, "apiKey" | "userId"> & { readonly baseUrl?: string },
+  toolkits: readonly string[] = ["slackbot"],
+  { sessionStore }: MakeOptions,
+): { readonly sessionStore?: SessionStore } {
+  if (sessionStore === undefined) return {};
+  return { sessionStore: sessionStore({ apiKey, baseUrl, userId, toolkits }) };
 }
 
 export interface Routes {

@@ -1,12 +1,21 @@
 import { readFileSync } from "node:fs";
 import { type BlockList, isIP } from "node:net";
 import { TracerError } from "@tracer/core";
-import { parseAllowedHosts, parseSecrets } from "@tracer/notify";
+import {
+  parseAddress,
+  parseAllowedHosts,
+  parseRecipients,
+  parseReplicas,
+  parseSecrets,
+  parseSmtpUrl,
+} from "@tracer/notify";
 import { z } from "zod";
 import { readSecretFiles } from "./secret-files.ts";
 import { type ChannelSpec, channelSpecsOf } from "./settings/channel-specs.ts";
+import { channelDefaultsOf, channelsOf } from "./settings/environment-channels.ts";
 import { FILE_BYTES_MAX, parseSettings, unknownChannels } from "./settings/read.ts";
 import type { QuietHours, SettingsFile } from "./settings/schema.ts";
+import { slug } from "./settings/tool-entry.ts";
 import {
   type TriageConfig,
   TriageEnvironment,
@@ -19,10 +28,13 @@ import { parseTrustedProxies } from "./trusted-proxies.ts";
 const PAIRS = [
   ["SLACK_BOT_TOKEN", "SLACK_CHANNEL"],
   ["SLACK_CHANNEL", "SLACK_BOT_TOKEN"],
-  ["COMPOSIO_API_KEY", "COMPOSIO_SLACK_CHANNEL"],
   ["COMPOSIO_SLACK_CHANNEL", "COMPOSIO_API_KEY"],
   ["WEBHOOK_SECRET", "WEBHOOK_URL"],
   ["WEBHOOK_ALLOW_HOSTS", "WEBHOOK_URL"],
+  ["SMTP_URL", "EMAIL_FROM"],
+  ["SMTP_URL", "EMAIL_TO"],
+  ["EMAIL_FROM", "SMTP_URL"],
+  ["EMAIL_TO", "SMTP_URL"],
 ] as const;
 
 const KEY_LENGTH_MIN = 16;
@@ -94,6 +106,32 @@ const Environment = z.object({
     .refine((names) => names.every((name) => /^[a-z0-9_-]+$/.test(name)), {
       error: "must be toolkit names, separated by commas, such as slackbot",
     }),
+  COMPOSIO_VIA: z.enum(["tool", "proxy"], { error: "must be tool or proxy" }).default("tool"),
+  COMPOSIO_POST_SLUG: slug.optional(),
+  COMPOSIO_UPDATE_SLUG: slug.optional(),
+  COMPOSIO_HISTORY_SLUG: slug.optional(),
+  SMTP_URL: z
+    .string()
+    .refine((url) => parseSmtpUrl(url) !== null, {
+      error: "must be smtp://user:password@host:587 or smtps://user:password@host:465",
+    })
+    .optional(),
+  EMAIL_FROM: z
+    .string()
+    .refine((from) => parseAddress(from) !== null, { error: "must be an e-mail address" })
+    .optional(),
+  EMAIL_TO: z
+    .string()
+    .refine((to) => parseRecipients(to) !== null, {
+      error: "must be e-mail addresses, separated by commas",
+    })
+    .optional(),
+  ALERTMANAGER_URL: z
+    .string()
+    .refine((urls) => parseReplicas(urls) !== null, {
+      error: "must be http:// or https:// URLs of all replicas, separated by commas",
+    })
+    .optional(),
   PAGERDUTY_ROUTING_KEY: z.string().optional(),
   PAGERDUTY_EVENTS_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),
   WEBHOOK_URL: httpUrl.optional(),
@@ -140,7 +178,7 @@ const Environment = z.object({
     .default("info"),
 });
 
-type Environment = z.infer<typeof Environment>;
+export type Environment = z.infer<typeof Environment>;
 
 /** The whole configuration, frozen. Seconds and names as in the environment, in camel case. */
 export interface Config {
@@ -161,6 +199,8 @@ export interface Config {
   readonly heartbeatUrl: string | null;
   /** Whose `X-Forwarded-For` says where a request comes from; null: nobody's. */
   readonly trustedProxies: BlockList | null;
+  /** Composio as `tracer connect` and `tracer ask` use it; the channels have their own. */
+  readonly composio: ComposioConfig;
   /** Each channel that is configured; none: alerts go to the terminal. */
   readonly channels: readonly ChannelSpec[];
   /** Of the file that TRACER_CONFIG names. */
@@ -185,8 +225,6 @@ export interface Config {
   readonly snapshotSeconds: number;
   /** The model that is asked about incidents; null: none. */
   readonly triage: TriageConfig | null;
-  /** The account whose tools `tracer ask` may use; null: none. */
-  readonly composio: ComposioConfig | null;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
 
@@ -196,19 +234,20 @@ export interface Settings extends Pick<SettingsFile, "routes" | "services" | "re
   readonly quietHours: ReadonlyMap<string, QuietHours>;
 }
 
-export interface ComposioConfig {
-  readonly apiKey: string;
-  readonly baseUrl: string;
-  readonly userId: string;
-  readonly toolkits: readonly string[];
-}
-
 export interface SyslogConfig {
   /** Without brackets. */
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
   readonly loopback: boolean;
+}
+
+export interface ComposioConfig {
+  /** Null: there is no account. */
+  readonly apiKey: string | null;
+  readonly baseUrl: string;
+  readonly userId: string;
+  readonly toolkits: readonly string[];
 }
 
 export interface VercelConfig {
@@ -226,7 +265,6 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
   const values = readSecretFiles(environment, problems);
   for (const [key, other] of PAIRS) {
-    if (key === "COMPOSIO_API_KEY" && values["TRIAGE_MODEL"] !== undefined) continue; // For `tracer ask`.
     if (values[key] !== undefined && values[other] === undefined) {
       problems.push(`${other}: is required with ${key}`);
     }
@@ -300,6 +338,7 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     adminKey: env.TRACER_ADMIN_KEY ?? null,
     heartbeatUrl: env.HEARTBEAT_URL ?? null,
     trustedProxies: parseTrustedProxies(env.TRUSTED_PROXIES ?? ""),
+    composio: composioOf(env),
     channels,
     settings: settingsOf(file),
     fallbackChannel: env.FALLBACK_CHANNEL ?? file?.fallback?.channel ?? null,
@@ -320,14 +359,12 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     metricSeriesMax: env.METRIC_SERIES_MAX,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
     triage: triageConfigOf(env),
-    composio: composioOf(env),
     logLevel: env.LOG_LEVEL,
   });
 }
 
-function composioOf(env: Environment): ComposioConfig | null {
-  const { COMPOSIO_API_KEY: apiKey, COMPOSIO_USER_ID: userId } = env;
-  if (apiKey === undefined) return null;
+function composioOf(env: Environment): ComposioConfig {
+  const { COMPOSIO_API_KEY: apiKey = null, COMPOSIO_USER_ID: userId } = env;
   const { composioBaseUrl: baseUrl, composioToolkits: toolkits } = channelDefaultsOf(env);
   return { apiKey, baseUrl, userId, toolkits };
 }
@@ -345,46 +382,6 @@ function settingsOf(file: SettingsFile | null): Settings {
     if (hours !== undefined) quietHours.set(name, hours);
   }
   return { routes, services, redaction, quietHours };
-}
-
-function channelDefaultsOf(env: Environment) {
-  return {
-    slackApiUrl: env.SLACK_API_URL.replace(/\/+$/, ""),
-    composioBaseUrl: env.COMPOSIO_BASE_URL.replace(/\/+$/, ""),
-    composioToolkits: env.COMPOSIO_TOOLKITS,
-    pagerdutyEventsUrl: env.PAGERDUTY_EVENTS_URL,
-  };
-}
-
-/** The channels of the environment, under the names of their kinds. */
-function channelsOf(env: Environment): ChannelSpec[] {
-  const { SLACK_BOT_TOKEN: token, SLACK_CHANNEL: channel } = env;
-  const { COMPOSIO_API_KEY: apiKey, COMPOSIO_SLACK_CHANNEL: composioChannel } = env;
-  const { slackApiUrl, composioBaseUrl, composioToolkits, pagerdutyEventsUrl } =
-    channelDefaultsOf(env);
-  const specs: ChannelSpec[] = [];
-  if (token !== undefined && channel !== undefined) {
-    specs.push({ name: "slack", kind: "slack", token, channel, apiUrl: slackApiUrl });
-  }
-  if (apiKey !== undefined && composioChannel !== undefined) {
-    const userId = env.COMPOSIO_USER_ID;
-    const place = { baseUrl: composioBaseUrl, toolkits: composioToolkits };
-    const composio = { apiKey, channel: composioChannel, userId, ...place };
-    specs.push({ name: "composio-slack", kind: "composio-slack", ...composio });
-  }
-  if (env.SLACK_WEBHOOK_URL !== undefined) {
-    specs.push({ name: "slack-webhook", kind: "slack-webhook", url: env.SLACK_WEBHOOK_URL });
-  }
-  if (env.PAGERDUTY_ROUTING_KEY !== undefined) {
-    const routingKey = env.PAGERDUTY_ROUTING_KEY;
-    specs.push({ name: "pagerduty", kind: "pagerduty", routingKey, eventsUrl: pagerdutyEventsUrl });
-  }
-  if (env.WEBHOOK_URL !== undefined) {
-    const secret = env.WEBHOOK_SECRET ?? null;
-    const allowHosts = env.WEBHOOK_ALLOW_HOSTS ?? "";
-    specs.push({ name: "webhook", kind: "webhook", url: env.WEBHOOK_URL, secret, allowHosts });
-  }
-  return specs;
 }
 
 /** True for `localhost`, 127.0.0.0/8 and ::1, with or without brackets. */

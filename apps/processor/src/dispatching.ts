@@ -4,6 +4,11 @@ import type { Channel } from "@tracer/notify";
 import * as store from "@tracer/store";
 import type { PaceLimits } from "./channel-pace.ts";
 import type { ChannelStates } from "./channel-states.ts";
+import {
+  type ChannelWatchOptions,
+  createChannelTrouble,
+  startChannelWatch,
+} from "./channel-watch.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type Loop, startLoop } from "./loop.ts";
@@ -31,6 +36,8 @@ export interface DispatchingOptions {
   /** Alerts link to pages below this URL; known once HTTP listens. */
   readonly linkBase: () => string;
   readonly clock: Clock;
+  /** Ms since the epoch, as the database has it. Default: this machine's clock. */
+  readonly nowMs?: () => number;
   readonly observe: Observe;
   /** Learns from the heartbeat whether the database is there. */
   readonly watch?: DatabaseWatch;
@@ -72,6 +79,15 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
   const { leaseSeconds = LEASE_SECONDS } = options;
   const pulse = new Pulse(clock.monotonicMs);
   let wake = () => {};
+  let destinations: Destinations = options;
+  const watchOptions: ChannelWatchOptions = {
+    ...{ pool, processorId, observe },
+    channels: () => destinations.channels,
+    fallback: () => destinations.fallback?.channel ?? null,
+    linkOf: (incidentId) => `${linkBase()}/i/${incidentId}`,
+    nowMs: options.nowMs ?? clock.wallMs,
+  };
+  const trouble = createChannelTrouble(watchOptions);
   const dispatcher = new Dispatcher({
     channels,
     ...(options.paceOf === undefined ? {} : { paceOf: options.paceOf }),
@@ -95,12 +111,17 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     recordDigestAttempt: (digest) => store.recordDigestAttempt(pool, digest, { processorId }),
     settleDigest: (settled) => store.settleDigest(pool, settled),
     listLink: () => `${linkBase()}/`,
-    linkOf: (incidentId) => `${linkBase()}/i/${incidentId}`,
+    linkOf: watchOptions.linkOf,
     monotonicMs: clock.monotonicMs,
     pause: (ms, signal) => pause(ms, undefined, { signal }).catch(() => {}), // Rejects when aborted.
     random: Math.random,
     observe,
-    onSettled: (channel, verdict) => channelStates.settled(channel, verdict),
+    onSettled: (channel, verdict) => {
+      const { fixOf } = destinations.channels.find(({ name }) => name === channel) ?? {};
+      const fix = verdict.kind === "sent" ? null : (fixOf?.(verdict.reason) ?? null);
+      channelStates.settled(channel, verdict, fix);
+      trouble.settled(channel, verdict, fix);
+    },
     onFree: () => wake(),
   });
   const heartbeat = () => store.heartbeat(pool, processorId);
@@ -113,8 +134,11 @@ export function startDispatching(options: DispatchingOptions): Dispatching {
     dispatcher.round(),
   );
   wake = claiming.wake;
-  let destinations: Destinations = options;
-  const loops = [claiming, ...startRowLoops(options, () => destinations, claiming.wake)];
+  const loops = [
+    claiming,
+    ...startRowLoops(options, () => destinations, claiming.wake),
+    ...startChannelWatch(watchOptions, trouble),
+  ];
   const { stopping = new StopClock(clock.monotonicMs, observe) } = options;
   const drain = async () => {
     const ended = Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()));

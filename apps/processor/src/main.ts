@@ -54,9 +54,15 @@ function program(run: RunLoaded) {
       run(async () => (await import("./commands/check-config.ts")).checkConfig, args),
     );
   tracer
+    .command("doctor")
+    .description("look at everything that Tracer needs, and say what is wrong and what to do")
+    .option("--json", JSON_HELP)
+    .action((args) => run(async () => (await import("./commands/doctor.ts")).doctor, args));
+  connectCommands(tracer, run);
+  tracer
     .command("send-test")
     .argument("[channel]", "only this one, such as slack")
-    .description("send a marked test through the configured channels, and resolve it")
+    .description("send a marked test through the configured channels, edit it and resolve it")
     .action((channel) =>
       run(async () => (await import("./commands/send-test.ts")).sendTest, { channel }),
     );
@@ -99,6 +105,26 @@ function modelCommands(tracer: Command, run: RunLoaded): void {
     .action((words, options) =>
       run(async () => (await import("./commands/ask.ts")).ask, { ...options, words }),
     );
+}
+
+/** Those that make and show Composio's connections. */
+function connectCommands(tracer: Command, run: RunLoaded): void {
+  const load = () => import("./commands/connect.ts");
+  tracer
+    .command("connect")
+    .argument("<toolkit>", "such as slack, pagerduty or jira")
+    .description(
+      "connect a toolkit of Composio: prints the link, waits, and makes sure that it works",
+    )
+    .option("--as-user", "slack: act as the person who connects it, instead of as a bot")
+    .action((toolkit, args) =>
+      run(async () => (await load()).connect, { ...args, toolkit }, { cleansUp: true }),
+    );
+  tracer
+    .command("connections")
+    .description("Composio's connections, and which of them Tracer uses")
+    .option("--json", JSON_HELP)
+    .action((args) => run(async () => (await load()).connections, args));
 }
 
 /** Harm on purpose. */

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "@tracer/core";
 import * as store from "@tracer/store";
 import { ChannelStates } from "./channel-states.ts";
 import { CONSOLE, makeChannel } from "./channels.ts";
+import { composioSessions } from "./composio-sessions.ts";
 import type { Config } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { readTold, type ToldState, toldBySiblings, toldPath, writeTold } from "./database-told.ts";
@@ -89,7 +90,8 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const receiptMs = () => receipt.nowMs();
 
   const settings = new LiveSettings(config, {
-    make: (spec) => makeChannel(spec, options),
+    make: (spec) =>
+      makeChannel(spec, { ...options, sessionStore: composioSessions(pool), nowMs: receiptMs }),
     none: CONSOLE,
   });
   stack.defer(() => settings.close());
@@ -125,6 +127,7 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     startDispatching({
       ...{ ...shared, processorId, channels, channelStates, linkBase, watch, stopping },
       quietSeconds: config.quietSeconds,
+      nowMs: receiptMs,
       fallback,
       floorOf: (channel) => settings.floorOf(channel, receiptMs()),
     }),

@@ -9,6 +9,7 @@ export type ErrorCode =
   | "MIGRATION_FAILED"
   | "SNAPSHOT_INVALID"
   | "CHANNEL_UNKNOWN"
+  | "CONNECT_FAILED"
   | "BODY_EMPTY"
   | "BODY_NOT_LOGS"
   | "BODY_TOO_LARGE"

@@ -1,4 +1,4 @@
-import type { DeliveryTask, DigestTask, Verdict } from "@tracer/core";
+import type { DeliveryTask, DigestTask, Incident, Verdict } from "@tracer/core";
 
 /**
  * Something about Tracer itself, told directly because the outbox cannot be used. Text of ours: nothing of
@@ -25,7 +25,7 @@ export interface Notice {
 export interface Channel {
   /** Unique among the configured channels; stored with every delivery. */
   readonly name: string;
-  /** Which notifier speaks: console, slack-webhook, slack, composio-slack, pagerduty. */
+  /** Which notifier speaks, such as `slack`. */
   readonly kind: string;
   /**
    * One attempt. Every end, also a defect, is a verdict. An abort of `signal` before anything went out is
@@ -45,8 +45,64 @@ export interface Channel {
    * channel that cannot recognise a repeat shows it again.
    */
   sendNotice(notice: Notice, signal: AbortSignal): Promise<Verdict>;
+  /** Looks, without sending anything, whether a message would arrive. Never throws; at most 15 seconds. */
+  check?(signal: AbortSignal): Promise<readonly Finding[]>;
+  /** What a person has to do about a verdict's reason; null: nothing is known to help. */
+  fixOf?(reason: string): string | null;
+  /** Where what was sent can be looked at; null: that is not known. Never throws. */
+  linkTo?(receipt: Receipt, signal: AbortSignal): Promise<string | null>;
+  /**
+   * Says again what is open. A channel that has it forgets what it was told: call it each minute, with all
+   * that is open and was told there.
+   */
+  refresh?(incidents: readonly OpenIncident[], signal: AbortSignal): Promise<Verdict>;
   /** Releases what the channel holds. Sends after it are not allowed. */
   close?(): Promise<void>;
+}
+
+export type Receipt = Readonly<Record<string, string>>;
+
+export interface OpenIncident {
+  readonly incident: Incident;
+  readonly link: string;
+}
+
+/** One thing that a look at a channel found. Flat text, and no secret in it. */
+export interface Finding {
+  /** What was looked at, such as `token`. */
+  readonly what: string;
+  /** `unknown`: it could not be looked at, and only a message can tell. */
+  readonly state: "ok" | "unknown" | "failed";
+  readonly detail: string;
+  /** What to do about it; null when nothing, or nothing is known to help. */
+  readonly fix: string | null;
+}
+
+/** A look that failed: a provider that is busy, or broke off, may be well a moment later. */
+export function findingOf(
+  what: string,
+  verdict: Exclude<Verdict, { kind: "sent" }>,
+  fixOf: (reason: string) => string | null,
+): Finding {
+  const { kind, reason } = verdict;
+  const isBusy = kind === "retry" && (verdict.afterMs !== null || /429|rate|50[234]/u.test(reason));
+  const state = kind === "ambiguous" || isBusy ? "unknown" : "failed";
+  return { what, state, detail: reason, fix: fixOf(reason) };
+}
+
+/** Makes every end of a look a list of findings. */
+export function checked(
+  look: (signal: AbortSignal) => Promise<readonly Finding[]>,
+  { sendMs }: Timings,
+): (signal: AbortSignal) => Promise<readonly Finding[]> {
+  return async (signal) => {
+    try {
+      return await look(within(sendMs, signal));
+    } catch (error) {
+      const name = error instanceof Error ? error.name : "unknown";
+      return [{ what: "look", state: "unknown", detail: `defect: ${name}`, fix: null }];
+    }
+  };
 }
 
 /** How long things may take. Tests shorten them; the product does not. */

@@ -16,6 +16,7 @@ export type HttpReply =
       readonly status: number;
       readonly retryAfterMs: number | null;
       readonly text: string;
+      readonly headers?: Headers;
     }
   | { readonly kind: "not_sent"; readonly reason: string }
   | { readonly kind: "unknown"; readonly reason: string };
@@ -47,7 +48,8 @@ export async function request(options: HttpRequest, signal: AbortSignal): Promis
     const retryAfterMs = retryAfter(response.headers.get("retry-after"), {
       answeredAt: response.headers.get("date"),
     });
-    return { kind: "reply", status: response.status, retryAfterMs, text };
+    const { status, headers } = response;
+    return { kind: "reply", status, retryAfterMs, text, headers };
   } catch (error) {
     if (deadline.aborted) return { kind: "unknown", reason: "timeout" };
     if (signal.aborted) return { kind: "unknown", reason: "aborted" };

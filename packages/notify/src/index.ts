@@ -1,12 +1,38 @@
-export type { Channel, Notice, Timings } from "./channel.ts";
+export {
+  type AlertmanagerChannelOptions,
+  alertmanagerChannel,
+  parseReplicas,
+} from "./alertmanager/channel.ts";
+export type { Channel, Finding, Notice, OpenIncident, Timings } from "./channel.ts";
 export {
   type ComposioSlackChannelOptions,
   type ComposioSlugs,
   composioSlackChannel,
 } from "./composio/channel.ts";
+export {
+  type ComposioConnector,
+  type ConnectedAccount,
+  composioConnector,
+} from "./composio/connect.ts";
 export { type McpSession, openMcpSession } from "./composio/mcp-session.ts";
 export type { SessionStore } from "./composio/session.ts";
+export {
+  type ComposioToolChannelOptions,
+  composioToolChannel,
+  type ToolCall,
+} from "./composio-tool/channel.ts";
+export {
+  type Argument,
+  DEPTH_MAX,
+  hasHoleInKey,
+  holesOf,
+  PLACEHOLDERS,
+  TEXT_CHARS_MAX,
+  TEXT_FORMATS,
+} from "./composio-tool/template.ts";
 export { type ConsoleChannelOptions, consoleChannel } from "./console/channel.ts";
+export { parseAddress, parseRecipients, parseSmtpUrl } from "./email/address.ts";
+export { type EmailChannelOptions, emailChannel } from "./email/channel.ts";
 export { type PagerdutyChannelOptions, pagerdutyChannel } from "./pagerduty/channel.ts";
 export { type SlackChannelOptions, slackChannel } from "./slack/channel.ts";
 export { type SlackWebhookChannelOptions, slackWebhookChannel } from "./slack/webhook.ts";

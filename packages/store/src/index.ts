@@ -60,6 +60,7 @@ export {
   type ListIncidentsOptions,
   listIncidents,
 } from "./incidents.ts";
+export { forget, type Kept, keep, listKept, readKept } from "./kept.ts";
 export {
   type CreateKeyOptions,
   createKey,
@@ -97,6 +98,7 @@ export {
   resolveByHand,
   resolveQuiet,
 } from "./resolve.ts";
+export { type SchemaState, schemaState } from "./schema-state.ts";
 export {
   beginSession,
   endSession,
@@ -139,6 +141,7 @@ export {
   type StepFlush,
 } from "./step-counts.ts";
 export { type SweepOptions, sweep } from "./sweep.ts";
+export { listToldOpen } from "./told-open.ts";
 export {
   type ClaimTriageOptions,
   claimTriage,

@@ -288,6 +288,13 @@ export const deploys = pgTable(
   ],
 );
 
+/** Small things that outlive a process, by name: sessions of providers, connected accounts, what people were told. */
+export const kept = pgTable("kept", {
+  name: text().primaryKey(),
+  value: jsonb().notNull(),
+  keptAt: time("kept_at").notNull(),
+});
+
 /**
  * Which incidents a model was asked about, and what it said. The row is the claim: whoever writes it asks, and
  * nobody else. Beside the incidents, so that their sightings stay as they are.

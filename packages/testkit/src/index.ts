@@ -12,6 +12,11 @@ export {
   type TestDatabaseOptions,
 } from "./postgres.ts";
 export {
+  type AlertmanagerAlert,
+  type FakeAlertmanager,
+  startFakeAlertmanager,
+} from "./receivers/alertmanager.ts";
+export {
   type ComposioExecution,
   type ComposioProxyCall,
   type FakeComposio,
@@ -32,5 +37,11 @@ export type { Fault, Receiver, RecordedRequest } from "./receivers/receiver.ts";
 export { aDeliveryTask, aDigestTask, SAMPLE_OPENED_MS } from "./receivers/sample-task.ts";
 export { type FakeSlack, startFakeSlack } from "./receivers/slack.ts";
 export { createSlackWorkspace, type SlackMessage } from "./receivers/slack-workspace.ts";
+export {
+  type FakeSmtp,
+  type SmtpFault,
+  startFakeSmtp,
+  type TakenMail,
+} from "./receivers/smtp.ts";
 export { type FakeWebhook, startFakeWebhook } from "./receivers/webhook.ts";
 export { aSighting, SIGHT_OPTIONS } from "./sightings.ts";

@@ -38,7 +38,7 @@ type Silent = "nobody" | "slow";
 export async function askTracer(context: CommandContext, request: ApiRequest): Promise<ApiResult> {
   const { stderr, environment, stop } = context;
   const config = readConfig(environment);
-  const base = `http://${reachable(config.host)}:${config.port}`;
+  const base = baseUrlOf(config);
   const answer = await send(base, request, config, stop);
   if (typeof answer === "string") {
     const isQuiet = request.quietlyUnavailable === true && answer === "nobody";
@@ -101,6 +101,11 @@ function jsonOf(text: string): unknown {
   } catch {
     return null;
   }
+}
+
+/** Of the Tracer that this configuration starts, as seen from this machine. */
+export function baseUrlOf({ host, port }: Pick<Config, "host" | "port">): string {
+  return `http://${reachable(host)}:${port}`;
 }
 
 /** Where a server that listens on `host` can be reached from this machine. */

@@ -5,6 +5,7 @@ import * as store from "@tracer/store";
 import type { FastifyInstance } from "fastify";
 import type { ChannelStates } from "../channel-states.ts";
 import { tryChannel } from "../channel-trial.ts";
+import { keepAccount } from "../composio-sessions.ts";
 import type { Config } from "../config.ts";
 import type { Outage } from "../database-watch.ts";
 import type { WhyNot } from "../decisions/why-not.ts";
@@ -15,6 +16,7 @@ import type { Observe } from "../observe.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { ServicesView } from "../services-view.ts";
 import { channelRoutes } from "./channels.ts";
+import { composioRoutes } from "./composio.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { deployRoutes } from "./deploys.ts";
@@ -176,6 +178,12 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keys: 
       return tryChannel(channel, { link: options.linkBase(), signal, onStep });
     },
   });
+  const { apiKey, baseUrl } = config.composio;
+  if (apiKey !== null) {
+    await app.register(composioRoutes, {
+      keepAccount: (account) => keepAccount(pool, { apiKey, baseUrl, ...account }),
+    });
+  }
   await app.register(eventRoutes, { events });
   await app.register(pageRoutes, { version });
 }

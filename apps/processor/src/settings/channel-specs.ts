@@ -1,12 +1,24 @@
 import { readFileSync } from "node:fs";
 import type {
+  AlertmanagerChannelOptions,
   ComposioSlackChannelOptions,
+  ComposioSlugs,
+  ComposioToolChannelOptions,
+  EmailChannelOptions,
   PagerdutyChannelOptions,
   SlackChannelOptions,
   SlackWebhookChannelOptions,
   WebhookChannelOptions,
 } from "@tracer/notify";
-import { parseAllowedHosts, parseSecrets } from "@tracer/notify";
+import {
+  holesOf,
+  parseAddress,
+  parseAllowedHosts,
+  parseRecipients,
+  parseReplicas,
+  parseSecrets,
+  parseSmtpUrl,
+} from "@tracer/notify";
 import type { ChannelEntry, GivenValue, SettingsFile } from "./schema.ts";
 
 /** A configured channel, complete: what its notifier needs, under its name. */
@@ -18,8 +30,14 @@ export type ChannelSpec = { readonly name: string } & (
   | ({ readonly kind: "slack-webhook" } & Pick<SlackWebhookChannelOptions, "url">)
   | ({ readonly kind: "composio-slack" } & Pick<
       ComposioSlackChannelOptions,
-      "apiKey" | "channel" | "userId" | "baseUrl" | "toolkits" | "groups"
+      "apiKey" | "channel" | "userId" | "baseUrl" | "toolkits" | "groups" | "via" | "slugs"
     >)
+  | ({ readonly kind: "composio-tool" } & Omit<
+      ComposioToolChannelOptions,
+      "name" | "sessionStore" | "timings"
+    >)
+  | ({ readonly kind: "email" } & Pick<EmailChannelOptions, "smtpUrl" | "from" | "to">)
+  | ({ readonly kind: "alertmanager" } & Pick<AlertmanagerChannelOptions, "url">)
   | ({ readonly kind: "pagerduty" } & Pick<PagerdutyChannelOptions, "routingKey" | "eventsUrl">)
   | ({ readonly kind: "webhook" } & Pick<WebhookChannelOptions, "url" | "secret" | "allowHosts">)
   | { readonly kind: "console" }
@@ -30,6 +48,8 @@ export interface ChannelDefaults {
   readonly slackApiUrl: string;
   readonly composioBaseUrl: string;
   readonly composioToolkits: readonly string[];
+  readonly composioVia: "tool" | "proxy";
+  readonly composioSlugs: Partial<ComposioSlugs>;
   readonly pagerdutyEventsUrl: string;
 }
 
@@ -83,7 +103,22 @@ function specOf(name: string, entry: ChannelEntry, { defaults, read }: SpecOptio
         ...{ name, kind: "composio-slack", apiKey: read("api_key", entry.api_key) },
         ...{ channel: entry.channel, userId: entry.user_id, groups: entry.groups },
         baseUrl: defaults.composioBaseUrl,
-        toolkits: defaults.composioToolkits,
+        toolkits: entry.toolkit === undefined ? defaults.composioToolkits : [entry.toolkit],
+        via: entry.via ?? defaults.composioVia,
+        slugs: given({ ...defaults.composioSlugs, ...entry.slugs }),
+      };
+    case "composio-tool":
+      return toolSpec(name, entry, { apiKey: read("api_key", entry.api_key), defaults });
+    case "email":
+      return {
+        ...{ name, kind: "email", smtpUrl: read("smtp_url", entry.smtp_url) },
+        ...{ from: entry.from, to: entry.to.join(",") },
+      };
+    case "alertmanager":
+      return {
+        name,
+        kind: "alertmanager",
+        url: entry.url.map((one) => read("url", one)).join(","),
       };
     case "pagerduty":
       return {
@@ -101,6 +136,30 @@ function specOf(name: string, entry: ChannelEntry, { defaults, read }: SpecOptio
     default:
       return entry satisfies never;
   }
+}
+
+function toolSpec(
+  name: string,
+  entry: ChannelEntry & { readonly kind: "composio-tool" },
+  { apiKey, defaults }: { readonly apiKey: string; readonly defaults: ChannelDefaults },
+): ChannelSpec {
+  const { toolkit, open, user_id: userId, text_max: textCharsMax } = entry;
+  const { update, resolve, keep, format } = entry;
+  const options = given({ update, resolve, keep, format, textCharsMax });
+  const baseUrl = defaults.composioBaseUrl;
+  return { name, kind: "composio-tool", apiKey, baseUrl, userId, toolkit, open, ...options };
+}
+
+type Given<Fields> = { [Key in keyof Fields]?: Exclude<Fields[Key], undefined> };
+
+/** Without the fields that are undefined. */
+function given<Fields extends object>(fields: Fields): Given<Fields> {
+  const kept: Given<Fields> = {};
+  for (const key in fields) {
+    const value = fields[key];
+    if (value !== undefined) Object.assign(kept, { [key]: value });
+  }
+  return kept;
 }
 
 /** Fields that a notifier would refuse, with the reason. */
@@ -124,6 +183,22 @@ function refusalsOf(spec: ChannelSpec): (readonly [key: string, problem: string]
       }
       return refused;
     }
+    case "email":
+      return [
+        ...(parseSmtpUrl(spec.smtpUrl) === null
+          ? [["smtp_url", "must be smtp://user:password@host:587 or smtps://"] as const]
+          : []),
+        ...(parseAddress(spec.from) === null ? [["from", "must be an address"] as const] : []),
+        ...(parseRecipients(spec.to) === null
+          ? [["to", "must be one or more addresses"] as const]
+          : []),
+      ];
+    case "alertmanager":
+      return parseReplicas(spec.url) === null
+        ? [["url", "must be one or more http:// or https:// URLs"]]
+        : [];
+    case "composio-tool":
+      return keptRefusals(spec);
     case "slack":
     case "composio-slack":
     case "console":
@@ -131,6 +206,26 @@ function refusalsOf(spec: ChannelSpec): (readonly [key: string, problem: string]
     default:
       return spec satisfies never;
   }
+}
+
+/** What `open` does not keep cannot be given to the others. */
+function keptRefusals({
+  open,
+  update,
+  resolve,
+  keep = {},
+}: ChannelSpec & { readonly kind: "composio-tool" }) {
+  const refused: (readonly [string, string])[] = [];
+  for (const [place, call] of Object.entries({ open, update, resolve })) {
+    for (const hole of holesOf(call?.arguments ?? {})) {
+      if (!hole.startsWith("kept.")) continue;
+      if (place === "open") refused.push(["open.arguments", `{{${hole}}} is known only after it`]);
+      else if (!Object.hasOwn(keep, hole.slice("kept.".length))) {
+        refused.push([`${place}.arguments`, `{{${hole}}} is not among what keep names`]);
+      }
+    }
+  }
+  return refused;
 }
 
 function lookUp(

@@ -89,7 +89,8 @@ const KEYS = [
   ...["kind", "token", "channel", "url", "api_key", "user_id", "routing_key", "events_url"],
   ...["secret", "allow_hosts", "quiet_hours", "time_zone", "from", "to", "days", "except"],
   ...["project", "environment", "service", "severity", "after_seconds", "pattern", "replace"],
-  ...["env", "file"],
+  ...["env", "file", "toolkit", "via", "slugs", "post", "update", "history", "open", "resolve"],
+  ...["tool", "arguments", "keep", "format", "text_max", "smtp_url"],
 ] as const;
 
 function pathText(path: readonly PropertyKey[]): string {

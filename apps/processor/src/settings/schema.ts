@@ -1,5 +1,6 @@
 import { KINDS, SEVERITIES } from "@tracer/core";
 import { z } from "zod";
+import { slug, ToolEntry } from "./tool-entry.ts";
 
 /** Bounds of the file. */
 export const CHANNELS_MAX = 100;
@@ -53,6 +54,10 @@ const QuietHours = z.strictObject({
   except: severity.default("critical"),
 });
 
+const toolkit = z
+  .string("must be a toolkit's name")
+  .regex(/^[a-z0-9_-]{1,63}$/, "must be a toolkit's name, such as slackbot");
+
 const common = { quiet_hours: QuietHours.optional() };
 /** Incidents that belong together share one message. Default true. */
 const grouped = { groups: z.boolean().default(true) };
@@ -67,7 +72,21 @@ const ChannelEntry = z.discriminatedUnion(
     z.strictObject({
       ...{ kind: z.literal("composio-slack"), api_key: value, channel: text, ...common },
       ...{ user_id: text.default("tracer"), ...grouped },
+      toolkit: toolkit.optional(),
+      via: z.enum(["tool", "proxy"]).optional(),
+      slugs: z
+        .strictObject({ post: slug.optional(), update: slug.optional(), history: slug.optional() })
+        .optional(),
     }),
+    z.strictObject({
+      ...{ kind: z.literal("composio-tool"), api_key: value, toolkit, ...common },
+      user_id: text.default("tracer"),
+      ...ToolEntry,
+    }),
+    z.strictObject({
+      ...{ kind: z.literal("email"), smtp_url: value, from: text, to: some(text), ...common },
+    }),
+    z.strictObject({ kind: z.literal("alertmanager"), url: some(value), ...common }),
     z.strictObject({
       ...{ kind: z.literal("pagerduty"), routing_key: value, ...common },
       events_url: text.optional(),
@@ -78,7 +97,7 @@ const ChannelEntry = z.discriminatedUnion(
     }),
     z.strictObject({ kind: z.literal("console"), ...common }),
   ],
-  "must be slack, slack-webhook, composio-slack, pagerduty, webhook or console",
+  "must be slack, slack-webhook, composio-slack, composio-tool, pagerduty, webhook, email, alertmanager or console",
 );
 
 const Route = z.strictObject({

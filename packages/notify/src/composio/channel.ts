@@ -2,6 +2,7 @@ import { type DeliveryTask, type DigestTask, TracerError, type Verdict } from "@
 import { z } from "zod";
 import {
   type Channel,
+  checked,
   DEFAULT_TIMINGS,
   guarded,
   type Notice,
@@ -18,6 +19,7 @@ import {
   type SlackCalls,
   updateMessage,
 } from "../slack/channel.ts";
+import { type SlackReader, slackFix, slackLink } from "../slack/check.ts";
 import {
   deliverToSlack,
   type FindOptions,
@@ -27,6 +29,14 @@ import {
 import { type DigestPort, deliverDigest } from "../slack/digest.ts";
 import { findDigestInHistory, findInHistory, type HistoryReader } from "../slack/history.ts";
 import { noticePlace, noticeVerdict } from "../slack/notice.ts";
+import {
+  type ComposioLookOptions,
+  composioFindings,
+  composioFix,
+  connectFix,
+  readFinding,
+  type UsedTool,
+} from "./check.ts";
 import { renderMarkdown, renderMarkdownDigest, renderMarkdownNotice } from "./render.ts";
 import { type ComposioSession, composioSession, type SessionStore } from "./session.ts";
 import { innerErrorFailure } from "./verdict.ts";
@@ -104,11 +114,31 @@ export function composioSlackChannel(options: ComposioSlackChannelOptions): Chan
     find: (task, signal) => findDigest(task, knownId ?? channel, speaker, signal),
   };
   const settle = (signal: AbortSignal) => pause(timings.settleMs, signal);
+  const fixOf = (reason: string) =>
+    composioFix(reason, toolkit) ?? slackFix(reason, { reconnect: connectFix(toolkit) });
+  const tools = options.via === "proxy" ? [] : usedTools(speaker.slugs);
+  const look: ComposioLookOptions = {
+    ...{ session, timeoutMs: timings.requestMs, toolkit, tools, fixOf },
+  };
+  const reader = (signal: AbortSignal): SlackReader => {
+    const deadline = within(timings.lookupMs, signal);
+    return (method, query) =>
+      proxy(speaker, { method, query, timeoutMs: timings.lookupMs }, deadline);
+  };
   return {
     name,
     kind: "composio-slack",
     ownAlone: true,
     groups: options.groups ?? true,
+    fixOf,
+    check: checked(
+      async (signal) => [
+        ...(await composioFindings(look, signal)),
+        await readFinding(look, signal),
+      ],
+      timings,
+    ),
+    linkTo: (receipt, signal) => slackLink(reader(signal), receipt),
     send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
     sendDigest: guarded(
       (task, signal) => deliverDigest(task, { port: digests, settle }, signal),
@@ -138,6 +168,20 @@ function slugsOf(toolkit: string, given: Partial<ComposioSlugs> = {}): ComposioS
     history: `${prefix}_FETCH_CONVERSATION_HISTORY`,
     ...given,
   };
+}
+
+/** What `toolWays` calls, with all arguments that it may give. */
+function usedTools({ post, update, history }: ComposioSlugs): UsedTool[] {
+  const place = ["thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media"];
+  return [
+    { slug: post, args: ["channel", "markdown_text", ...place], setting: "COMPOSIO_POST_SLUG" },
+    { slug: update, args: ["channel", "ts", "markdown_text"], setting: "COMPOSIO_UPDATE_SLUG" },
+    {
+      slug: history,
+      args: ["channel", "limit", "oldest", "inclusive", "include_all_metadata", "cursor"],
+      setting: "COMPOSIO_HISTORY_SLUG",
+    },
+  ];
 }
 
 /** Through Slack's own API, with blocks and metadata. */

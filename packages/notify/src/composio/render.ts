@@ -30,7 +30,7 @@ export function renderMarkdown(
     lines.push(escapeMarkdown(lead));
   }
   if (!resolved) lines.push(escapeMarkdown(facts.sentence));
-  lines.push(...facts.notes.map(escapeMarkdown));
+  lines.push(...facts.notes.map((line) => escapeMarkdown(line)));
   if (facts.sparkline !== "") lines.push(`\`${facts.sparkline}\` ${facts.sparklineSpan}`);
   lines.push(...numberLines(task, facts, resolved));
   if (!reply) {
@@ -67,7 +67,7 @@ export function renderMarkdownDigest(task: DigestTask, { maybeRepeat = false } =
   const repeat = maybeRepeat ? ` (${MAYBE_REPEAT})` : "";
   const lines = [`${facts.emoji} **${escapeMarkdown(facts.lockLine)}**${repeat}`, names.join("\n")];
   const more = [facts.rest(names.length), facts.undelivered].filter((line) => line !== null);
-  lines.push(...more.map(escapeMarkdown), ...linkLines(task, "Open incidents"));
+  lines.push(...more.map((line) => escapeMarkdown(line)), ...linkLines(task, "Open incidents"));
   return [...lines, digestMarkerLine(task)].join("\n\n");
 }
 
@@ -107,8 +107,8 @@ function numberLines(task: DeliveryTask, facts: Facts, resolved: boolean): strin
  * Hostile text in Markdown: punctuation is escaped with backslashes; `<`, `>`, `@`, `&` and link beginnings are
  * replaced by look-alikes, because what Slack makes of them behind a backslash is not written anywhere.
  */
-function escapeMarkdown(text: string): string {
-  return clipPieces(defuse(unlink(flatten(text))), LINE_CHARS_MAX, (point) =>
+export function escapeMarkdown(text: string, charsMax = LINE_CHARS_MAX): string {
+  return clipPieces(defuse(unlink(flatten(text))), charsMax, (point) =>
     /[\\`*_{}[\]()#+!|~$^=]/u.test(point) ? `\\${point}` : point,
   );
 }

@@ -6,6 +6,8 @@ import { type ComposioFailure, composioFailure } from "./verdict.ts";
 export interface SessionStore {
   load(): Promise<string | null>;
   save(sessionId: string): Promise<void>;
+  /** The connected account to use, by toolkit, where `tracer connect` made one. Default: what Composio chooses. */
+  accounts?(): Promise<Readonly<Record<string, string>>>;
 }
 
 export interface ComposioSessionOptions {
@@ -14,28 +16,36 @@ export interface ComposioSessionOptions {
   readonly userId: string;
   readonly toolkits: readonly string[];
   readonly sessionStore?: SessionStore;
-  readonly timings: Timings;
+  readonly timings: Pick<Timings, "requestMs">;
 }
 
-type Client = ReturnType<Composio["getClient"]>;
+export type ComposioClient = ReturnType<Composio["getClient"]>;
 
 /** The client's calls for tools in a session. */
-type SessionCalls = Client["toolRouter"]["session"];
+type SessionCalls = ComposioClient["toolRouter"]["session"];
 
-type Called<T> =
+export type Called<T> =
   | { readonly kind: "done"; readonly value: T }
   | ({ readonly kind: "failed" } & ComposioFailure);
 
+export interface CallOnce {
+  readonly signal: AbortSignal;
+  readonly maxRetries: 0;
+  readonly timeout: number;
+}
+
 /** One call of a session: what is to be done with the client, the session's id and the options of a request. */
-type SessionCall<T> = (
-  calls: SessionCalls,
-  sessionId: string,
-  once: { signal: AbortSignal; maxRetries: 0; timeout: number },
-) => Promise<T>;
+type SessionCall<T> = (calls: SessionCalls, sessionId: string, once: CallOnce) => Promise<T>;
 
 export interface ComposioSession {
   /** Runs a call in the session, made at the first use and again, once, when it is gone. Never throws. */
   call<T>(run: SessionCall<T>, signal: AbortSignal, timeoutMs: number): Promise<Called<T>>;
+  /** Runs a call that needs no session. Never throws. */
+  ask<T>(
+    run: (client: ComposioClient, once: CallOnce) => Promise<T>,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<Called<T>>;
 }
 
 /**
@@ -44,33 +54,28 @@ export interface ComposioSession {
  * be a second message that nobody hears of.
  */
 export function composioSession(options: ComposioSessionOptions): ComposioSession {
-  const { apiKey, baseUrl, userId, toolkits, sessionStore, timings } = options;
   let loading: Promise<Composio> | null = null;
-  let sessionId: string | null = null;
+  let opening: Promise<string> | null = null;
   const load = () => {
-    loading ??= loadComposio({ apiKey, baseUrl });
+    loading ??= loadComposio(options);
     return loading;
   };
-  const create = async (composio: Composio, signal: AbortSignal) => {
-    // Creating posts nothing, so whatever happens here the alert was surely not sent.
-    const once = { signal, maxRetries: 0, timeout: timings.requestMs };
-    const config = {
-      toolkits: [...toolkits],
-      manageConnections: false,
-      sandbox: { enable: false },
-    };
-    const session = await composio.create(userId, config, once);
-    await sessionStore?.save(session.sessionId).catch(() => undefined); // It works without.
-    return session.sessionId;
+  /** Several sends that begin at once share one session. A failure is forgotten: the next one tries again. */
+  const opened = (open: () => Promise<string>): Promise<string> => {
+    opening ??= open().catch((error: unknown) => {
+      opening = null;
+      throw error;
+    });
+    return opening;
   };
   return {
     async call(run, signal, timeoutMs) {
       if (signal.aborted) return notSent("aborted");
       let composio: Composio;
+      let sessionId: string;
       try {
         composio = await load();
-        sessionId ??= (await sessionStore?.load().catch(() => null)) ?? null;
-        sessionId ??= await create(composio, signal);
+        sessionId = await opened(() => firstSession(composio, options));
       } catch (error) {
         return beforeSending(composioFailure(error));
       }
@@ -82,12 +87,15 @@ export function composioSession(options: ComposioSessionOptions): ComposioSessio
         return { kind: "done", value: await run(calls, sessionId, once) };
       } catch (error) {
         const failed = composioFailure(error);
+        // The connection may be made anew meanwhile, under another account: look at the books again then.
+        if (failed.verdict.kind === "reconnect") opening = null;
         if (!failed.sessionGone) return { kind: "failed", ...failed };
       }
+      const gone = sessionId;
       try {
-        sessionId = await create(composio, signal);
+        if ((await opening?.catch(() => null)) === gone) opening = null;
+        sessionId = await opened(() => createSession(composio, options));
       } catch (error) {
-        sessionId = null;
         return beforeSending(composioFailure(error));
       }
       try {
@@ -96,12 +104,66 @@ export function composioSession(options: ComposioSessionOptions): ComposioSessio
         return { kind: "failed", ...composioFailure(error) };
       }
     },
+    async ask(run, signal, timeoutMs) {
+      if (signal.aborted) return notSent("aborted");
+      try {
+        const composio = await load();
+        const client = composio.getClient().withOptions({ maxRetries: 0, timeout: timeoutMs });
+        const once = { signal, maxRetries: 0, timeout: timeoutMs } as const;
+        return { kind: "done", value: await run(client, once) };
+      } catch (error) {
+        return { kind: "failed", ...composioFailure(error) };
+      }
+    },
   };
+}
+
+/** The one that was kept, if it still exists; else a new one. */
+async function firstSession(composio: Composio, options: ComposioSessionOptions): Promise<string> {
+  const kept = (await options.sessionStore?.load().catch(() => null)) ?? null;
+  if (kept === null) return createSession(composio, options);
+  try {
+    const session = await composio.use(kept, undefined, onceOf(options));
+    return session.sessionId;
+  } catch (error) {
+    if (!composioFailure(error).sessionGone) throw error;
+    return createSession(composio, options);
+  }
+}
+
+/** Creating posts nothing, so whatever happens here the alert was surely not sent. */
+async function createSession(composio: Composio, options: ComposioSessionOptions): Promise<string> {
+  const { userId, toolkits, sessionStore } = options;
+  const config = {
+    toolkits: [...toolkits],
+    manageConnections: false,
+    sandbox: { enable: false },
+  };
+  const accounts: Readonly<Record<string, string>> =
+    (await sessionStore?.accounts?.().catch(() => null)) ?? {};
+  const pinned = Object.entries(accounts).filter(([toolkit]) => toolkits.includes(toolkit));
+  const connectedAccounts = Object.fromEntries(pinned.map(([toolkit, id]) => [toolkit, [id]]));
+  const withAccounts = pinned.length === 0 ? config : { ...config, connectedAccounts };
+  const session = await composio
+    .create(userId, withAccounts, onceOf(options))
+    .catch((error: unknown) => {
+      // An account that is gone fails the session for every toolkit: better any account than none.
+      if (pinned.length === 0 || !composioFailure(error).accountGone) throw error;
+      return composio.create(userId, config, onceOf(options));
+    });
+  await sessionStore?.save(session.sessionId).catch(() => undefined); // It works without.
+  return session.sessionId;
+}
+
+/** A deadline of its own: the session is shared, and must not end with the send that asked for it first. */
+function onceOf({ timings }: ComposioSessionOptions): CallOnce {
+  const { requestMs } = timings;
+  return { signal: AbortSignal.timeout(requestMs), maxRetries: 0, timeout: requestMs };
 }
 
 function notSent(reason: string): Called<never> {
   const verdict = { kind: "retry", reason, afterMs: null } as const;
-  return { kind: "failed", error: null, sessionGone: false, verdict };
+  return { kind: "failed", error: null, sessionGone: false, accountGone: false, verdict };
 }
 
 /** An end that could not be known is known here: no message was asked for yet. */
@@ -110,7 +172,7 @@ function beforeSending(failed: ComposioFailure): Called<never> {
   return notSent(failed.verdict.reason);
 }
 
-async function loadComposio(keys: { apiKey: string; baseUrl: string }): Promise<Composio> {
+async function loadComposio(keys: Pick<ComposioSessionOptions, "apiKey" | "baseUrl">) {
   const { Composio } = await import("@composio/core");
   return new Composio({
     apiKey: keys.apiKey,

@@ -8,6 +8,8 @@ export interface ComposioFailure {
   readonly verdict: NotSent;
   /** The session does not exist any more: nothing was done. */
   readonly sessionGone: boolean;
+  /** A connected account that the session was to use does not exist any more. */
+  readonly accountGone: boolean;
 }
 
 const Body = z.object({
@@ -45,7 +47,8 @@ export function composioFailure(thrown: unknown): ComposioFailure {
     return failure({ kind: "permanent", reason: name }, { sessionGone: true });
   }
   if (RECONNECT_CODES.has(code) || RECONNECT_SLUG.test(slug)) {
-    return failure({ kind: "reconnect", reason: name });
+    const accountGone = code === "4306" || /InvalidConnectedAccount/u.test(slug);
+    return failure({ kind: "reconnect", reason: name }, { accountGone });
   }
   const verdict = httpVerdict(status, afterMs);
   return failure({ ...verdict, reason: name });
@@ -86,6 +89,33 @@ export function innerErrorFailure(text: string, afterMs: number | null = null): 
   return failure({ kind: "permanent", reason: reasonText(text) });
 }
 
+/**
+ * As `innerErrorFailure`, for a tool of any provider: a grant that was taken back reads differently everywhere, and a
+ * word that Slack uses for one thing may stand for another.
+ */
+export function toolErrorFailure(text: string): ComposioFailure {
+  const reason = reasonText(text);
+  const [, status = ""] =
+    /\b(?:status(?: code)?|http|error|code)\W{0,4}([45]\d\d)\b/iu.exec(text) ?? [];
+  if (status === "429" || /rate.?limit|too many requests|quota exceeded/iu.test(text)) {
+    return failure({ kind: "retry", reason, afterMs: null });
+  }
+  if (
+    status === "401" ||
+    /invalid_grant|unauthori[sz]ed|unauthenticated|invalid_auth|token_(?:revoked|expired)|account_inactive|(?:token|grant|access).{0,30}(?:revoked|expired)|insufficient.{0,40}(?:scope|permission)|missing_scope/iu.test(
+      text,
+    )
+  ) {
+    return failure({ kind: "reconnect", reason });
+  }
+  if (/^[45]/u.test(status)) {
+    const gave = status.startsWith("5") || status === "408";
+    return failure({ kind: gave ? "ambiguous" : "permanent", reason });
+  }
+  const { verdict } = innerErrorFailure(text);
+  return failure({ ...verdict, reason });
+}
+
 const KNOWN_CODES =
   /^(?:ratelimited|rate_limited|channel_not_found|not_in_channel|is_archived|invalid_blocks|invalid_blocks_format|msg_too_long|msg_blocks_too_long|no_text|message_not_found|thread_not_found|cannot_reply_to_message|cant_update_message|edit_window_closed|update_failed|restricted_action|invalid_auth|token_revoked|account_inactive|token_expired|not_authed|invalid_grant|missing_scope|no_permission|not_allowed_token_type|fatal_error|internal_error|service_unavailable|request_timeout)$/u;
 
@@ -97,7 +127,7 @@ function providerCode(text: string): string | null {
 
 function failure(
   verdict: NotSent,
-  { error = null, sessionGone = false }: { error?: string | null; sessionGone?: boolean } = {},
+  { error = null, sessionGone = false, accountGone = false }: Partial<ComposioFailure> = {},
 ): ComposioFailure {
-  return { error, verdict, sessionGone };
+  return { error, verdict, sessionGone, accountGone };
 }

@@ -9,7 +9,12 @@ export type SlackAnswer =
 
 export type NotSent = Exclude<Verdict, { kind: "sent" }>;
 
-const Envelope = z.looseObject({ ok: z.boolean(), error: z.string().optional() });
+const Envelope = z.looseObject({
+  ok: z.boolean(),
+  error: z.string().optional(),
+  /** With `missing_scope`: which. */
+  needed: z.string().optional(),
+});
 
 /** Reads the three layers of an answer: the connection, the HTTP status, and `ok`. */
 export function slackAnswer(reply: HttpReply): SlackAnswer {
@@ -31,7 +36,12 @@ export function slackResult(
   if (status === 429) {
     return failed(error, { kind: "retry", reason: "http_429", afterMs: retryAfterMs });
   }
-  if (error !== null) return failed(error, slackErrorVerdict(error, retryAfterMs));
+  if (error !== null) {
+    const verdict = slackErrorVerdict(error, retryAfterMs);
+    const needed = envelope.data?.needed;
+    if (needed === undefined) return failed(error, verdict);
+    return failed(error, { ...verdict, reason: reasonText(`${error}: needs ${needed}`) });
+  }
   if (status < 200 || status > 299) return failed(null, httpVerdict(status, retryAfterMs));
   // A 2xx that is not Slack's JSON: a proxy spoke, and nobody knows what happened behind it.
   if (!envelope.success) return failed(null, { kind: "ambiguous", reason: "unreadable_answer" });

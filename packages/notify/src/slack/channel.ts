@@ -1,6 +1,7 @@
 import type { DeliveryTask, DigestTask, Verdict } from "@tracer/core";
 import {
   type Channel,
+  checked,
   DEFAULT_TIMINGS,
   guarded,
   type Notice,
@@ -10,6 +11,7 @@ import {
 } from "../channel.ts";
 import { request, requireHttpUrl } from "../http.ts";
 import { blocksRefused, type SlackAnswer, slackAnswer } from "./answer.ts";
+import { slackFindings, slackFix, slackLink } from "./check.ts";
 import {
   deliverToSlack,
   type PostOptions,
@@ -93,11 +95,17 @@ export function slackChannel(options: SlackChannelOptions): Channel {
     const found = await findNoticeInHistory(notice, where);
     return found.kind === "found" ? found.receipt : null;
   };
+  const reader =
+    (signal: AbortSignal) => (method: string, query: Readonly<Record<string, string>>) =>
+      api.read(method, query, signal);
   return {
     name,
     kind: "slack",
     ownAlone: true,
     groups: options.groups ?? true,
+    fixOf: fixOfSlack,
+    check: checked((signal) => slackFindings(reader(signal), fixOfSlack), timings),
+    linkTo: (receipt, signal) => slackLink(reader(within(timings.lookupMs, signal)), receipt),
     send: guarded((task, signal) => deliverToSlack(task, { port, settle }, signal), timings),
     sendDigest: guarded(
       (task, signal) => deliverDigest(task, { port: digests, settle }, signal),
@@ -112,6 +120,12 @@ export function slackChannel(options: SlackChannelOptions): Channel {
     }, timings),
   };
 }
+
+const fixOfSlack = (reason: string) =>
+  slackFix(reason, {
+    reconnect:
+      "the token is not valid any more: copy the bot token from OAuth & Permissions of the Slack app",
+  });
 
 /** Calls of a Slack API that take a message; Composio's proxy has the same shape. */
 export interface SlackCalls {
@@ -219,7 +233,9 @@ function slackApi({ token, apiUrl, timings }: SlackApiOptions) {
         },
         signal,
       );
-      return slackAnswer(reply);
+      const scopes = reply.kind === "reply" ? reply.headers?.get("x-oauth-scopes") : null;
+      if (scopes === null || scopes === undefined) return slackAnswer(reply);
+      return { ...slackAnswer(reply), scopes: scopes.split(",").map((scope) => scope.trim()) };
     },
   };
 }

@@ -118,7 +118,7 @@ function ranTool(slug: string, args: unknown, session: InSession) {
     return { data: {}, error: "Tool not found in this session" };
   }
   if (!state.connected.has(tool.toolkit)) return { data: {}, error: "No active connection found" };
-  const ran = runTool(slug, args, state.slack) ?? { data: {}, error: "unknown tool" };
+  const ran = runTool(slug, args, state) ?? { data: {}, error: "unknown tool" };
   state.executions.push({ slug, arguments: args, sessionId, error: ran.error });
   return ran;
 }

@@ -1,7 +1,7 @@
 import { connectionRoutes } from "./composio-connections.ts";
 import { composioError } from "./composio-errors.ts";
 import { mcpAnswer } from "./composio-mcp.ts";
-import { COMPOSIO_TOOLS, runTool } from "./composio-tools.ts";
+import { COMPOSIO_TOOLS, type Made, runTool } from "./composio-tools.ts";
 import {
   type Answer,
   field,
@@ -47,6 +47,12 @@ export interface FakeComposio extends Receiver {
   readonly proxied: readonly ComposioProxyCall[];
   /** Ids of all sessions ever made, oldest first. */
   readonly sessions: readonly string[];
+  /** What tools other than Slack's have made at their providers, oldest first. */
+  readonly made: readonly Made[];
+  /** The provider takes the grant back. Composio goes on to call it ACTIVE; every call is refused. */
+  revoke(toolkit: string): void;
+  /** From now on there is no tool of this name. */
+  rename(slug: string): void;
   /** The toolkit's connection dies: executions answer 4302. */
   disconnect(toolkit: string): void;
   connect(toolkit: string): void;
@@ -64,6 +70,12 @@ export interface ComposioState {
   readonly readingOnly: Set<string>;
   readonly executions: ComposioExecution[];
   readonly proxied: ComposioProxyCall[];
+  readonly made: Made[];
+  /** Toolkits whose grant was taken back, unnoticed. */
+  readonly revoked: Set<string>;
+  readonly renamed: Set<string>;
+  /** Session id → user. */
+  readonly users: Map<string, string>;
 }
 
 export async function startFakeComposio(options: FakeComposioOptions): Promise<FakeComposio> {
@@ -76,6 +88,10 @@ export async function startFakeComposio(options: FakeComposioOptions): Promise<F
     readingOnly: new Set(),
     executions: [],
     proxied: [],
+    made: [],
+    revoked: new Set(),
+    renamed: new Set(),
+    users: new Map(),
   };
   const connections = connectionRoutes(state);
   const receiver = await startReceiver({
@@ -93,6 +109,9 @@ export async function startFakeComposio(options: FakeComposioOptions): Promise<F
     executions: state.executions,
     proxied: state.proxied,
     sessions: state.sessionsMade,
+    made: state.made,
+    revoke: (toolkit) => void state.revoked.add(toolkit),
+    rename: (slug) => void state.renamed.add(slug),
     disconnect: (toolkit) => void state.connected.delete(toolkit),
     connect: (toolkit) => void state.connected.add(toolkit),
     forgetSessions: () => state.sessions.clear(),
@@ -124,14 +143,15 @@ function answerOf(
 ): Answer {
   const { route, path, body } = request;
   if (route === "mcp") return mcpAnswer(request, state);
-  if (route === "session.create") return createSession(request, state);
+  if (route === "session.create") return createSession(request, state, connections);
   const sessionId = SESSION.exec(path)?.groups?.["id"];
   if (sessionId !== undefined) return sessionAnswer({ request, sessionId, state, connections });
   const slug = decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
   if (route === "connected_accounts") return connections.accounts(request);
-  if (route === "tools.get") return toolAnswer(slug);
+  if (route === "tools.get") return toolAnswer(slug, state);
   if (route === "tools.execute") {
-    const ran = runTool(slug, field(body, "arguments"), state.slack);
+    const ran =
+      toolOf(slug, state) === null ? null : ranTool(slug, field(body, "arguments"), state);
     if (ran === null) return composioError("tool_not_found", 404);
     state.executions.push({ slug, arguments: field(body, "arguments"), sessionId: "", ...ran });
     const answer = { ...ran, successful: ran.error === null, log_id: logId(state) };
@@ -140,15 +160,21 @@ function answerOf(
   return composioError("not_found");
 }
 
-function createSession(request: RecordedRequest, state: ComposioState): Answer {
+function createSession(
+  request: RecordedRequest,
+  state: ComposioState,
+  connections: Connections,
+): Answer {
   const { body } = request;
   const enabled = field(field(body, "toolkits"), "enable");
   const toolkits = Array.isArray(enabled) ? enabled.map(String) : [];
   const pinned = field(body, "connected_accounts");
-  if (pinned !== undefined) return composioError("invalid_connected_account");
+  const ids = typeof pinned === "object" && pinned !== null ? Object.values(pinned).flat() : [];
+  if (!connections.areThere(ids.map(String))) return composioError("invalid_connected_account");
   state.sessionsMade.push(`trs_${String(state.sessionsMade.length + 1).padStart(4, "0")}`);
   const id = state.sessionsMade.at(-1) ?? "";
   state.sessions.set(id, toolkits);
+  state.users.set(id, textField(body, "user_id"));
   if (JSON.stringify(field(body, "tags") ?? []).includes("readOnlyHint")) state.readingOnly.add(id);
   return { status: 201, body: sessionBody(request, id, toolkits) };
 }
@@ -197,7 +223,7 @@ function sessionAnswer({ request, sessionId, state, connections }: SessionReques
     case "toolkits":
       return connections.toolkits(toolkits);
     case "link":
-      return connections.link(request);
+      return connections.link(request, state.users.get(sessionId) ?? "");
     default:
       return composioError("not_found");
   }
@@ -211,12 +237,12 @@ interface InSession {
 
 function execute(body: unknown, { sessionId, toolkits, state }: InSession): Answer {
   const slug = textField(body, "tool_slug");
-  const tool = COMPOSIO_TOOLS[slug];
-  if (tool === undefined) return composioError("tool_not_found");
+  const tool = toolOf(slug, state);
+  if (tool === null) return composioError("tool_not_found");
   if (!toolkits.includes(tool.toolkit)) return composioError("toolkit_not_allowed");
   if (!state.connected.has(tool.toolkit)) return composioError("no_active_connection");
   const args = field(body, "arguments");
-  const ran = runTool(slug, args, state.slack) ?? { data: {}, error: "unknown tool" };
+  const ran = ranTool(slug, args, state) ?? { data: {}, error: "unknown tool" };
   state.executions.push({ slug, arguments: args, sessionId, error: ran.error });
   return { status: 200, body: { ...ran, log_id: logId(state) } };
 }
@@ -233,21 +259,48 @@ function proxyExecute(body: unknown, { sessionId, toolkits, state }: InSession):
   ]);
   const given = field(body, "body");
   state.proxied.push({ endpoint, body: given, sessionId });
+  if (state.revoked.has(toolkit)) {
+    const data = toolkit.startsWith("slack")
+      ? { ok: false, error: "token_revoked" }
+      : { error: "invalid_grant" };
+    return {
+      status: 200,
+      body: { status: toolkit.startsWith("slack") ? 200 : 401, data, headers: {} },
+    };
+  }
+  if (!toolkit.startsWith("slack")) {
+    return { status: 200, body: { status: 200, data: {}, headers: {} } };
+  }
   const method = endpoint.replace(/^(?:https:\/\/slack\.com)?\/?(?:api\/)?/u, "");
   const fields = typeof given === "object" && given !== null ? given : {};
   const data = state.slack.call(method, { ...Object.fromEntries(query), ...fields });
   return { status: 200, body: { status: 200, data, headers: {} } };
 }
 
-function toolAnswer(slug: string): Answer {
-  const tool = COMPOSIO_TOOLS[slug];
-  if (tool === undefined) return composioError("tool_not_found", 404);
+function toolOf(slug: string, { renamed }: ComposioState) {
+  return renamed.has(slug) ? null : (COMPOSIO_TOOLS[slug] ?? null);
+}
+
+/** A grant that was taken back is noticed only here. */
+function ranTool(slug: string, args: unknown, state: ComposioState) {
+  const toolkit = COMPOSIO_TOOLS[slug]?.toolkit ?? "";
+  if (!state.revoked.has(toolkit)) return runTool(slug, args, state);
+  const error = toolkit.startsWith("slack")
+    ? "token_revoked"
+    : "401 Unauthorized: invalid_grant: Token has been expired or revoked.";
+  return { data: {}, error };
+}
+
+function toolAnswer(slug: string, state: ComposioState): Answer {
+  const tool = toolOf(slug, state);
+  if (tool === null) return composioError("tool_not_found", 404);
+  const properties = Object.fromEntries(tool.known.map((name) => [name, {}]));
   const body = {
     slug,
     name: slug,
     toolkit: { slug: tool.toolkit, name: tool.toolkit },
     version: "20261101_00",
-    input_parameters: { type: "object", required: tool.required, properties: {} },
+    input_parameters: { type: "object", required: tool.required, properties },
   };
   return { status: 200, body };
 }

@@ -112,6 +112,12 @@ export function createSlackWorkspace(options: SlackWorkspaceOptions = {}): Slack
       bot_id: "B0TRACER",
     }),
     "chat.postMessage": post,
+    "chat.getPermalink": (args) => {
+      const [channel, ts] = [textField(args, "channel"), textField(args, "message_ts")];
+      const found = messages.some((one) => one.channel === channel && one.ts === ts);
+      const permalink = `https://example.slack.com/archives/${channel}/p${ts.replace(".", "")}`;
+      return found ? { ok: true, channel, permalink } : refusal("message_not_found");
+    },
     "chat.update": update,
     "conversations.history": (args) => read(args, null),
     "conversations.replies": (args) => read(args, textField(args, "ts")),

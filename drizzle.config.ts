@@ -3,6 +3,6 @@ import { defineConfig } from "drizzle-kit";
 /** `pnpm exec drizzle-kit generate --name what_changed` writes the next migration. */
 export default defineConfig({
   dialect: "postgresql",
-  schema: "./packages/store/src/schema.ts",
+  schema: "./packages/store/src/schema{,-kept,-triage}.ts",
   out: "./drizzle",
 });

@@ -1,3 +1,12 @@
+export {
+  ACTS,
+  type Act,
+  type AuditEntry,
+  type AuditPage,
+  type ListActsOptions,
+  listActs,
+  recordAct,
+} from "./audit.ts";
 export { type ClaimedDelivery, type ClaimOptions, claimDeliveries } from "./claim.ts";
 export {
   DECISION_REACH_HOURS,
@@ -17,7 +26,9 @@ export {
   writeDecisions,
 } from "./decisions.ts";
 export {
+  attemptsOf,
   DELIVERY_STATES,
+  type DeliveryAttempt,
   type DeliveryPage,
   type DeliveryRecord,
   type DeliveryState,
@@ -51,15 +62,30 @@ export {
 } from "./incidents.ts";
 export { forget, type Kept, keep, listKept, readKept } from "./kept.ts";
 export {
+  type CreateKeyOptions,
+  createKey,
   createKeysIfNone,
   findKey,
   hasKeys,
+  KEY_SCOPES,
+  KEY_STATES,
   type KeyOwner,
+  type KeyRecord,
   type KeyScope,
+  type ListKeysOptions,
+  listKeys,
   type NewKeys,
+  PROJECT_PATTERN,
+  revokeKey,
+  touchKeys,
 } from "./keys.ts";
 export { holdLease, LEASE_SECONDS, releaseLease } from "./leases.ts";
-export { type MigrateOptions, migrate } from "./migrate.ts";
+export {
+  type MigrateOptions,
+  migrate,
+  type PendingMigration,
+  pendingMigrations,
+} from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
 export { DEAD_AFTER_SECONDS, heartbeat, retire } from "./processors.ts";
 export { keepQuiet, type QuietOptions } from "./quiet-hours.ts";
@@ -73,6 +99,15 @@ export {
   resolveQuiet,
 } from "./resolve.ts";
 export { type SchemaState, schemaState } from "./schema-state.ts";
+export {
+  beginSession,
+  endSession,
+  findSession,
+  SESSION_HOURS,
+  type Session,
+  type SessionKey,
+  sessionProof,
+} from "./sessions.ts";
 export {
   type AttemptOptions,
   nextDueMs,
@@ -107,3 +142,11 @@ export {
 } from "./step-counts.ts";
 export { type SweepOptions, sweep } from "./sweep.ts";
 export { listToldOpen } from "./told-open.ts";
+export {
+  type ClaimTriageOptions,
+  claimTriage,
+  countTriageCall,
+  settleTriage,
+  TRIAGE_OUTCOMES,
+  type TriageOutcome,
+} from "./triage.ts";

@@ -23,6 +23,12 @@ export {
   startFakeComposio,
 } from "./receivers/composio.ts";
 export {
+  type FakeModel,
+  type FakeModelOptions,
+  type ModelReply,
+  startFakeModel,
+} from "./receivers/model.ts";
+export {
   type FakePagerduty,
   type PagerdutyAlert,
   startFakePagerduty,

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import { TracerError } from "@tracer/core";
 import type { FastifyPluginAsync } from "fastify";
 import type { LiveEvents } from "../live-events.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 export interface EventRoutesOptions {
   readonly events: LiveEvents;
@@ -12,6 +13,12 @@ export const LISTENERS_MAX = 200;
 /** A listener that has not read this many bytes is too slow and is cut off; it connects again by itself. */
 const UNREAD_BYTES_MAX = 1024 * 1024;
 
+const DOC: RouteDoc = {
+  tag: "incidents",
+  summary: "Server-sent events: `counts` each second, `incident` on every change.",
+  answers: { 200: { type: "text/event-stream", description: "Until either side ends it." } },
+};
+
 /** Server-sent events: `counts` each second, `incident` on every change, of the caller's project. */
 export const eventRoutes: FastifyPluginAsync<EventRoutesOptions> = async (app, { events }) => {
   const open = new Set<ServerResponse>();
@@ -19,7 +26,7 @@ export const eventRoutes: FastifyPluginAsync<EventRoutesOptions> = async (app, {
     for (const response of open) response.end();
   });
 
-  app.get("/api/v1/events", async (request, reply) => {
+  app.get("/api/v1/events", { config: { doc: DOC } }, async (request, reply) => {
     if (open.size >= LISTENERS_MAX) {
       throw new TracerError("LISTENERS_FULL", "Too many pages are listening; close one.");
     }

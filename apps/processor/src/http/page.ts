@@ -2,7 +2,9 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import fastifyStatic from "@fastify/static";
 import type { FastifyPluginAsync, FastifyReply } from "fastify";
+import { ANSWERS } from "./answers/index.ts";
 import { ELASTIC_PRODUCT, ELASTIC_VERSION, elasticTypeOf } from "./elastic-type.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 const PAGE_DIR = fileURLToPath(new URL("../../../console/public/", import.meta.url));
 
@@ -21,10 +23,20 @@ export interface PageRoutesOptions {
   readonly version: string;
 }
 
-/** The operator page at `/` and `/i/<incident>`, its files under `/assets/`. */
+const ROOT_DOC: RouteDoc = {
+  tag: "pages",
+  summary: "The operator page where HTML is accepted, else what Elasticsearch's clients ask first.",
+  answers: { 200: { schema: ANSWERS.Handshake } },
+};
+const ASSET_DOC: RouteDoc = {
+  tag: "pages",
+  summary: "Files of the operator page.",
+  answers: { 200: { type: "*/*" } },
+};
+
+/** The operator page at `/`, its files under `/assets/`. */
 export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { version }) => {
   const html = await readFile(`${PAGE_DIR}index.html`, "utf8");
-  const page = { config: { scope: "read" as const, page: true } };
   const send = (reply: FastifyReply) =>
     reply
       .header("content-security-policy", CONTENT_SECURITY_POLICY)
@@ -33,15 +45,22 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { v
       .send(html);
 
   // A shipper with a key that may only send must get its handshake; the page itself holds no data.
-  const root = { config: { scope: "any" as const, page: true } };
+  const root = { config: { scope: "any" as const, page: true, login: true, doc: ROOT_DOC } };
   app.get("/", root, async (request, reply) => {
-    if (request.headers.accept?.includes("text/html")) return send(reply);
+    if (request.headers.accept?.includes("text/html")) {
+      if (request.caller.project === "") reply.code(401); // The page asks for a key.
+      return send(reply);
+    }
     return reply
       .header(ELASTIC_PRODUCT.name, ELASTIC_PRODUCT.value)
       .type(elasticTypeOf(request.headers.accept))
       .send(JSON.stringify(handshake(version)));
   });
-  app.get("/i/:id", page, async (_request, reply) => send(reply));
+  app.addHook("onRoute", (route) => {
+    if (route.url.startsWith("/assets/")) {
+      route.config = { ...route.config, scope: "open", doc: ASSET_DOC };
+    }
+  });
   await app.register(fastifyStatic, {
     root: PAGE_DIR,
     prefix: "/assets/",

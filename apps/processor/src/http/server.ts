@@ -1,8 +1,9 @@
 import { TracerError } from "@tracer/core";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Observe } from "../observe.ts";
 import { type AccessOptions, authorize } from "./access.ts";
-import type { Caller, Scope } from "./caller.ts";
+import { type Caller, NOBODY, type Scope } from "./caller.ts";
+import { clientAddress, type TrustedProxies } from "./client-address.ts";
 import {
   CONNECTION_LIMITS,
   type ConnectionLimits,
@@ -11,6 +12,7 @@ import {
   requireFewHeaders,
 } from "./connections.ts";
 import { createErrorHandler } from "./errors.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -22,25 +24,30 @@ declare module "fastify" {
     scope?: Scope | "any" | "open";
     /** True for pages that people open by a link. */
     page?: boolean;
+    /** True for pages that ask whoever has no key for one: they are served with nobody as the caller. */
+    login?: boolean;
     /** Query parameter that may hold the key, for clients that know no other way. */
     keyInQuery?: string;
+    /** What it takes and gives, for the API's document. */
+    doc?: RouteDoc;
   }
 }
 
 export interface ServerOptions {
   readonly access: AccessOptions;
   readonly observe: Observe;
+  /** Proxies that say where a request comes from. Default: none. */
+  readonly trustedProxies?: TrustedProxies;
   /** Default: CONNECTION_LIMITS. */
   readonly connections?: ConnectionLimits;
 }
 
 /** JSON bodies of the API; ingest has its own limits. */
 const API_BODY_BYTES_MAX = 1024 * 1024;
-const NOBODY: Caller = { id: "", project: "", name: "", scopes: [] };
 
 /** An empty server with access control, one error shape and safe headers; routes are registered on it. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { access, observe, connections = CONNECTION_LIMITS } = options;
+  const { access, observe, connections = CONNECTION_LIMITS, trustedProxies = null } = options;
   const app = Fastify({
     ...connectionOptions(connections),
     bodyLimit: API_BODY_BYTES_MAX,
@@ -51,6 +58,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     frameworkErrors: createErrorHandler(observe),
   });
   limitConnections(app.server, connections);
+  acceptEmptyJson(app);
   app.decorateRequest("caller");
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-content-type-options", "nosniff");
@@ -60,9 +68,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     const { scope = "read", page = false, keyInQuery = null } = request.routeOptions.config;
     if (scope === "open") return;
     const { headers, query } = request;
-    const address = request.raw.socket.remoteAddress ?? "";
+    const address = clientAddress(request.raw, trustedProxies);
     const asked = { headers, query, scope, page, keyInQuery, address };
-    request.caller = await authorize(access, asked);
+    try {
+      request.caller = await authorize(access, asked);
+    } catch (error) {
+      if (!asksForKey(request, error)) throw error;
+    }
   });
   app.setErrorHandler(createErrorHandler(observe));
   app.setNotFoundHandler(async (request) => {
@@ -72,6 +84,22 @@ export function createServer(options: ServerOptions): FastifyInstance {
     );
   });
   return app;
+}
+
+/** Clients name the type of a body that is not there, as of DELETE; Fastify would refuse them. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else parse(request, String(body), done);
+  });
+}
+
+/** Whether a person who opens a page can be asked for the key that is missing. */
+function asksForKey({ headers, routeOptions }: FastifyRequest, error: unknown): boolean {
+  if (routeOptions.config.login !== true || !(error instanceof TracerError)) return false;
+  const isMissing = ["KEY_MISSING", "KEY_INVALID", "KEY_FORBIDDEN"].includes(error.code);
+  return isMissing && headers.accept?.includes("text/html") === true;
 }
 
 function pathOf(url: string): string {

@@ -1,21 +1,16 @@
 import { readFileSync } from "node:fs";
 import { type BlockList, isIP } from "node:net";
 import { TracerError } from "@tracer/core";
-import {
-  parseAddress,
-  parseAllowedHosts,
-  parseRecipients,
-  parseReplicas,
-  parseSecrets,
-  parseSmtpUrl,
-} from "@tracer/notify";
 import { z } from "zod";
 import { readSecretFiles } from "./secret-files.ts";
 import { type ChannelSpec, channelSpecsOf } from "./settings/channel-specs.ts";
-import { channelDefaultsOf, channelsOf } from "./settings/environment-channels.ts";
+import {
+  ChannelEnvironment,
+  channelDefaultsOf,
+  channelsOf,
+} from "./settings/environment-channels.ts";
 import { FILE_BYTES_MAX, parseSettings, unknownChannels } from "./settings/read.ts";
 import type { QuietHours, SettingsFile } from "./settings/schema.ts";
-import { slug } from "./settings/tool-entry.ts";
 import {
   type TriageConfig,
   TriageEnvironment,
@@ -91,63 +86,7 @@ const Environment = z.object({
   PUBLIC_URL: httpUrl.optional(),
   TRACER_INGEST_KEY: apiKey.optional(),
   TRACER_ADMIN_KEY: apiKey.optional(),
-  SLACK_WEBHOOK_URL: httpUrl.optional(),
-  SLACK_BOT_TOKEN: z.string().optional(),
-  SLACK_CHANNEL: z.string().optional(),
-  SLACK_API_URL: httpUrl.default("https://slack.com/api"),
-  COMPOSIO_API_KEY: z.string().optional(),
-  COMPOSIO_SLACK_CHANNEL: z.string().optional(),
-  COMPOSIO_USER_ID: z.string().default("tracer"),
-  COMPOSIO_BASE_URL: httpUrl.default("https://backend.composio.dev"),
-  COMPOSIO_TOOLKITS: z
-    .string()
-    .default("slackbot")
-    .transform((list) => list.split(",").map((name) => name.trim()))
-    .refine((names) => names.every((name) => /^[a-z0-9_-]+$/.test(name)), {
-      error: "must be toolkit names, separated by commas, such as slackbot",
-    }),
-  COMPOSIO_VIA: z.enum(["tool", "proxy"], { error: "must be tool or proxy" }).default("tool"),
-  COMPOSIO_POST_SLUG: slug.optional(),
-  COMPOSIO_UPDATE_SLUG: slug.optional(),
-  COMPOSIO_HISTORY_SLUG: slug.optional(),
-  SMTP_URL: z
-    .string()
-    .refine((url) => parseSmtpUrl(url) !== null, {
-      error: "must be smtp://user:password@host:587 or smtps://user:password@host:465",
-    })
-    .optional(),
-  EMAIL_FROM: z
-    .string()
-    .refine((from) => parseAddress(from) !== null, { error: "must be an e-mail address" })
-    .optional(),
-  EMAIL_TO: z
-    .string()
-    .refine((to) => parseRecipients(to) !== null, {
-      error: "must be e-mail addresses, separated by commas",
-    })
-    .optional(),
-  ALERTMANAGER_URL: z
-    .string()
-    .refine((urls) => parseReplicas(urls) !== null, {
-      error: "must be http:// or https:// URLs of all replicas, separated by commas",
-    })
-    .optional(),
-  PAGERDUTY_ROUTING_KEY: z.string().optional(),
-  PAGERDUTY_EVENTS_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),
-  WEBHOOK_URL: httpUrl.optional(),
-  WEBHOOK_SECRET: z
-    .string()
-    .refine((secret) => parseSecrets(secret) !== null, {
-      error:
-        'must be whsec_ and base64 of 24 to 64 bytes; try: echo "whsec_$(openssl rand -base64 32)"',
-    })
-    .optional(),
-  WEBHOOK_ALLOW_HOSTS: z
-    .string()
-    .refine((list) => parseAllowedHosts(list) !== null, {
-      error: "must be host names, addresses or networks such as 10.1.0.0/16, separated by commas",
-    })
-    .optional(),
+  ...ChannelEnvironment,
   HEARTBEAT_URL: httpUrl.optional(),
   TRUSTED_PROXIES: z
     .string()
@@ -178,7 +117,7 @@ const Environment = z.object({
     .default("info"),
 });
 
-export type Environment = z.infer<typeof Environment>;
+type Environment = z.infer<typeof Environment>;
 
 /** The whole configuration, frozen. Seconds and names as in the environment, in camel case. */
 export interface Config {
@@ -199,8 +138,6 @@ export interface Config {
   readonly heartbeatUrl: string | null;
   /** Whose `X-Forwarded-For` says where a request comes from; null: nobody's. */
   readonly trustedProxies: BlockList | null;
-  /** Composio as `tracer connect` and `tracer ask` use it; the channels have their own. */
-  readonly composio: ComposioConfig;
   /** Each channel that is configured; none: alerts go to the terminal. */
   readonly channels: readonly ChannelSpec[];
   /** Of the file that TRACER_CONFIG names. */
@@ -225,6 +162,8 @@ export interface Config {
   readonly snapshotSeconds: number;
   /** The model that is asked about incidents; null: none. */
   readonly triage: TriageConfig | null;
+  /** The account whose tools `tracer ask` may use, and that `tracer connect` connects; null: none. */
+  readonly composio: ComposioConfig | null;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
 
@@ -234,20 +173,20 @@ export interface Settings extends Pick<SettingsFile, "routes" | "services" | "re
   readonly quietHours: ReadonlyMap<string, QuietHours>;
 }
 
+/** An account of Composio. */
+export interface ComposioConfig {
+  readonly apiKey: string;
+  readonly baseUrl: string;
+  readonly userId: string;
+  readonly toolkits: readonly string[];
+}
+
 export interface SyslogConfig {
   /** Without brackets. */
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
   readonly loopback: boolean;
-}
-
-export interface ComposioConfig {
-  /** Null: there is no account. */
-  readonly apiKey: string | null;
-  readonly baseUrl: string;
-  readonly userId: string;
-  readonly toolkits: readonly string[];
 }
 
 export interface VercelConfig {
@@ -338,7 +277,6 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     adminKey: env.TRACER_ADMIN_KEY ?? null,
     heartbeatUrl: env.HEARTBEAT_URL ?? null,
     trustedProxies: parseTrustedProxies(env.TRUSTED_PROXIES ?? ""),
-    composio: composioOf(env),
     channels,
     settings: settingsOf(file),
     fallbackChannel: env.FALLBACK_CHANNEL ?? file?.fallback?.channel ?? null,
@@ -359,12 +297,14 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     metricSeriesMax: env.METRIC_SERIES_MAX,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
     triage: triageConfigOf(env),
+    composio: composioOf(env),
     logLevel: env.LOG_LEVEL,
   });
 }
 
-function composioOf(env: Environment): ComposioConfig {
-  const { COMPOSIO_API_KEY: apiKey = null, COMPOSIO_USER_ID: userId } = env;
+function composioOf(env: Environment): ComposioConfig | null {
+  const { COMPOSIO_API_KEY: apiKey, COMPOSIO_USER_ID: userId } = env;
+  if (apiKey === undefined) return null;
   const { composioBaseUrl: baseUrl, composioToolkits: toolkits } = channelDefaultsOf(env);
   return { apiKey, baseUrl, userId, toolkits };
 }

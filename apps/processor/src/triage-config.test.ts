@@ -32,9 +32,9 @@ test.each(["1", "10000"])("TRIAGE_HOURLY_MAX of %s is taken", (hourlyMax) => {
   expect(triage?.hourlyMax).toBe(Number(hourlyMax));
 });
 
-test("Composio's key alone is half a channel, and all that `tracer ask` needs", () => {
+test("Composio's key alone is no channel, and all that `tracer ask` and `tracer connect` need", () => {
   const key = { COMPOSIO_API_KEY: "ak_1" };
-  expect(() => readConfig(key)).toThrow("COMPOSIO_SLACK_CHANNEL: is required");
+  expect(readConfig(key).channels).toEqual([]);
   const { composio, channels } = readConfig({ ...LOCAL, ...key });
   expect(composio).toMatchObject({ apiKey: "ak_1", userId: "tracer", toolkits: ["slackbot"] });
   expect(channels).toEqual([]);

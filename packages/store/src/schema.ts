@@ -288,40 +288,6 @@ export const deploys = pgTable(
   ],
 );
 
-/** Small things that outlive a process, by name: sessions of providers, connected accounts, what people were told. */
-export const kept = pgTable("kept", {
-  name: text().primaryKey(),
-  value: jsonb().notNull(),
-  keptAt: time("kept_at").notNull(),
-});
-
-/**
- * Which incidents a model was asked about, and what it said. The row is the claim: whoever writes it asks, and
- * nobody else. Beside the incidents, so that their sightings stay as they are.
- */
-export const triages = pgTable(
-  "triages",
-  {
-    fingerprint: text().notNull(),
-    epoch: integer().notNull(),
-    claimedAt: time("claimed_at").notNull(),
-    claimedBy: text("claimed_by").notNull(),
-    /** Null while it is asked: `noted`, or why there is no note. */
-    outcome: text(),
-    note: jsonb(),
-  },
-  (table) => [
-    primaryKey({ columns: [table.fingerprint, table.epoch] }),
-    index("triages_claimed").on(table.claimedAt),
-  ],
-);
-
-/** One row: when models were asked within the last hour, by all processors. */
-export const triageBudget = pgTable("triage_budget", {
-  id: integer().primaryKey(),
-  calls: timestamp("calls", { withTimezone: true, mode: "string" }).array().notNull(),
-});
-
 /**
  * What the detector thought of a kind of signal of a service, from `at` (event time) until the next row of
  * the same; kept for a day. Narrow, because there are many: no id, and the names of a service only as a hash.

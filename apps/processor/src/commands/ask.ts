@@ -55,7 +55,7 @@ export async function ask(context: CommandContext, args: AskArgs): Promise<Exit>
 function missingOf({ triage, composio }: Config): string | null {
   const keys = [
     triage === null ? "TRIAGE_MODEL" : null,
-    composio.apiKey === null ? "COMPOSIO_API_KEY" : null,
+    composio === null ? "COMPOSIO_API_KEY" : null,
   ].filter((key) => key !== null);
   return keys.length === 0 ? null : `Set ${keys.join(" and ")} first: without it nothing is asked.`;
 }
@@ -73,13 +73,12 @@ async function answered(
   { question, onLook, allowWrites }: Asked,
 ): Promise<string | null> {
   const { stderr, stop } = context;
-  const { apiKey } = composio;
-  if (triage === null || apiKey === null) return null;
+  if (triage === null || composio === null) return null;
   const signal = AbortSignal.any([stop, AbortSignal.timeout(ANSWER_MS_MAX)]);
   await using stack = new AsyncDisposableStack();
   const own = modelTools(tracerTools({ context, filesFolder: ".", allowWrites: false }));
   let theirs: ToolSet = {};
-  const opened = await openMcpSession({ ...composio, apiKey, allowWrites }, signal);
+  const opened = await openMcpSession({ ...composio, allowWrites }, signal);
   if (opened.kind === "failed") {
     stderr.write(`Without the tools of Composio: ${plain(opened.reason, 200)}.\n`);
   } else {

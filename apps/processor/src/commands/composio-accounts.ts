@@ -15,13 +15,13 @@ export interface ComposioAccess {
 
 /** Throws CONFIG_INVALID without a key. */
 export function composioAccess({ composio }: Config): ComposioAccess {
-  const { apiKey, baseUrl, userId } = composio;
-  if (apiKey === null) {
+  if (composio === null) {
     throw new TracerError(
       "CONFIG_INVALID",
       "COMPOSIO_API_KEY: is needed for this; copy it from the settings of your Composio project",
     );
   }
+  const { apiKey, baseUrl, userId } = composio;
   const user = { apiKey, baseUrl, userId };
   return { connector: composioConnector(user), user };
 }

@@ -14,18 +14,21 @@ export interface ComposioRoutesOptions {
 }
 
 const KEEP: RouteDoc = {
-  tag: "administer",
-  summary: "Use this connected account of Composio for a toolkit.",
+  tag: "operate",
+  summary: "Notes which connected account of Composio is to be used for a toolkit.",
   body: { schema: Body },
   answers: { 201: { schema: Body } },
 };
 
 /** For `tracer connect` beside a running Tracer with the embedded database. Which account to use is for admins to say. */
 export const composioRoutes: FastifyPluginAsync<ComposioRoutesOptions> = async (app, options) => {
-  const route = { config: { scope: "admin" as const, doc: KEEP } };
-  app.post("/api/v1/composio/accounts", route, async (request, reply) => {
-    const account = parseInput(Body, request.body);
-    await options.keepAccount(account);
-    return reply.code(201).send(account);
-  });
+  app.post(
+    "/api/v1/composio/accounts",
+    { config: { scope: "admin", doc: KEEP } },
+    async (request, reply) => {
+      const account = parseInput(Body, request.body);
+      await options.keepAccount(account);
+      return reply.code(201).send(account);
+    },
+  );
 };

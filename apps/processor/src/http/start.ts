@@ -178,8 +178,8 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keys: 
       return tryChannel(channel, { link: options.linkBase(), signal, onStep });
     },
   });
-  const { apiKey, baseUrl } = config.composio;
-  if (apiKey !== null) {
+  if (config.composio !== null) {
+    const { apiKey, baseUrl } = config.composio;
     await app.register(composioRoutes, {
       keepAccount: (account) => keepAccount(pool, { apiKey, baseUrl, ...account }),
     });

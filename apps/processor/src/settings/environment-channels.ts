@@ -1,5 +1,79 @@
-import type { Environment } from "../config.ts";
+import {
+  parseAddress,
+  parseAllowedHosts,
+  parseRecipients,
+  parseReplicas,
+  parseSecrets,
+  parseSmtpUrl,
+} from "@tracer/notify";
+import { z } from "zod";
 import type { ChannelDefaults, ChannelSpec } from "./channel-specs.ts";
+import { slug } from "./tool-entry.ts";
+
+const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" });
+
+/** The keys of the environment that are about channels. */
+export const ChannelEnvironment = {
+  SLACK_WEBHOOK_URL: httpUrl.optional(),
+  SLACK_BOT_TOKEN: z.string().optional(),
+  SLACK_CHANNEL: z.string().optional(),
+  SLACK_API_URL: httpUrl.default("https://slack.com/api"),
+  COMPOSIO_API_KEY: z.string().optional(),
+  COMPOSIO_SLACK_CHANNEL: z.string().optional(),
+  COMPOSIO_USER_ID: z.string().default("tracer"),
+  COMPOSIO_BASE_URL: httpUrl.default("https://backend.composio.dev"),
+  COMPOSIO_TOOLKITS: z
+    .string()
+    .default("slackbot")
+    .transform((list) => list.split(",").map((name) => name.trim()))
+    .refine((names) => names.every((name) => /^[a-z0-9_-]+$/.test(name)), {
+      error: "must be toolkit names, separated by commas, such as slackbot",
+    }),
+  COMPOSIO_VIA: z.enum(["tool", "proxy"], { error: "must be tool or proxy" }).default("tool"),
+  COMPOSIO_POST_SLUG: slug.optional(),
+  COMPOSIO_UPDATE_SLUG: slug.optional(),
+  COMPOSIO_HISTORY_SLUG: slug.optional(),
+  SMTP_URL: z
+    .string()
+    .refine((url) => parseSmtpUrl(url) !== null, {
+      error: "must be smtp://user:password@host:587 or smtps://user:password@host:465",
+    })
+    .optional(),
+  EMAIL_FROM: z
+    .string()
+    .refine((from) => parseAddress(from) !== null, { error: "must be an e-mail address" })
+    .optional(),
+  EMAIL_TO: z
+    .string()
+    .refine((to) => parseRecipients(to) !== null, {
+      error: "must be e-mail addresses, separated by commas",
+    })
+    .optional(),
+  ALERTMANAGER_URL: z
+    .string()
+    .refine((urls) => parseReplicas(urls) !== null, {
+      error: "must be http:// or https:// URLs of all replicas, separated by commas",
+    })
+    .optional(),
+  PAGERDUTY_ROUTING_KEY: z.string().optional(),
+  PAGERDUTY_EVENTS_URL: httpUrl.default("https://events.pagerduty.com/v2/enqueue"),
+  WEBHOOK_URL: httpUrl.optional(),
+  WEBHOOK_SECRET: z
+    .string()
+    .refine((secret) => parseSecrets(secret) !== null, {
+      error:
+        'must be whsec_ and base64 of 24 to 64 bytes; try: echo "whsec_$(openssl rand -base64 32)"',
+    })
+    .optional(),
+  WEBHOOK_ALLOW_HOSTS: z
+    .string()
+    .refine((list) => parseAllowedHosts(list) !== null, {
+      error: "must be host names, addresses or networks such as 10.1.0.0/16, separated by commas",
+    })
+    .optional(),
+};
+
+type Environment = z.infer<z.ZodObject<typeof ChannelEnvironment>>;
 
 /** What channels of the file share with those of the environment. */
 export function channelDefaultsOf(env: Environment): ChannelDefaults {

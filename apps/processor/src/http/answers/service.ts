@@ -98,7 +98,7 @@ const Channel = z.strictObject({
   state: z.enum(["unused", "ok", "failing", "needs_reconnect"]),
   lastSuccessAt: Time.nullable(),
   lastError: z.string().nullable().describe("The provider's word for it."),
-  fix: z.string().nullable().describe("What helps, where that is known."),
+  fix: z.string().nullable().describe("What a person has to do about it."),
 }) satisfies z.ZodType<ChannelState>;
 
 const ChannelTested = z.strictObject({

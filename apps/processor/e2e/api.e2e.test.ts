@@ -150,7 +150,9 @@ test("services, channels, events and the page", async () => {
   const page = await fetch(tracer.url, { headers: { accept: "text/html" } });
   expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
   const html = await page.text();
-  for (const [, asset] of html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)) {
+  const assets = [...html.matchAll(/(?:src|href)="\.(\/[^"]+)"/g)].map(([, path]) => path);
+  expect(assets.length).toBeGreaterThan(3);
+  for (const asset of assets) {
     expect([asset, (await fetch(`${tracer.url}${asset}`)).status]).toEqual([asset, 200]);
   }
   const handshake = await fetch(tracer.url, { headers: { accept: "application/json" } });

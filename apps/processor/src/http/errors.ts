@@ -83,7 +83,9 @@ export function dialectErrors(observe: Observe, dialect: Dialect) {
       reply.header("retry-after", String(retryAfterSeconds));
     }
     if (saidStatus === 408) reply.header("connection", "close"); // Nothing more is awaited.
-    if (saidStatus === 401) {
+    // A browser asks for a password of its own accord when told so; the page asks for the key itself.
+    const isScript = (request.headers["sec-fetch-mode"] ?? "navigate") !== "navigate";
+    if (saidStatus === 401 && !isScript) {
       reply.header("www-authenticate", 'Basic realm="Tracer", charset="UTF-8"');
     }
     if (said.contentType !== undefined) reply.type(said.contentType);

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { TracerError } from "@tracer/core";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Observe } from "../observe.ts";
@@ -10,7 +11,7 @@ import {
   limitConnections,
   requireFewHeaders,
 } from "./connections.ts";
-import { createErrorHandler } from "./errors.ts";
+import { createErrorHandler, statusOf } from "./errors.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -20,7 +21,10 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** The right that the route needs, `read` when it says nothing; `any` takes every key, `open` needs none. */
     scope?: Scope | "any" | "open";
-    /** True for pages that people open by a link. */
+    /**
+     * True for pages that people open by a link: HTML is sent to everybody, and who shows no key is nobody. Such a
+     * page holds data only for a caller with a project.
+     */
     page?: boolean;
     /** Query parameter that may hold the key, for clients that know no other way. */
     keyInQuery?: string;
@@ -30,6 +34,8 @@ declare module "fastify" {
 export interface ServerOptions {
   readonly access: AccessOptions;
   readonly observe: Observe;
+  /** Path of PUBLIC_URL, taken off requests whose proxy left it on. Default `/`. */
+  readonly basePath?: string;
   /** Default: CONNECTION_LIMITS. */
   readonly connections?: ConnectionLimits;
 }
@@ -40,7 +46,8 @@ const NOBODY: Caller = { id: "", project: "", name: "", scopes: [] };
 
 /** An empty server with access control, one error shape and safe headers; routes are registered on it. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { access, observe, connections = CONNECTION_LIMITS } = options;
+  const { access, observe, connections = CONNECTION_LIMITS, basePath = "/" } = options;
+  const base = basePath.replace(/\/+$/, "");
   const app = Fastify({
     ...connectionOptions(connections),
     bodyLimit: API_BODY_BYTES_MAX,
@@ -48,6 +55,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     return503OnClosing: true,
     exposeHeadRoutes: true,
     routerOptions: { ignoreTrailingSlash: true },
+    rewriteUrl: ({ url = "/" }: IncomingMessage) => (base === "" ? url : withoutBase(url, base)),
     frameworkErrors: createErrorHandler(observe),
   });
   limitConnections(app.server, connections);
@@ -62,7 +70,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     const { headers, query } = request;
     const address = request.raw.socket.remoteAddress ?? "";
     const asked = { headers, query, scope, page, keyInQuery, address };
-    request.caller = await authorize(access, asked);
+    const authorized = authorize(access, asked);
+    const isPage = page && headers.accept?.includes("text/html") === true;
+    request.caller = isPage ? await authorized.catch(nobodyUnlessBroken) : await authorized;
   });
   app.setErrorHandler(createErrorHandler(observe));
   app.setNotFoundHandler(async (request) => {
@@ -72,6 +82,17 @@ export function createServer(options: ServerOptions): FastifyInstance {
     );
   });
   return app;
+}
+
+function nobodyUnlessBroken(error: unknown): Caller {
+  if (error instanceof TracerError && statusOf(error.code) < 500) return NOBODY;
+  throw error;
+}
+
+function withoutBase(url: string, base: string): string {
+  if (!url.startsWith(base)) return url;
+  const rest = url.slice(base.length);
+  return rest.startsWith("/") ? rest : /^(\?|$)/.test(rest) ? `/${rest}` : url;
 }
 
 function pathOf(url: string): string {

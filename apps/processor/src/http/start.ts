@@ -76,11 +76,13 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
       options.keysStored ? store.findKey(pool, presented) : Promise.resolve(null),
     monotonicMs,
   });
+  const publicUrl = config.publicUrl === null ? null : new URL(config.publicUrl);
   const app = createServer({
     observe,
+    basePath: publicUrl?.pathname ?? "/",
     access: {
       keysExist,
-      publicHost: config.publicUrl === null ? null : new URL(config.publicUrl).host,
+      publicHost: publicUrl?.host ?? null,
       findKey: keys.find,
     },
   });
@@ -158,7 +160,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   await app.register(decisionRoutes, { whyNot: options.whyNot });
   await app.register(channelRoutes, { channels: channelStates });
   await app.register(eventRoutes, { events });
-  await app.register(pageRoutes, { version });
+  await app.register(pageRoutes, { version, observe, clock: options.clock });
 }
 
 async function missingOf({ pool, inFlight, waiting }: HttpOptions): Promise<string[]> {

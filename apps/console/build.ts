@@ -1,5 +1,5 @@
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "vite";
@@ -14,7 +14,7 @@ const LEFT_OVER_MS = 600_000;
 
 const { values } = parseArgs({ options: { out: { type: "string" } } });
 if (values.out === undefined) throw new Error("Say where to: node build.ts --out FOLDER");
-await buildInto(values.out);
+await buildInto(resolve(values.out));
 
 async function buildInto(out: string): Promise<void> {
   const parent = dirname(out);

@@ -136,3 +136,16 @@ export interface Counts {
   readonly recordsPerSecond: number;
   readonly services: number;
 }
+
+/** A key of `GET /api/v1/keys`; its text is told once, when it is made. */
+export interface Key {
+  readonly id: string;
+  readonly label: string;
+  readonly prefix: string;
+  readonly scopes: readonly string[];
+  readonly service: string | null;
+  readonly state: string;
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly lastUsedAt: string | null;
+}

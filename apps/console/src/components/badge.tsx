@@ -65,12 +65,18 @@ const SILENCE_STATES: Readonly<Record<string, Look>> = {
   pending: { shape: "dots", tone: "dull", word: "not begun" },
   expired: { shape: "ring", tone: "dull", word: "over" },
 };
+const KEY_STATES: Readonly<Record<string, Look>> = {
+  active: { shape: "check", tone: "good", word: "in force" },
+  expired: { shape: "ring", tone: "dull" },
+  revoked: { shape: "cross", tone: "dull" },
+};
 const TABLES = {
   severity: SEVERITIES,
   service: SERVICE_STATES,
   channel: CHANNEL_STATES,
   delivery: DELIVERY_STATES,
   silence: SILENCE_STATES,
+  key: KEY_STATES,
 } as const;
 const UNKNOWN: Look = { shape: "ring", tone: "dull" };
 

@@ -1,5 +1,6 @@
 import { formatDuration } from "@tracer/core/text";
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { clockText, NAME_CHARACTERS_MAX, plain } from "../format.ts";
 import { useApp } from "../state/app.ts";
 
@@ -82,4 +83,11 @@ export function Failure({ reason, what }: { reason: string | null; what: string 
       {what} could not be read: <Plain text={reason} max={300} /> Trying again.
     </p>
   );
+}
+
+/** The document's title while a page is shown. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title === "" ? "Tracer" : `${title} · Tracer`;
+  }, [title]);
 }

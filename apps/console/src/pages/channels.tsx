@@ -1,3 +1,115 @@
+import { useState } from "preact/hooks";
+import { reasonOf } from "../api/client.ts";
+import type { Channel } from "../api/shapes.ts";
+import { State } from "../components/badge.tsx";
+import { Ago, Empty, Failure, Plain, useTitle } from "../components/text.tsx";
+import { plain } from "../format.ts";
+import { useApp } from "../state/app.ts";
+import { useResource } from "../state/resource.ts";
+
+/** Where alerts go, and whether they get there. */
 export function Page() {
-  return <h1>channels</h1>;
+  const { api } = useApp();
+  useTitle("Channels");
+  const { data, error, reload } = useResource("channels", async () => {
+    return (await api.get<{ channels: Channel[] }>("api/v1/channels")).channels;
+  });
+  return (
+    <>
+      <h1>Channels</h1>
+      <Failure reason={error} what="Channels" />
+      {data?.length === 0 && (
+        <Empty title="No channel.">
+          <p>
+            Start Tracer with one of <code>.env.example</code>.
+          </p>
+        </Empty>
+      )}
+      {data !== null && data.length > 0 && (
+        <section aria-label="Channels">
+          <ul class="panel entries">
+            {data.map((channel) => (
+              <li key={channel.name}>
+                <ChannelEntry channel={channel} onTested={reload} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      <p class="hint foot">
+        Channels come from the environment or from <code>TRACER_CONFIG</code>; secrets are never
+        shown. What is told here is what this processor has seen since it started.
+      </p>
+    </>
+  );
+}
+
+interface Tested {
+  readonly ok?: boolean;
+  readonly outcome?: string;
+  readonly reason?: string | null;
+  readonly error?: string | null;
+}
+
+function ChannelEntry({ channel, onTested }: { channel: Channel; onTested: () => void }) {
+  const app = useApp();
+  const { name, kind, state, lastSuccessAt, lastError } = channel;
+  const [isBusy, setBusy] = useState(false);
+  const [said, setSaid] = useState<{ text: string; isFailure: boolean } | null>(null);
+  const test = async () => {
+    setBusy(true);
+    setSaid(null);
+    try {
+      const path = `api/v1/channels/${encodeURIComponent(name)}/test`;
+      const answer = await app.api.send<Tested | null>("POST", path, {});
+      const refusal = answer?.reason ?? answer?.error ?? null;
+      const isSent = answer?.ok ?? (answer?.outcome ?? "sent") === "sent";
+      setSaid({
+        text: isSent ? "The test was delivered." : (refusal ?? "The test was not delivered."),
+        isFailure: !isSent,
+      });
+    } catch (error) {
+      if (!app.refused(error)) setSaid({ text: reasonOf(error), isFailure: true });
+    }
+    setBusy(false);
+    onTested();
+  };
+  return (
+    <>
+      <div class="entry-main">
+        <p>
+          <strong>
+            <Plain text={name} />
+          </strong>{" "}
+          <State of="channel" state={state} />
+          {kind !== name && <span class="where"> {plain(kind, 40)}</span>}
+        </p>
+        <p class="where">
+          {lastSuccessAt === null ? (
+            "nothing delivered yet"
+          ) : (
+            <>
+              last delivered <Ago at={lastSuccessAt} />
+            </>
+          )}
+        </p>
+        {lastError !== null && (
+          <p class="failure">
+            <Plain text={lastError} max={1_000} />
+          </p>
+        )}
+        {said !== null && (
+          <p
+            class={said.isFailure ? "failure" : "said"}
+            role={said.isFailure ? "alert" : undefined}
+          >
+            <Plain text={said.text} max={500} />
+          </p>
+        )}
+      </div>
+      <button type="button" class="quiet" onClick={test} disabled={isBusy}>
+        Send a test
+      </button>
+    </>
+  );
 }

@@ -1,17 +1,27 @@
 import { TracerError } from "@tracer/core";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
-import type { ServicesRoom, ServicesView, ServiceView } from "../services-view.ts";
+import {
+  SERVICES_LISTED,
+  SERVICES_LISTED_MAX,
+  type ServicesListed,
+  type ServicesRoom,
+  type ServicesView,
+} from "../services-view.ts";
 import { parseInput } from "./input.ts";
 
 export interface ServiceRoutesOptions {
   readonly services: ServicesView;
 }
 
-interface ServicesAnswer {
-  readonly services: readonly ServiceView[];
+interface ServicesAnswer extends ServicesListed {
   readonly room: ServicesRoom;
 }
+
+const ListQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(SERVICES_LISTED_MAX).default(SERVICES_LISTED),
+  search: z.string().max(300).default(""),
+});
 
 const Params = z.object({ service: z.string().min(1).max(300) });
 const SeriesQuery = z.object({
@@ -26,7 +36,9 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (
   { services },
 ) => {
   app.get("/api/v1/services", async (request): Promise<ServicesAnswer> => {
-    return { services: await services.list(request.caller.project), room: services.room };
+    const { project } = request.caller;
+    const listed = await services.list({ ...parseInput(ListQuery, request.query), project });
+    return { ...listed, room: services.room };
   });
 
   app.get("/api/v1/services/:service/series", async (request) => {

@@ -86,11 +86,16 @@ function Charts({ series }: { readonly series: Resource<Series> }) {
       {charts.map((chart) => (
         <section key={chart.title} class="panel pad" aria-label={chart.title}>
           <h2>{chart.title}</h2>
-          <Chart series={chart} caption="The last hour; the shaded band is usual." />
+          <Chart series={chart} caption={captionOf(chart)} />
         </section>
       ))}
     </>
   );
+}
+
+function captionOf({ points }: BandSeries): string {
+  const hasBand = points.some(({ high }) => high !== null);
+  return hasBand ? "The last hour; the shaded band is usual." : "The last hour.";
 }
 
 /** What is still filling is left out: it would look like a fall. */
@@ -157,7 +162,7 @@ function DecisionLine({ decision }: { readonly decision: Decision }) {
       <p>
         <strong>{plain(kind, 40)}</strong> {kind === "template" ? "" : plain(part, 40)}{" "}
         <span class="where">
-          {plain(state, 40)} since <Clock at={decision.from} />
+          {plain(state, 40).replaceAll("_", " ")} since <Clock at={decision.from} />
         </span>
       </p>
       <p>

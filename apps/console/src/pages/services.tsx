@@ -104,7 +104,8 @@ export function Page() {
 }
 
 function countText(shown: number, total: number): string {
-  return shown === total ? count(total) : `${count(shown)} of ${count(total)} shown`;
+  if (shown !== total) return `${count(shown)} of ${count(total)} shown`;
+  return `${count(total)} ${total === 1 ? "service" : "services"}`;
 }
 
 function orderOf(value: string): Order {

@@ -65,9 +65,9 @@ export default defineConfig({
           include:
             process.env["TRACER_CHROMIUM"] === undefined
               ? []
-              : ["apps/console/e2e/*.browser.test.ts"],
+              : ["apps/processor/e2e/browser/*.browser.test.ts"],
           exclude: ignored,
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           hookTimeout: 120_000,
         },
       },

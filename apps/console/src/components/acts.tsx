@@ -77,18 +77,18 @@ export function Acts({
         <button type="button" data-key="r" class="quiet" disabled={busy !== ""} onClick={resolve}>
           Resolve
         </button>
-        {!compact && (
-          <button
-            type="button"
-            class="quiet"
-            disabled={busy !== ""}
-            title="Takes what is seen now as the new normal"
-            onClick={accept}
-          >
-            Not useful: this is normal
-          </button>
-        )}
       </div>
+      {!compact && (
+        <button
+          type="button"
+          class="quiet not-useful"
+          disabled={busy !== ""}
+          title="Takes what is seen now as the new normal"
+          onClick={accept}
+        >
+          Not useful: this is normal
+        </button>
+      )}
       {said !== null && (
         <p class={said.isFailure ? "failure" : "said"} role={said.isFailure ? "alert" : undefined}>
           <Plain text={said.text} max={300} />

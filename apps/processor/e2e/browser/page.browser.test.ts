@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { postLogs, seeded, until } from "../../processor/e2e/traffic.ts";
+import { postLogs, seeded, until } from "../traffic.ts";
 import { violations } from "./axe.ts";
 import { DESKTOP, PHONE, screenshot, startWorld, type World } from "./world.ts";
 
@@ -9,7 +9,8 @@ import { DESKTOP, PHONE, screenshot, startWorld, type World } from "./world.ts";
 const MINUTE_MS = 60_000;
 const HOSTILE_SERVICE = '"><img src=x onerror="window.hit=1">';
 const HOSTILE_LINE = "<script>window.hit=1</script> <b onclick=alert(1)>card declined</b>";
-const WAIT = { timeout: 20_000 } as const;
+/** Far beyond what it needs: only a machine that does much else at once comes near. */
+const WAIT = { timeout: 60_000 } as const;
 
 let world: World;
 
@@ -82,7 +83,7 @@ test("an incident appears by itself, and is acknowledged, silenced and resolved"
   await card(page, "till: error rate spike").getByRole("link", { name: "till" }).click();
   await page.getByRole("heading", { level: 1, name: "till: error rate spike" }).waitFor(WAIT);
   await page.getByRole("button", { name: "Acknowledge" }).click();
-  await page.getByText("acknowledged by loopback").waitFor(WAIT);
+  await page.getByText("acknowledged by loopback").first().waitFor(WAIT);
   expect((await incidentOf("till")).ackedAt).not.toBeNull();
 
   await page.getByRole("button", { name: "Silence…" }).click();
@@ -104,19 +105,20 @@ test("an incident appears by itself, and is acknowledged, silenced and resolved"
 
 test("what comes from logs is text and nothing else, on every page", async () => {
   await sendFault(HOSTILE_SERVICE, HOSTILE_LINE);
-  await until("the incident", 20_000, async () =>
+  await until("the incident", 60_000, async () =>
     (await incidents()).some(({ service }) => service === HOSTILE_SERVICE),
   );
   const { id } = await incidentOf(HOSTILE_SERVICE);
   const query = new URLSearchParams({ name: HOSTILE_SERVICE });
+  const page = await world.open("/");
   for (const path of ["/", `/i/${id}`, "/services", `/service?${query}`]) {
-    const page = await world.open(path);
+    await page.goto(`${world.url}${path}`);
     await page.getByText(HOSTILE_SERVICE).first().waitFor(WAIT);
     if (path.startsWith("/i/")) await page.getByText("<script>window.hit=1").first().waitFor(WAIT);
     expect(await page.locator("img, script:not([src])").count(), path).toBe(0);
     expect(await page.evaluate("window.hit"), path).toBeUndefined();
-    await page.context().close();
   }
+  await page.context().close();
   expect(world.complaints).toEqual([]);
 });
 
@@ -138,7 +140,7 @@ test("by keyboard alone: find, walk, open, acknowledge, and switch it off", asyn
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "kiosk: error rate spike" }).waitFor(WAIT);
   await page.keyboard.press("a");
-  await page.getByText("acknowledged by loopback").waitFor(WAIT);
+  await page.getByText("acknowledged by loopback").first().waitFor(WAIT);
   await page.keyboard.press("s");
   await page.getByLabel("Reason").waitFor(WAIT);
 
@@ -230,7 +232,7 @@ test("the server goes and comes back: the page says so, and is live again by its
   await page
     .locator("#link-state")
     .filter({ hasText: /^live$/ })
-    .waitFor({ timeout: 30_000 });
+    .waitFor(WAIT);
   await sendFault("after");
   await card(page, "after: error rate spike").waitFor(WAIT);
   expect(world.complaints).toEqual([]);

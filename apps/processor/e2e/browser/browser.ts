@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 // `pnpm test:browser`: the tests of the page in a real Chromium. Where there is none it is installed from Debian's
 // archive, if that may be; where it may not be, this says so and is content: the tests then run elsewhere.
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const APT_TIMEOUT_MS = 300_000;
 const run = promisify(execFile);

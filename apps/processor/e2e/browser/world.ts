@@ -1,9 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { startTracerProcess, type TracerProcess } from "../../processor/e2e/tracer-process.ts";
+import { startTracerProcess, type TracerProcess } from "../tracer-process.ts";
 
-const SCREENS = fileURLToPath(new URL("../.screens/", import.meta.url));
+const SCREENS = fileURLToPath(new URL("../../../console/.screens/", import.meta.url));
 
 /** What a machine without a way out needs, and a run as root. */
 const FLAGS = [

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { countsOf } from "./api/metrics.ts";
 import { createEventParser, EVENT_CHARACTERS_MAX } from "./api/stream.ts";
 import { change, clockText, count, delayText, LINE_CHARACTERS_MAX, plain } from "./format.ts";
 import { routeOf } from "./state/route.ts";
@@ -56,4 +57,17 @@ test("the address names the page, below whatever path Tracer stands at", () => {
   expect(at("/tracer/services", "/tracer/")).toEqual(["services", "", "a/b"]);
   expect(at("/i/%zz", "/")).toEqual(["i", "%zz", "a/b"]);
   expect(at("/elsewhere/", "/tracer/")).toEqual(["", "", "a/b"]);
+});
+
+test("without a stream the counts come from the metrics", () => {
+  const text = [
+    "# TYPE tracer_records_total counter",
+    'tracer_records_total{protocol="logs",result="accepted"} 40',
+    'tracer_records_total{protocol="otlp",result="accepted"} 2',
+    'tracer_records_total{protocol="logs",result="rejected"} 9',
+    "tracer_series 3",
+    "tracer_series_max 100000",
+  ].join("\n");
+  expect(countsOf(text)).toMatchObject({ recordsTotal: 42, services: 3 });
+  expect(countsOf("")).toMatchObject({ recordsTotal: 0, services: 0 });
 });

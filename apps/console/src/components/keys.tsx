@@ -37,9 +37,15 @@ export function KeyList() {
     }
     reload();
   };
+  const isFirst = data?.length === 0 && !app.needsKey.value;
   const make = (wanted: KeyWanted) =>
     attempt(async () => {
-      setMade((await app.api.send<{ key: string }>("POST", "api/v1/keys", wanted)).key);
+      const { key } = await app.api.send<{ key: string }>("POST", "api/v1/keys", wanted);
+      setMade(key);
+      if (!isFirst) return;
+      // From the first key on everybody needs one; this page goes on with it.
+      await app.api.send("POST", "login", { key });
+      app.needsKey.value = true;
     });
   const revoke = (id: string) =>
     attempt(async () => {
@@ -72,7 +78,7 @@ export function KeyList() {
           ))}
         </ul>
       )}
-      {error === null && <KeyForm onMake={make} />}
+      {error === null && <KeyForm isFirst={isFirst} onMake={make} />}
     </section>
   );
 }
@@ -159,14 +165,21 @@ interface KeyWanted {
   readonly expiresInSeconds?: number;
 }
 
-function KeyForm({ onMake }: { readonly onMake: (wanted: KeyWanted) => Promise<void> }) {
+function KeyForm({
+  isFirst,
+  onMake,
+}: {
+  /** Then it is one for everything: whoever could not make a second would be locked out. */
+  readonly isFirst: boolean;
+  readonly onMake: (wanted: KeyWanted) => Promise<void>;
+}) {
   const [label, setLabel] = useState("");
   const [scope, setScope] = useState("ingest");
   const [seconds, setSeconds] = useState(0);
   const make = async (event: Event) => {
     event.preventDefault();
     const expiry = seconds === 0 ? {} : { expiresInSeconds: seconds };
-    await onMake({ label: label.trim(), scopes: [scope], ...expiry });
+    await onMake({ label: label.trim(), scopes: [isFirst ? "admin" : scope], ...expiry });
     setLabel("");
   };
   return (
@@ -182,7 +195,11 @@ function KeyForm({ onMake }: { readonly onMake: (wanted: KeyWanted) => Promise<v
       </label>
       <label>
         <span>It may</span>
-        <select value={scope} onChange={({ currentTarget }) => setScope(currentTarget.value)}>
+        <select
+          value={isFirst ? "admin" : scope}
+          disabled={isFirst}
+          onChange={({ currentTarget }) => setScope(currentTarget.value)}
+        >
           {SCOPES.map(([value, name]) => (
             <option key={value} value={value}>
               {name}

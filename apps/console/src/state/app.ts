@@ -2,6 +2,7 @@ import { effect, type Signal, signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { type Api, ApiError, createApi } from "../api/client.ts";
+import { countsOf } from "../api/metrics.ts";
 import type { Counts, Incident } from "../api/shapes.ts";
 import { follow } from "../api/stream.ts";
 import { plain } from "../format.ts";
@@ -45,6 +46,8 @@ export function useApp(): App {
 }
 
 const TICK_MS = 1_000;
+/** While there is no stream the counts are asked for this often. */
+const COUNTS_MS = 3_000;
 /** Events in quick succession are one change: a storm must not make a page ask all the time. */
 const CHANGE_MS = 250;
 
@@ -105,6 +108,11 @@ export function startApp(rootUrl: URL): App {
   setInterval(() => {
     if (!document.hidden) nowMs.value = Date.now();
   }, TICK_MS);
+  setInterval(async () => {
+    if (document.hidden || link.value !== "reconnecting") return;
+    const metrics = await api.open("metrics", {}).catch(() => null);
+    if (metrics !== null) counts.value = countsOf(await metrics.text());
+  }, COUNTS_MS);
   effect(() => preferences.apply());
   void run();
   void asksForKey(rootUrl).then((isNeeded) => {
@@ -149,18 +157,21 @@ function throttled(call: () => void, ms: number): () => void {
   };
 }
 
-/** Says to a screen reader what opened, grew worse or ended. */
+/** Says to a screen reader what opened, grew worse or ended; not what was so when the page was opened. */
 function createAnnouncer(): (incident: Incident) => void {
   const told = new Map<string, string>();
+  const beganMs = performance.now();
   return ({ id, state, severity, title }) => {
     const looks = `${state} ${severity}`;
     if (told.get(id) === looks) return;
     told.set(id, looks);
     if (told.size > TOLD_MAX) told.delete(told.keys().next().value ?? "");
     const element = document.getElementById("announce");
-    if (element === null) return;
+    if (element === null || performance.now() - beganMs < FIRST_LOOK_MS) return;
     const what = state === "open" ? `${severity} incident` : "resolved";
     element.textContent = `${plain(what, 40)}: ${plain(title, 200)}`;
   };
 }
 const TOLD_MAX = 1_000;
+/** A server that had no listener tells the first one of everything, within its next look. */
+const FIRST_LOOK_MS = 2_500;

@@ -79,7 +79,8 @@ test("an incident appears by itself, and is acknowledged, silenced and resolved"
   await page.locator("#open-title").filter({ hasText: "(1)" }).waitFor(WAIT);
   await sendFault("till");
   await card(page, "till: error rate spike").waitFor(WAIT);
-  expect(await page.locator("#announce").textContent()).toContain("till: error rate spike");
+  const announced = page.locator("#announce").filter({ hasText: "till: error rate spike" });
+  await announced.waitFor({ ...WAIT, state: "attached" });
   await card(page, "till: error rate spike").getByRole("link", { name: "till" }).click();
   await page.getByRole("heading", { level: 1, name: "till: error rate spike" }).waitFor(WAIT);
   await page.getByRole("button", { name: "Acknowledge" }).click();

@@ -83,14 +83,19 @@ export function dialectErrors(observe: Observe, dialect: Dialect) {
       reply.header("retry-after", String(retryAfterSeconds));
     }
     if (saidStatus === 408) reply.header("connection", "close"); // Nothing more is awaited.
-    // A browser asks for a password of its own accord when told so; the page asks for the key itself.
-    const isScript = (request.headers["sec-fetch-mode"] ?? "navigate") !== "navigate";
-    if (saidStatus === 401 && !isScript) {
-      reply.header("www-authenticate", 'Basic realm="Tracer", charset="UTF-8"');
+    if (saidStatus === 401) {
+      reply.header("www-authenticate", challengeFor(request));
     }
     if (said.contentType !== undefined) reply.type(said.contentType);
     void reply.code(saidStatus).send(said.body);
   };
+}
+
+/** A browser would ask for a password over a page that has its own way to ask. */
+function challengeFor({ headers }: FastifyRequest): string {
+  const isBrowser =
+    headers["sec-fetch-site"] !== undefined || headers["user-agent"]?.startsWith("Mozilla/");
+  return isBrowser ? 'Bearer realm="Tracer"' : 'Basic realm="Tracer", charset="UTF-8"';
 }
 
 /** Of a failure that knows how long it lasts; else that of all. */

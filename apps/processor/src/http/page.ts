@@ -42,20 +42,25 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, opt
   const source = new PageSource({ ...options, root: ROOT });
   app.addHook("onClose", async () => source[Symbol.dispose]());
   const built = () => within(source.page);
-  const page = { config: { scope: "read" as const, page: true }, exposeHeadRoute: false };
+  const asked = { page: true, login: true };
+  const page = { config: { scope: "read" as const, ...asked }, exposeHeadRoute: false };
+  const send = async (request: FastifyRequest, reply: FastifyReply, leadsToRoot: string) => {
+    if (request.caller.project === "") reply.code(401); // The page asks for a key.
+    return sendPage(reply, await built(), leadsToRoot);
+  };
 
   // A shipper with a key that may only send must get its handshake.
-  const root = { config: { scope: "any" as const, page: true } };
+  const root = { config: { scope: "any" as const, ...asked } };
   app.get("/", root, async (request, reply) => {
-    if (request.headers.accept?.includes("text/html")) return sendPage(reply, await built(), "./");
+    if (request.headers.accept?.includes("text/html")) return send(request, reply, "./");
     return reply
       .header(ELASTIC_PRODUCT.name, ELASTIC_PRODUCT.value)
       .type(elasticTypeOf(request.headers.accept))
       .send(JSON.stringify(handshake(version)));
   });
-  app.get("/i/:id", page, async (_request, reply) => sendPage(reply, await built(), "../"));
+  app.get("/i/:id", page, (request, reply) => send(request, reply, "../"));
   for (const name of PAGES) {
-    app.get(`/${name}`, page, async (_request, reply) => sendPage(reply, await built(), "./"));
+    app.get(`/${name}`, page, (request, reply) => send(request, reply, "./"));
   }
   const open = { config: { scope: "open" as const }, exposeHeadRoute: false };
   const sendAsset = async (request: FastifyRequest, reply: FastifyReply, name: string) => {

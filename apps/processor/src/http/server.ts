@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { TracerError } from "@tracer/core";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Observe } from "../observe.ts";
 import { type AccessOptions, authorize } from "./access.ts";
-import type { Caller, Scope } from "./caller.ts";
+import { type Caller, NOBODY, type Scope } from "./caller.ts";
 import {
   CONNECTION_LIMITS,
   type ConnectionLimits,
@@ -11,7 +11,7 @@ import {
   limitConnections,
   requireFewHeaders,
 } from "./connections.ts";
-import { createErrorHandler, statusOf } from "./errors.ts";
+import { createErrorHandler } from "./errors.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -21,11 +21,10 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** The right that the route needs, `read` when it says nothing; `any` takes every key, `open` needs none. */
     scope?: Scope | "any" | "open";
-    /**
-     * True for pages that people open by a link: HTML is sent to everybody, and who shows no key is nobody. Such a
-     * page holds data only for a caller with a project.
-     */
+    /** True for pages that people open by a link. */
     page?: boolean;
+    /** True for pages that ask whoever has no key for one: they are served with nobody as the caller. */
+    login?: boolean;
     /** Query parameter that may hold the key, for clients that know no other way. */
     keyInQuery?: string;
   }
@@ -42,7 +41,6 @@ export interface ServerOptions {
 
 /** JSON bodies of the API; ingest has its own limits. */
 const API_BODY_BYTES_MAX = 1024 * 1024;
-const NOBODY: Caller = { id: "", project: "", name: "", scopes: [] };
 
 /** An empty server with access control, one error shape and safe headers; routes are registered on it. */
 export function createServer(options: ServerOptions): FastifyInstance {
@@ -70,9 +68,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
     const { headers, query } = request;
     const address = request.raw.socket.remoteAddress ?? "";
     const asked = { headers, query, scope, page, keyInQuery, address };
-    const authorized = authorize(access, asked);
-    const isPage = page && headers.accept?.includes("text/html") === true;
-    request.caller = isPage ? await authorized.catch(nobodyUnlessBroken) : await authorized;
+    try {
+      request.caller = await authorize(access, asked);
+    } catch (error) {
+      if (!asksForKey(request, error)) throw error;
+    }
   });
   app.setErrorHandler(createErrorHandler(observe));
   app.setNotFoundHandler(async (request) => {
@@ -84,9 +84,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
   return app;
 }
 
-function nobodyUnlessBroken(error: unknown): Caller {
-  if (error instanceof TracerError && statusOf(error.code) < 500) return NOBODY;
-  throw error;
+/** Whether a person who opens a page can be asked for the key that is missing. */
+function asksForKey({ headers, routeOptions }: FastifyRequest, error: unknown): boolean {
+  if (routeOptions.config.login !== true || !(error instanceof TracerError)) return false;
+  const isMissing = ["KEY_MISSING", "KEY_INVALID", "KEY_FORBIDDEN"].includes(error.code);
+  return isMissing && headers.accept?.includes("text/html") === true;
 }
 
 function withoutBase(url: string, base: string): string {

@@ -18,6 +18,7 @@ const LATER = {
   silences: () => import("./pages/silences.tsx"),
   channels: () => import("./pages/channels.tsx"),
   deliveries: () => import("./pages/deliveries.tsx"),
+  backtest: () => import("./pages/backtest.tsx"),
   send: () => import("./pages/send.tsx"),
   settings: () => import("./pages/settings.tsx"),
 } as const;

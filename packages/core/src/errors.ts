@@ -21,6 +21,7 @@ export type ErrorCode =
   | "HEADERS_TOO_MANY"
   | "INGEST_BUSY"
   | "RATE_LIMITED"
+  | "BACKTEST_BUSY"
   | "SHUTTING_DOWN"
   | "KEY_MISSING"
   | "KEY_INVALID"

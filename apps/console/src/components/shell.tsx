@@ -11,6 +11,7 @@ const PAGES = [
   { page: "silences", name: "Silences" },
   { page: "channels", name: "Channels" },
   { page: "deliveries", name: "Given up" },
+  { page: "backtest", name: "Backtest" },
   { page: "send", name: "Send logs" },
   { page: "settings", name: "Settings" },
 ] as const;

@@ -240,6 +240,31 @@ test("the server goes and comes back: the page says so, and is live again by its
   await page.context().close();
 });
 
+// Goal: it works where a proxy leads a path of its own to it, whether or not that takes the path off.
+test("below a path of its own, and guarded by keys: it asks for one, and no address leads out", async () => {
+  await using guarded = await startWorld({
+    PUBLIC_URL: "http://127.0.0.1/ops/tracer",
+    TRACER_ADMIN_KEY: "an-admin-key-of-the-browser-tests",
+  });
+  const page = await guarded.open("/ops/tracer/");
+  const refused: string[] = [];
+  page.on("response", (response) => {
+    if (response.status() === 404) refused.push(response.url());
+  });
+  await page.getByRole("heading", { name: "A key is needed" }).waitFor(WAIT);
+  expect(await page.locator("#link-state").textContent()).toBe("locked");
+  await screenshot(page, "key");
+  expect(await violations(page)).toEqual([]);
+  await page.goto(`${guarded.url}/ops/tracer/i/inc_${"0".repeat(32)}-1`);
+  await page.getByRole("heading", { name: "A key is needed" }).waitFor(WAIT);
+  await page.getByRole("link", { name: "Services" }).click();
+  expect(page.url()).toBe(`${guarded.url}/ops/tracer/services`);
+  await page.goto(`${guarded.url}/services`);
+  await page.getByRole("heading", { name: "A key is needed" }).waitFor(WAIT);
+  expect(refused).toEqual([]);
+  expect(guarded.complaints).toEqual([]);
+});
+
 function pathsOf(id: string): string[] {
   const pages = ["services", "silences", "channels", "deliveries", "send", "settings"];
   return ["/", `/i/${id}`, "/service?name=kiosk", ...pages.map((name) => `/${name}`)];

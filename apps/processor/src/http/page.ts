@@ -23,7 +23,7 @@ const CONTENT_SECURITY_POLICY = [
 /** Of the page's own addresses, all but `/` and `/i/<id>`. */
 const PAGES = [
   ...["services", "service", "silences", "channels", "deliveries"],
-  ...["send", "settings"],
+  ...["backtest", "send", "settings"],
 ] as const;
 
 /** Somebody who opens the page while it is being built waits for it this long. */

@@ -12,6 +12,7 @@ import type { MetricPipeline } from "../metric-pipeline.ts";
 import type { Observe } from "../observe.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { ServicesView } from "../services-view.ts";
+import { backtestRoutes } from "./backtest.ts";
 import { channelRoutes } from "./channels.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { deliveryRoutes } from "./deliveries.ts";
@@ -158,6 +159,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   });
   await app.register(serviceRoutes, { services });
   await app.register(decisionRoutes, { whyNot: options.whyNot });
+  await app.register(backtestRoutes, {});
   await app.register(channelRoutes, { channels: channelStates });
   await app.register(eventRoutes, { events });
   await app.register(pageRoutes, { version, observe, clock: options.clock });

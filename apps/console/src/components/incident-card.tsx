@@ -15,6 +15,7 @@ interface IncidentProps {
 /** An open incident on the overview: what, since when, how bad, and what to press. */
 export function IncidentCard({ incident, onDone }: IncidentProps) {
   const { severity, evidence, title } = incident;
+  const [example] = incident.exemplars;
   return (
     <article
       class={`panel card edge-${lookOf("severity", severity).tone}`}
@@ -44,6 +45,13 @@ export function IncidentCard({ incident, onDone }: IncidentProps) {
           <p class="sentence">
             <Plain text={evidence.sentence} max={400} />
           </p>
+          {example !== undefined && (
+            <p class="example" dir="ltr">
+              <code>
+                <Plain text={example} max={300} />
+              </code>
+            </p>
+          )}
         </div>
         {evidence.sparkline.length > 0 && (
           <div class="card-chart">

@@ -10,7 +10,7 @@ const PAGES = [
   { page: "services", name: "Services" },
   { page: "silences", name: "Silences" },
   { page: "channels", name: "Channels" },
-  { page: "deliveries", name: "Given up" },
+  { page: "deliveries", name: "Failed deliveries" },
   { page: "backtest", name: "Backtest" },
   { page: "send", name: "Send logs" },
   { page: "settings", name: "Settings" },

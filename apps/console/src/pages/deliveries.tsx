@@ -19,7 +19,7 @@ interface DeliveryPage {
 export function Page() {
   const app = useApp();
   const [failure, setFailure] = useState("");
-  useTitle("Given up");
+  useTitle("Failed deliveries");
   const { data, error, reload } = useResource("dead", () =>
     app.api.get<DeliveryPage>(`api/v1/deliveries?state=dead&limit=${LISTED_MAX}`),
   );
@@ -34,10 +34,10 @@ export function Page() {
   };
   return (
     <>
-      <h1>Given up</h1>
+      <h1>Failed deliveries</h1>
       <p class="hint">
-        Deliveries that failed for good: the provider refused them, or they were tried for too long.
-        They are kept, and sent only when you say so.
+        Those that were given up: the provider refused them, or they were tried for too long. They
+        are kept, and sent only when you say so.
       </p>
       <Failure reason={error} what="Deliveries" />
       {failure !== "" && (

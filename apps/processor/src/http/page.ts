@@ -34,6 +34,8 @@ export interface PageRoutesOptions {
   readonly version: string;
   readonly observe: Observe;
   readonly clock: Clock;
+  /** Markup of an incident's page, for whoever runs no script; null: none. Asked only for a caller with a project. */
+  readonly withoutScript?: (request: FastifyRequest) => Promise<string | null>;
 }
 
 /** The operator page at its addresses, its files under `/assets/`. It holds no data: that is the API's. */
@@ -44,9 +46,9 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, opt
   const built = () => within(source.page);
   const asked = { page: true, login: true };
   const page = { config: { scope: "read" as const, ...asked }, exposeHeadRoute: false };
-  const send = async (request: FastifyRequest, reply: FastifyReply, leadsToRoot: string) => {
+  const send = async (request: FastifyRequest, reply: FastifyReply, root: string, text = "") => {
     if (request.caller.project === "") reply.code(401); // The page asks for a key.
-    return sendPage(reply, await built(), leadsToRoot);
+    return sendPage(reply, await built(), { root, text });
   };
 
   // A shipper with a key that may only send must get its handshake.
@@ -58,7 +60,11 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, opt
       .type(elasticTypeOf(request.headers.accept))
       .send(JSON.stringify(handshake(version)));
   });
-  app.get("/i/:id", page, (request, reply) => send(request, reply, "../"));
+  app.get("/i/:id", page, async (request, reply) => {
+    const isKnown = request.caller.project !== "";
+    const text = isKnown ? await options.withoutScript?.(request) : null;
+    return send(request, reply, "../", text ?? "");
+  });
   for (const name of PAGES) {
     app.get(`/${name}`, page, (request, reply) => send(request, reply, "./"));
   }
@@ -91,15 +97,24 @@ async function within(page: Promise<BuiltPage>): Promise<BuiltPage> {
   return found;
 }
 
-/** @param root what leads from the address to the root, as a relative URL */
-function sendPage(reply: FastifyReply, page: BuiltPage, root: string) {
+interface Shown {
+  /** What leads from the address to the root, as a relative URL. */
+  readonly root: string;
+  /** Markup for whoever runs no script. */
+  readonly text: string;
+}
+
+function sendPage(reply: FastifyReply, page: BuiltPage, { root, text }: Shown) {
   reply
     .header("content-security-policy", CONTENT_SECURITY_POLICY)
     .header("cross-origin-opener-policy", "same-origin")
     .header("cache-control", "no-cache")
     .type("text/html; charset=utf-8");
   if (page.kind === "failed") return reply.code(503).send(plainPage(page.reason));
-  return reply.send(page.html.replaceAll('="./', `="${root}`));
+  const html = page.html.replaceAll('="./', `="${root}`);
+  return reply.send(
+    html.replace("<!--content-->", () => `<noscript>${text || NO_SCRIPT}</noscript>`),
+  );
 }
 
 function sendFile(request: FastifyRequest, reply: FastifyReply, file: PageFile) {
@@ -108,6 +123,10 @@ function sendFile(request: FastifyRequest, reply: FastifyReply, file: PageFile) 
   if (!takesGzip) return reply.send(file.body);
   return reply.header("content-encoding", "gzip").send(file.gzipped);
 }
+
+const NO_SCRIPT =
+  "<main><p>This page needs JavaScript. The same facts are under <code>/api/v1</code>, and " +
+  "<code>tracer incidents list</code> prints them.</p></main>";
 
 /** For when there is no page: what works all the same, and how to get one. */
 function plainPage(reason: string): string {

@@ -16,7 +16,7 @@ const CONTENT_SECURITY_POLICY = [
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",
-  "form-action 'none'",
+  "form-action 'self'",
   "frame-ancestors 'none'",
 ].join("; ");
 
@@ -34,8 +34,16 @@ export interface PageRoutesOptions {
   readonly version: string;
   readonly observe: Observe;
   readonly clock: Clock;
-  /** Markup of an incident's page, for whoever runs no script; null: none. Asked only for a caller with a project. */
-  readonly withoutScript?: (request: FastifyRequest) => Promise<string | null>;
+  /** What `/i/<id>` says to whoever runs no script. Default: that one is needed. */
+  readonly withoutScript?: (request: FastifyRequest) => Promise<WithoutScript>;
+}
+
+/** Markup, in which every text is escaped. */
+export interface WithoutScript {
+  readonly status: number;
+  readonly body: string;
+  /** More for the head. */
+  readonly head?: string;
 }
 
 /** The operator page at its addresses, its files under `/assets/`. It holds no data: that is the API's. */
@@ -46,9 +54,9 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, opt
   const built = () => within(source.page);
   const asked = { page: true, login: true };
   const page = { config: { scope: "read" as const, ...asked }, exposeHeadRoute: false };
-  const send = async (request: FastifyRequest, reply: FastifyReply, root: string, text = "") => {
-    if (request.caller.project === "") reply.code(401); // The page asks for a key.
-    return sendPage(reply, await built(), { root, text });
+  const send = async (request: FastifyRequest, reply: FastifyReply, root: string) => {
+    const status = request.caller.project === "" ? 401 : 200; // The page asks for a key.
+    return sendPage(reply, await built(), { root, status, body: NO_SCRIPT });
   };
 
   // A shipper with a key that may only send must get its handshake.
@@ -61,9 +69,9 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, opt
       .send(JSON.stringify(handshake(version)));
   });
   app.get("/i/:id", page, async (request, reply) => {
-    const isKnown = request.caller.project !== "";
-    const text = isKnown ? await options.withoutScript?.(request) : null;
-    return send(request, reply, "../", text ?? "");
+    if (options.withoutScript === undefined) return send(request, reply, "../");
+    const shown = { root: "../", ...(await options.withoutScript(request)) };
+    return sendPage(reply, await built(), shown);
   });
   for (const name of PAGES) {
     app.get(`/${name}`, page, (request, reply) => send(request, reply, "./"));
@@ -97,24 +105,23 @@ async function within(page: Promise<BuiltPage>): Promise<BuiltPage> {
   return found;
 }
 
-interface Shown {
+interface Shown extends WithoutScript {
   /** What leads from the address to the root, as a relative URL. */
   readonly root: string;
-  /** Markup for whoever runs no script. */
-  readonly text: string;
 }
 
-function sendPage(reply: FastifyReply, page: BuiltPage, { root, text }: Shown) {
+function sendPage(reply: FastifyReply, page: BuiltPage, { root, status, body, head = "" }: Shown) {
   reply
     .header("content-security-policy", CONTENT_SECURITY_POLICY)
     .header("cross-origin-opener-policy", "same-origin")
     .header("cache-control", "no-cache")
     .type("text/html; charset=utf-8");
   if (page.kind === "failed") return reply.code(503).send(plainPage(page.reason));
-  const html = page.html.replaceAll('="./', `="${root}`);
-  return reply.send(
-    html.replace("<!--content-->", () => `<noscript>${text || NO_SCRIPT}</noscript>`),
-  );
+  const html = page.html
+    .replaceAll('="./', `="${root}`)
+    .replace("<!--content-->", () => `<noscript>${body}</noscript>`)
+    .replace("</head>", () => `${head === "" ? "" : `<noscript>${head}</noscript>`}</head>`);
+  return reply.code(status).send(html);
 }
 
 function sendFile(request: FastifyRequest, reply: FastifyReply, file: PageFile) {

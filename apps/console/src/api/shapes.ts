@@ -115,7 +115,8 @@ export interface Channel {
   readonly state: string;
   readonly lastSuccessAt: string | null;
   readonly lastError: string | null;
-  readonly lastErrorAt?: string | null;
+  /** What a person has to do about it, where that is known. */
+  readonly fix?: string | null;
 }
 
 export interface Silence {

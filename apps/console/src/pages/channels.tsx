@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { reasonOf } from "../api/client.ts";
+import { ApiError, reasonOf } from "../api/client.ts";
 import type { Channel } from "../api/shapes.ts";
 import { State } from "../components/badge.tsx";
 import { Ago, Empty, Failure, Plain, useTitle } from "../components/text.tsx";
@@ -45,15 +45,14 @@ export function Page() {
 }
 
 interface Tested {
-  readonly ok?: boolean;
-  readonly outcome?: string;
-  readonly reason?: string | null;
-  readonly error?: string | null;
+  readonly ok: boolean;
+  /** What the provider said, where it did not take it. */
+  readonly reason: string | null;
 }
 
 function ChannelEntry({ channel, onTested }: { channel: Channel; onTested: () => void }) {
   const app = useApp();
-  const { name, kind, state, lastSuccessAt, lastError } = channel;
+  const { name, kind, state, lastSuccessAt, lastError, fix } = channel;
   const [isBusy, setBusy] = useState(false);
   const [said, setSaid] = useState<{ text: string; isFailure: boolean } | null>(null);
   const test = async () => {
@@ -61,15 +60,13 @@ function ChannelEntry({ channel, onTested }: { channel: Channel; onTested: () =>
     setSaid(null);
     try {
       const path = `api/v1/channels/${encodeURIComponent(name)}/test`;
-      const answer = await app.api.send<Tested | null>("POST", path, {});
-      const refusal = answer?.reason ?? answer?.error ?? null;
-      const isSent = answer?.ok ?? (answer?.outcome ?? "sent") === "sent";
-      setSaid({
-        text: isSent ? "The test was delivered." : (refusal ?? "The test was not delivered."),
-        isFailure: !isSent,
-      });
+      const { ok, reason } = await app.api.send<Tested>("POST", path, {});
+      const refusal = reason ?? "The test was not delivered.";
+      setSaid({ text: ok ? "The test was delivered." : refusal, isFailure: !ok });
     } catch (error) {
-      if (!app.refused(error)) setSaid({ text: reasonOf(error), isFailure: true });
+      const isOlder = error instanceof ApiError && error.status === 404;
+      const text = isOlder ? `Run: tracer send-test ${name}` : reasonOf(error);
+      if (!app.refused(error)) setSaid({ text, isFailure: !isOlder });
     }
     setBusy(false);
     onTested();
@@ -96,6 +93,12 @@ function ChannelEntry({ channel, onTested }: { channel: Channel; onTested: () =>
         {lastError !== null && (
           <p class="failure">
             <Plain text={lastError} max={1_000} />
+            {typeof fix === "string" && (
+              <>
+                {" "}
+                – <Plain text={fix} max={500} />
+              </>
+            )}
           </p>
         )}
         {said !== null && (

@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import type { Page } from "playwright-core";
 
 interface Result {
@@ -12,8 +11,7 @@ interface Result {
 
 /** What axe-core finds on the page that is serious or worse, each as a line. */
 export async function violations(page: Page): Promise<string[]> {
-  const source = await readFile(createRequire(import.meta.url).resolve("axe-core"), "utf8");
-  await page.evaluate(source);
+  await page.evaluate(axe.source);
   const { violations: found }: Result = JSON.parse(
     String(await page.evaluate("axe.run().then((result) => JSON.stringify(result))")),
   );

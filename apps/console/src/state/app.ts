@@ -3,7 +3,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { type Api, ApiError, createApi } from "../api/client.ts";
 import { countsOf } from "../api/metrics.ts";
-import type { Counts, Incident } from "../api/shapes.ts";
+import type { Counts, Incident, IncidentPage } from "../api/shapes.ts";
 import { follow } from "../api/stream.ts";
 import { plain } from "../format.ts";
 import { createPreferences, type Preferences } from "./preferences.ts";
@@ -80,7 +80,9 @@ export function startApp(rootUrl: URL): App {
     const change = throttled(() => {
       changed.value += 1;
     }, CHANGE_MS);
-    const announce = createAnnouncer();
+    const path = `api/v1/incidents?limit=${KNOWN_MAX}`;
+    const known = await api.get<IncidentPage>(path).catch(() => ({ incidents: [] }));
+    const announce = createAnnouncer(known.incidents);
     const failure = await follow({
       api,
       stop: stop.signal,
@@ -158,20 +160,21 @@ function throttled(call: () => void, ms: number): () => void {
 }
 
 /** Says to a screen reader what opened, grew worse or ended; not what was so when the page was opened. */
-function createAnnouncer(): (incident: Incident) => void {
-  const told = new Map<string, string>();
-  const beganMs = performance.now();
-  return ({ id, state, severity, title }) => {
-    const looks = `${state} ${severity}`;
+function createAnnouncer(known: readonly Incident[]): (incident: Incident) => void {
+  const looksOf = ({ state, severity }: Incident) => `${state} ${severity}`;
+  const told = new Map(known.map((incident) => [incident.id, looksOf(incident)]));
+  return (incident) => {
+    const { id, state, severity, title } = incident;
+    const looks = looksOf(incident);
     if (told.get(id) === looks) return;
     told.set(id, looks);
     if (told.size > TOLD_MAX) told.delete(told.keys().next().value ?? "");
     const element = document.getElementById("announce");
-    if (element === null || performance.now() - beganMs < FIRST_LOOK_MS) return;
+    if (element === null) return;
     const what = state === "open" ? `${severity} incident` : "resolved";
     element.textContent = `${plain(what, 40)}: ${plain(title, 200)}`;
   };
 }
 const TOLD_MAX = 1_000;
-/** A server that had no listener tells the first one of everything, within its next look. */
-const FIRST_LOOK_MS = 2_500;
+/** A server that had no listener tells the first one of as many as this. */
+const KNOWN_MAX = 50;

@@ -46,8 +46,21 @@ export function Page() {
 
 interface Tested {
   readonly ok: boolean;
-  /** What the provider said, where it did not take it. */
-  readonly reason: string | null;
+  readonly steps: readonly {
+    readonly action: string;
+    readonly outcome: string;
+    /** What the provider said, where it did not take it. */
+    readonly reason: string | null;
+    readonly tookMs: number;
+  }[];
+}
+
+function testText({ ok, steps }: Tested): string {
+  const said = steps.map(({ action, outcome, reason, tookMs }) => {
+    const why = reason === null ? "" : `: ${reason}`;
+    return `${action} ${outcome}${why} (${tookMs} ms)`;
+  });
+  return `${ok ? "The test was delivered" : "The test was not delivered"}: ${said.join(", ")}.`;
 }
 
 function ChannelEntry({ channel, onTested }: { channel: Channel; onTested: () => void }) {
@@ -60,9 +73,8 @@ function ChannelEntry({ channel, onTested }: { channel: Channel; onTested: () =>
     setSaid(null);
     try {
       const path = `api/v1/channels/${encodeURIComponent(name)}/test`;
-      const { ok, reason } = await app.api.send<Tested>("POST", path, {});
-      const refusal = reason ?? "The test was not delivered.";
-      setSaid({ text: ok ? "The test was delivered." : refusal, isFailure: !ok });
+      const tested = await app.api.send<Tested>("POST", path, {});
+      setSaid({ text: testText(tested), isFailure: !tested.ok });
     } catch (error) {
       const isOlder = error instanceof ApiError && error.status === 404;
       const text = isOlder ? `Run: tracer send-test ${name}` : reasonOf(error);

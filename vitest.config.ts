@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Nothing that runs in a test may leave this machine; what tries fails the run. */
+const guard = "packages/testkit/src/network-guard/global-setup.ts";
+const setupFiles = ["packages/testkit/src/network-guard/preload.ts"];
 const ignored = ["**/node_modules/**", "**/.tracer/**"];
 
 /** One project per kind of test; the suffix of a file says what the test may use (docs/architecture.md). */
@@ -15,6 +18,8 @@ export default defineConfig({
           exclude: [...ignored, "**/*.{pg,fault,e2e,prop,clients}.test.ts"],
           // Far beyond what they need: only a machine that does much else at once comes near.
           testTimeout: 30_000,
+          setupFiles,
+          globalSetup: [guard],
         },
       },
       {
@@ -23,6 +28,8 @@ export default defineConfig({
           include: ["{apps,packages}/**/*.prop.test.ts"],
           exclude: ignored,
           testTimeout: 60_000,
+          setupFiles,
+          globalSetup: [guard],
         },
       },
       {
@@ -32,7 +39,8 @@ export default defineConfig({
           exclude: ignored,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          globalSetup: ["packages/testkit/src/global-postgres.ts"],
+          setupFiles,
+          globalSetup: [guard, "packages/testkit/src/global-postgres.ts"],
         },
       },
       {
@@ -42,7 +50,8 @@ export default defineConfig({
           exclude: ignored,
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          globalSetup: ["packages/testkit/src/global-postgres.ts"],
+          setupFiles,
+          globalSetup: [guard, "packages/testkit/src/global-postgres.ts"],
         },
       },
       {
@@ -78,7 +87,8 @@ export default defineConfig({
           exclude: ignored,
           testTimeout: 300_000,
           hookTimeout: 60_000,
-          globalSetup: ["packages/testkit/src/global-postgres.ts"],
+          setupFiles,
+          globalSetup: [guard, "packages/testkit/src/global-postgres.ts"],
         },
       },
     ],

@@ -55,7 +55,7 @@ async function product() {
     ...{ ingestKey, adminKey: null, monotonicMs: () => performance.now() },
     find: async () => null,
   });
-  const access = { findKey: keys.find, keysExist: true, publicHost: null };
+  const access = { findKey: keys.find, keysExist: () => true, publicHost: null };
   const app = createServer({ observe, access });
   const ingest = pipeline.ingest.bind(pipeline);
   const ingestMetrics = () => ({ accepted: 0, rejected: 0, message: "" }); // None are sent.

@@ -1,11 +1,18 @@
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
+import { type BlockList, isIP } from "node:net";
 import { TracerError } from "@tracer/core";
 import { parseAllowedHosts, parseSecrets } from "@tracer/notify";
 import { z } from "zod";
 import { type ChannelSpec, channelSpecsOf } from "./settings/channel-specs.ts";
 import { FILE_BYTES_MAX, parseSettings, unknownChannels } from "./settings/read.ts";
 import type { QuietHours, SettingsFile } from "./settings/schema.ts";
+import {
+  type TriageConfig,
+  TriageEnvironment,
+  triageConfigOf,
+  triageProblems,
+} from "./triage-config.ts";
+import { parseTrustedProxies } from "./trusted-proxies.ts";
 
 /** Keys that hold a secret; each may also be given as `NAME_FILE`, the path of a file that holds it. */
 const SECRETS = [
@@ -19,6 +26,8 @@ const SECRETS = [
   "PAGERDUTY_ROUTING_KEY",
   "WEBHOOK_SECRET",
   "VERCEL_DRAIN_SECRET",
+  "TRIAGE_API_KEY",
+  "HEARTBEAT_URL",
 ] as const;
 
 /** The first needs the second: half a channel would deliver nothing. */
@@ -116,6 +125,13 @@ const Environment = z.object({
       error: "must be host names, addresses or networks such as 10.1.0.0/16, separated by commas",
     })
     .optional(),
+  HEARTBEAT_URL: httpUrl.optional(),
+  TRUSTED_PROXIES: z
+    .string()
+    .refine((list) => parseTrustedProxies(list) !== null, {
+      error: "must be addresses or networks such as 10.1.0.0/16, separated by commas",
+    })
+    .optional(),
   TRACER_CONFIG: z.string().optional(),
   FALLBACK_CHANNEL: z.string().optional(),
   FALLBACK_SECONDS: seconds(1, DAY_SECONDS, FALLBACK_SECONDS),
@@ -131,6 +147,7 @@ const Environment = z.object({
   INGEST_BYTES_PER_SECOND: rate(1_000_000_000_000),
   METRIC_SERIES_MAX: whole(0, 50_000, 2_000),
   SNAPSHOT_SECONDS: seconds(1, 3600, 30),
+  ...TriageEnvironment,
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], {
       error: "must be trace, debug, info, warn, error, fatal or silent",
@@ -155,6 +172,10 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly ingestKey: string | null;
   readonly adminKey: string | null;
+  /** Asked each minute while all is well; null: nobody is. */
+  readonly heartbeatUrl: string | null;
+  /** Whose `X-Forwarded-For` says where a request comes from; null: nobody's. */
+  readonly trustedProxies: BlockList | null;
   /** Each channel that is configured; none: alerts go to the terminal. */
   readonly channels: readonly ChannelSpec[];
   /** Of the file that TRACER_CONFIG names. */
@@ -177,6 +198,10 @@ export interface Config {
   readonly ingestBytesPerSecond: number | null;
   readonly metricSeriesMax: number;
   readonly snapshotSeconds: number;
+  /** The model that is asked about incidents; null: none. */
+  readonly triage: TriageConfig | null;
+  /** The account whose tools `tracer ask` may use; null: none. */
+  readonly composio: ComposioConfig | null;
   readonly logLevel: Environment["LOG_LEVEL"];
 }
 
@@ -184,6 +209,13 @@ export interface Config {
 export interface Settings extends Pick<SettingsFile, "routes" | "services" | "redaction"> {
   /** By channel. */
   readonly quietHours: ReadonlyMap<string, QuietHours>;
+}
+
+export interface ComposioConfig {
+  readonly apiKey: string;
+  readonly baseUrl: string;
+  readonly userId: string;
+  readonly toolkits: readonly string[];
 }
 
 export interface SyslogConfig {
@@ -209,10 +241,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
   const values = readSecretFiles(environment, problems);
   for (const [key, other] of PAIRS) {
+    if (key === "COMPOSIO_API_KEY" && values["TRIAGE_MODEL"] !== undefined) continue; // For `tracer ask`.
     if (values[key] !== undefined && values[other] === undefined) {
       problems.push(`${other}: is required with ${key}`);
     }
   }
+  problems.push(...triageProblems(values));
   const parsed = Environment.safeParse(values);
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
@@ -302,6 +336,8 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, "") ?? null,
     ingestKey: env.TRACER_INGEST_KEY ?? null,
     adminKey: env.TRACER_ADMIN_KEY ?? null,
+    heartbeatUrl: env.HEARTBEAT_URL ?? null,
+    trustedProxies: parseTrustedProxies(env.TRUSTED_PROXIES ?? ""),
     channels,
     settings: settingsOf(file),
     fallbackChannel: env.FALLBACK_CHANNEL ?? file?.fallback?.channel ?? null,
@@ -321,8 +357,17 @@ function toConfig(env: Environment, { file, values, problems }: Sources): Config
     ingestBytesPerSecond: env.INGEST_BYTES_PER_SECOND ?? null,
     metricSeriesMax: env.METRIC_SERIES_MAX,
     snapshotSeconds: env.SNAPSHOT_SECONDS,
+    triage: triageConfigOf(env),
+    composio: composioOf(env),
     logLevel: env.LOG_LEVEL,
   });
+}
+
+function composioOf(env: Environment): ComposioConfig | null {
+  const { COMPOSIO_API_KEY: apiKey, COMPOSIO_USER_ID: userId } = env;
+  if (apiKey === undefined) return null;
+  const { composioBaseUrl: baseUrl, composioToolkits: toolkits } = channelDefaultsOf(env);
+  return { apiKey, baseUrl, userId, toolkits };
 }
 
 function syslogOf({ SYSLOG_PORT: port, SYSLOG_HOST, HOST }: Environment): SyslogConfig | null {

@@ -22,13 +22,15 @@ export interface DatabaseParts {
   readonly stopping?: StopClock;
   /** Called with what the start waits for now. */
   readonly waitFor?: (what: string) => void;
+  /** False: the schema is left as it is. Default true. */
+  readonly migrates?: boolean;
 }
 
 /** Opens the database that the configuration names, or starts the embedded one, and migrates it. */
 export async function openDatabase(
   config: Config,
   observe: Observe,
-  { stopping, waitFor = () => {} }: DatabaseParts = {},
+  { stopping, waitFor = () => {}, migrates = true }: DatabaseParts = {},
 ): Promise<Database> {
   await using stack = new AsyncDisposableStack();
   const what =
@@ -53,7 +55,7 @@ export async function openDatabase(
     );
   });
   waitFor("the database's schema: another Tracer may be migrating it, or the database hangs");
-  await store.migrate(pool);
+  if (migrates) await store.migrate(pool);
   const owned = stack.move();
   return {
     pool,

@@ -71,12 +71,34 @@ function program(run: RunLoaded) {
     .action((args) => run(async () => (await import("./commands/why-not.ts")).whyNot, args));
   incidentCommands(tracer, run);
   silenceCommands(tracer, run);
+  keyCommands(tracer, run);
   tracer
     .command("migrate")
     .description("bring the database's schema up to date")
+    .option("--dry-run", "print the SQL that would be run, and run nothing")
     .action((args) => run(async () => (await import("./commands/migrate.ts")).migrate, args));
+  modelCommands(tracer, run);
   tortureCommand(tracer, run);
   return tracer;
+}
+
+/** Those for models, and for people who ask one. */
+function modelCommands(tracer: Command, run: RunLoaded): void {
+  tracer
+    .command("mcp")
+    .description("serve the running Tracer to an agent: MCP on stdin and stdout, reading only")
+    .option("--allow-writes", "offer acknowledging and silencing, too")
+    .option("--files <folder>", "past logs may be read from below it; the current one unless given")
+    .action((args) => run(async () => (await import("./commands/mcp.ts")).mcp, args));
+  tracer
+    .command("ask")
+    .argument("<question...>", "in any words")
+    .description("ask a model that may look into the running Tracer and your connected tools")
+    .option("--allow-writes", "let it use tools of yours that change or send something, too")
+    .option("--json", "the answer and what was looked at as JSON on stdout")
+    .action((words, options) =>
+      run(async () => (await import("./commands/ask.ts")).ask, { ...options, words }),
+    );
 }
 
 /** Harm on purpose. */
@@ -168,6 +190,39 @@ function silenceCommands(tracer: Command, run: RunLoaded): void {
     .description("end one now")
     .option("--json", JSON_HELP)
     .action((id, args) => run(async () => (await load()).expireSilence, { ...args, id }));
+}
+
+/** Those that say who may do what. */
+function keyCommands(tracer: Command, run: RunLoaded): void {
+  const load = () => import("./commands/keys.ts");
+  const keys = tracer
+    .command("keys")
+    .description("make, list and revoke keys: with DATABASE_URL straight in the database");
+  keys
+    .command("create")
+    .description("make a key and print it, this once")
+    .option("--project <name>", "whose data it is for; one that is new is made")
+    .option(
+      "--scope <list>",
+      "of ingest, read, operate, admin, with commas; ingest unless given, of the first key admin",
+    )
+    .option("--label <text>", "who it is for; shown in lists and in the record of acts")
+    .option("--service <name>", "every record that it sends counts as this service's")
+    .option("--expires <duration>", "such as 90d or 12h; without it, never")
+    .option("--json", JSON_HELP)
+    .action((args) => run(async () => (await load()).createKey, args));
+  keys
+    .command("list")
+    .description("all there are; never what they are in full")
+    .option("--project <name>", "only of this project")
+    .option("--json", JSON_HELP)
+    .action((args) => run(async () => (await load()).listKeys, args));
+  keys
+    .command("revoke")
+    .argument("<id>")
+    .description("end one now")
+    .option("--json", JSON_HELP)
+    .action((id, args) => run(async () => (await load()).revokeKey, { ...args, id }));
 }
 
 /** Those that read the past instead of serving. */

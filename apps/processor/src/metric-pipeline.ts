@@ -17,6 +17,8 @@ export interface MetricOrigin {
   readonly project: string;
   /** Service of resources that name none. */
   readonly defaultService: string;
+  /** Service of all points, whatever they say. */
+  readonly pinnedService?: string;
 }
 
 /** What became of the points of a body. */
@@ -37,7 +39,8 @@ export class MetricPipeline {
   }
 
   /** Takes the points of one body. Throws a TracerError when it cannot be read, and then nothing was taken. */
-  ingest(bytes: Uint8Array, { project, defaultService }: MetricOrigin): MetricReport {
+  ingest(bytes: Uint8Array, origin: MetricOrigin): MetricReport {
+    const { project, defaultService, pinnedService } = origin;
     const { book, observe } = this.#options;
     const receiptMs = this.#options.receiptMs();
     const { points, rejected, fatal } = decodeOtlpMetrics(bytes, { defaultService, receiptMs });
@@ -45,10 +48,11 @@ export class MetricPipeline {
     let homeless = 0;
     let late = 0;
     for (const point of points) {
-      const { service, environment, timeMs } = point;
+      const { environment, timeMs } = point;
+      const service = pinnedService ?? point.service;
       const before = book.overflowed;
       const lateBefore = book.late;
-      for (const { name, value } of this.#rates.valuesOf(point, project)) {
+      for (const { name, value } of this.#rates.valuesOf({ ...point, service }, project)) {
         book.add({ project, environment, service }, name, timeMs, value, receiptMs);
       }
       if (book.overflowed > before) homeless += 1;

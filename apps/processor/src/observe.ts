@@ -1,7 +1,7 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type DestinationStream, type Logger, pino } from "pino";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Histogram, Registry } from "prom-client";
 import { isUnavailable } from "./database.ts";
+import { gauge, total, watchEventLoop } from "./observe-gauges.ts";
 import { CUT_SHORT, DROPPED, GIVEN_UP, SYSLOG_LOSS } from "./observe-texts.ts";
 import type { TracerEvent } from "./tracer-event.ts";
 
@@ -24,8 +24,6 @@ interface Gauges {
   readonly peers: () => number;
   readonly drops: () => "on_all" | "on_part" | "not";
 }
-
-const LAG_RESOLUTION_MS = 10;
 
 /** The only place that knows the names of log lines and metrics. Logs are JSON lines to `destination`. */
 export function createObserve(level: string, destination: DestinationStream): Observe {
@@ -125,6 +123,10 @@ function createMetrics(registry: Registry) {
       ["reason"],
     ),
     spillDamaged: counter("tracer_spill_damaged_total", "Damaged records of a spill file.", []),
+    triages: counter("tracer_triages_total", "Incidents that a model was to be asked about.", [
+      "outcome",
+    ]),
+    heartbeats: counter("tracer_heartbeats_total", "Heartbeats to HEARTBEAT_URL.", ["outcome"]),
     failures: counter("tracer_loop_failures_total", "Failed rounds of a worker loop.", ["loop"]),
     alertLatency: new Histogram({
       name: "tracer_alert_latency_seconds",
@@ -151,6 +153,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
     case "signal_opened":
       metrics.alertLatency.observe({ stage: "detect" }, event.detectSeconds);
       return metrics.signals.inc({ kind: event.kind });
+    case "heartbeat":
+      return metrics.heartbeats.inc({ outcome: event.outcome });
     case "signal_stale":
       return metrics.stale.inc({ kind: event.kind });
     case "reserved":
@@ -182,6 +186,8 @@ function count(metrics: Metrics, event: TracerEvent): void {
       return metrics.countsDropped.inc(event.records);
     case "decisions_dropped":
       return metrics.decisionsDropped.inc(event.count);
+    case "triage_settled":
+      return metrics.triages.inc({ outcome: event.outcome });
     case "loop_failed":
       return metrics.failures.inc({ loop: event.loop });
     case "snapshot_failed":
@@ -323,6 +329,10 @@ function write(log: Logger, event: TracerEvent): void {
     case "spill_dropped":
       if (event.isFirst) log.error(event, DROPPED[event.reason]);
       return;
+    case "triage_settled":
+      if (event.outcome === "noted")
+        return log.info(event, "A model's note was added to an alert.");
+      return log.warn(event, "No model's note for an incident: its alert stays as it is.");
     case "loop_failed": {
       const failed = { ...event, error: pino.stdSerializers.err(toError(event.error)) };
       // All of them fail then, and `database_away` says it once.
@@ -332,6 +342,14 @@ function write(log: Logger, event: TracerEvent): void {
     case "loop_recovered":
       if (event.away) return log.debug(event, "A loop has the database again.");
       return log.info(event, "A loop works again.");
+    case "heartbeat":
+      if (event.outcome === "sent") return log.debug(event, "The heartbeat was sent.");
+      return log.warn(event, "The heartbeat was not sent, or not taken.");
+    case "act_not_recorded":
+      return log.error(
+        { ...event, error: pino.stdSerializers.err(toError(event.error)) },
+        "What somebody did could not be written to the record of acts.",
+      );
     case "database_lost":
       return log.debug(
         { ...event, error: pino.stdSerializers.err(toError(event.error)) },
@@ -357,57 +375,4 @@ function countSyslogLoss(
 
 function toError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
-}
-
-function gauge(registry: Registry, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(read());
-    },
-  });
-}
-
-/** A counter that somebody else keeps. */
-function total(registry: Registry, name: string, help: string, read: () => number): void {
-  new Counter({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.reset();
-      this.inc(read());
-    },
-  });
-}
-
-/** Lag since the last scrape. The monitor's own resolution is part of what it measures and is taken off. */
-function watchEventLoop(registry: Registry) {
-  const histogram = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
-  histogram.enable();
-  const lagSeconds = (ns: number) =>
-    Number.isFinite(ns) ? Math.max(0, ns / 1e9 - LAG_RESOLUTION_MS / 1e3) : 0;
-  new Gauge({
-    name: "tracer_eventloop_lag_seconds",
-    help: "How late the event loop ran its timers since the last scrape.",
-    labelNames: ["quantile"],
-    registers: [registry],
-    collect() {
-      this.set({ quantile: "0.5" }, lagSeconds(histogram.percentile(50)));
-      this.set({ quantile: "0.99" }, lagSeconds(histogram.percentile(99)));
-      this.set({ quantile: "1" }, lagSeconds(histogram.max));
-      histogram.reset();
-    },
-  });
-  new Gauge({
-    name: "tracer_process_resident_memory_bytes",
-    help: "Resident memory of this process.",
-    registers: [registry],
-    collect() {
-      this.set(process.memoryUsage.rss());
-    },
-  });
-  return histogram;
 }

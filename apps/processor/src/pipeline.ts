@@ -8,6 +8,7 @@ import {
   type DecodeFatal,
   type DecodeReport,
   type ExemplarRings,
+  pinnedTo,
   RecordBatch,
   type SeriesDirectory,
   type WasmScanner,
@@ -54,6 +55,8 @@ export interface BatchOrigin {
   readonly project: string;
   /** Service of records that name none. */
   readonly defaultService: string;
+  /** Service of all records, whatever they say. */
+  readonly pinnedService?: string;
   /**
    * Called with the records that will be counted, at the last moment at which nothing is; throws when they are
    * too many for whoever sent them.
@@ -92,13 +95,15 @@ export class Pipeline {
     this.#decoding += 1;
     try {
       let full = false;
+      const { pinnedService } = origin;
+      const isPinned = pinnedService !== undefined;
       const context = {
-        directory,
+        directory: isPinned ? pinnedTo(directory, pinnedService) : directory,
         projectId: directory.project(origin.project),
         defaultService: origin.defaultService,
         receiptMs,
         batch: this.#batch,
-        scanner: this.#scanner,
+        scanner: isPinned ? null : this.#scanner, // It knows services of its own.
       };
       const decoder = origin.createDecoder(bytes, context, (batch) => {
         rings.collect(batch, decoder.text);

@@ -1,4 +1,5 @@
 import type { Kind, Verdict } from "@tracer/core";
+import type { TriageOutcome } from "@tracer/store";
 import type { StopPart } from "./stopping.ts";
 
 /** Everything that Tracer says about itself. A new event cannot be forgotten: the switch is exhaustive. */
@@ -153,6 +154,13 @@ export type TracerEvent =
       readonly outcome: string;
       readonly reason: string | null;
     }
+  | {
+      /** A model was asked about an incident, or would have been. */
+      readonly name: "triage_settled";
+      readonly incidentId: string;
+      readonly outcome: TriageOutcome;
+      readonly reason: string | null;
+    }
   | { readonly name: "loop_failed"; readonly loop: string; readonly error: unknown }
   | {
       readonly name: "loop_recovered";
@@ -160,6 +168,21 @@ export type TracerEvent =
       readonly failures: number;
       /** It was the database that was away. */
       readonly away: boolean;
+    }
+  | {
+      /** To HEARTBEAT_URL; `reason` never holds it. */
+      readonly name: "heartbeat";
+      readonly outcome: "sent" | "refused" | "unreachable" | "self_test_failed";
+      readonly reason: string;
+    }
+  | {
+      /** Somebody did it all the same. */
+      readonly name: "act_not_recorded";
+      readonly project: string;
+      readonly actor: string;
+      readonly act: string;
+      readonly subject: string;
+      readonly error: unknown;
     }
   | { readonly name: "database_lost"; readonly error: unknown }
   | { readonly name: "request_failed"; readonly route: string; readonly error: unknown };

@@ -10,6 +10,7 @@ import { DatabaseWatch, startDatabaseWatch } from "./database-watch.ts";
 import { WhyNot } from "./decisions/why-not.ts";
 import { type SpillPlace, startDetection } from "./detection.ts";
 import { startDispatching } from "./dispatching.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { InFlight } from "./http/in-flight.ts";
 import { startHttp } from "./http/start.ts";
 import { startLive } from "./live.ts";
@@ -26,6 +27,7 @@ import { replaySpill } from "./spill/replay.ts";
 import { Starting } from "./starting.ts";
 import type { StopClock } from "./stopping.ts";
 import { startSyslog } from "./syslog/start.ts";
+import { startTriaging } from "./triage.ts";
 
 export interface TracerOptions {
   readonly config: Config;
@@ -128,6 +130,11 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
     }),
   );
 
+  if (config.triage !== null) {
+    const triaging = { pool, processorId, config: config.triage, observe };
+    stack.use(startTriaging({ ...triaging, onNoted: dispatching.wake }));
+  }
+
   const snapshot = await restoreState({ config, path, receiptMs: receiptMs(), observe });
   waitFor("what the last process could not write to the database");
   const spilled = spillPath === null ? null : await replaySpill({ path: spillPath, observe });
@@ -184,8 +191,16 @@ export async function startTracer(options: TracerOptions): Promise<Tracer> {
   const http = await startHttp({
     ...{ config, version: options.version, keysStored, pool, pipeline, metrics, inFlight, observe },
     ...{ services, whyNot, events, channelStates, clock, wakeDispatch: dispatching.wake },
+    channels: () => settings.channels,
+    linkBase,
     waiting: () => ({ outage: watch.outage, signals: pendingCount() }),
   });
+  if (config.heartbeatUrl !== null) {
+    const touchDatabase = () =>
+      store.heartbeat(pool, processorId).then(async () => void (await readDatabaseMs()));
+    const { missing } = http;
+    stack.use(startHeartbeat({ url: config.heartbeatUrl, touchDatabase, missing, clock, observe }));
+  }
   stopListening = async () => http[Symbol.asyncDispose]();
   stack.defer(() => http.refuse());
   stack.defer(() => stopping.begin());

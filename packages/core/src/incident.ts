@@ -20,6 +20,23 @@ export interface DeployMark {
   readonly at: string;
 }
 
+export const TRIAGE_CONFIDENCES = ["low", "medium", "high"] as const;
+
+/**
+ * What a model made of an incident. Text of a machine that has read log lines: redacted, flat, clipped and
+ * without links, but not escaped. It decides nothing.
+ */
+export interface TriageNote {
+  /** One or two sentences, at most 280 UTF-16 units, as the next one. */
+  readonly summary: string;
+  readonly likelyCause: string;
+  /** What a person should look at first: at most 3, of at most 120 UTF-16 units. */
+  readonly checks: readonly string[];
+  readonly confidence: (typeof TRIAGE_CONFIDENCES)[number];
+  /** Name of the model. */
+  readonly model: string;
+}
+
 /**
  * An incident as channels and pages see it; also the JSON stored with a delivery. Times are ISO 8601 in
  * UTC by the database's clock. Exemplars are redacted and clipped already, but not escaped.
@@ -45,6 +62,8 @@ export interface Incident extends SignalKey {
   /** When and by whom it was first taken on; null when it is not. */
   readonly ackedAt: string | null;
   readonly ackedBy: string | null;
+  /** Absent while there is none: triage is off, not done yet, or failed. */
+  readonly triage?: TriageNote;
 }
 
 /** One change of an incident on its way to one channel, as handed to that channel. */

@@ -15,6 +15,8 @@ export {
   type GroupMember,
   type Incident,
   type IncidentState,
+  TRIAGE_CONFIDENCES,
+  type TriageNote,
   type Undelivered,
   type Verdict,
 } from "./incident.ts";

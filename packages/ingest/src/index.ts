@@ -33,6 +33,7 @@ export { cleanName, NAME_BYTES_MAX } from "./names.ts";
 export { createOtlpLogsDecoder } from "./otlp/logs.ts";
 export { MetricRates } from "./otlp/metric-rates.ts";
 export { decodeOtlpMetrics, type MetricPoint } from "./otlp/metrics.ts";
+export { pinnedTo } from "./pinned-directory.ts";
 export type { DecodeContext, DecodeReport, RecordProblem } from "./sink.ts";
 export { createLogplexDecoder, createSyslogDecoder } from "./syslog.ts";
 export { SYSLOG_MESSAGE_BYTES_MAX, SyslogFramer, type TakeFrame } from "./syslog-frames.ts";

@@ -9,7 +9,7 @@ export const FUTURE_MS_MAX = 300_000;
 
 /** What a decoder needs to know that is not in the body. */
 export interface DecodeContext {
-  readonly directory: SeriesDirectory;
+  readonly directory: Pick<SeriesDirectory, "internBytes">;
   /** From `directory.project(name)`. */
   readonly projectId: number;
   /** Service of records that name none. */

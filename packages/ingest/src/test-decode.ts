@@ -33,7 +33,7 @@ interface Decoded {
  */
 export function decode(
   body: string | Uint8Array,
-  options: Partial<DecodeContext> = {},
+  options: Partial<TestContext> = {},
   sliceBytes = Number.POSITIVE_INFINITY,
   createDecoder: CreateDecoder = createLogsDecoder,
 ): Decoded {
@@ -53,13 +53,18 @@ export function decode(
   return walked;
 }
 
+/** With a directory that says what it holds. */
+interface TestContext extends DecodeContext {
+  readonly directory: SeriesDirectory;
+}
+
 /** Compiling takes milliseconds, so one serves many bodies, as in the product. */
 let shared: WasmScanner | null = null;
 const SHARED_SERIES_MAX = 10_000;
 
 function decodeOnce(
   bytes: Uint8Array,
-  options: Partial<DecodeContext>,
+  options: Partial<TestContext>,
   sliceBytes: number,
   createDecoder: CreateDecoder,
 ): Decoded {

@@ -6,6 +6,10 @@ import type { DecodeContext } from "./sink.ts";
 import { RECEIPT_MS } from "./test-decode.ts";
 import { createWasmScanner } from "./wasm-scanner.ts";
 
+interface TestContext extends DecodeContext {
+  readonly directory: SeriesDirectory;
+}
+
 interface Result {
   readonly rows: readonly unknown[][];
   readonly accepted: number;
@@ -13,11 +17,7 @@ interface Result {
 }
 
 /** Decodes with a context of the caller's; rows are columns with the names of their slots. */
-function decodeWith(
-  body: string | Uint8Array,
-  context: DecodeContext,
-  sliceBytes = 131_072,
-): Result {
+function decodeWith(body: string | Uint8Array, context: TestContext, sliceBytes = 131_072): Result {
   const bytes = typeof body === "string" ? Buffer.from(body) : body;
   const rows: unknown[][] = [];
   const decoder = createLogsDecoder(bytes, context, (batch) => {
@@ -38,9 +38,9 @@ function decodeWith(
   return { rows, accepted: decoder.report.accepted, rejected: decoder.report.rejected };
 }
 
-function contextOf(directory: SeriesDirectory, more: Partial<DecodeContext> = {}): DecodeContext {
+function contextOf(directory: SeriesDirectory, more: Partial<DecodeContext> = {}): TestContext {
   const projectId = directory.project("default");
-  return { directory, projectId, defaultService: "unknown", receiptMs: RECEIPT_MS, ...more };
+  return { projectId, defaultService: "unknown", receiptMs: RECEIPT_MS, ...more, directory };
 }
 
 /** Compared as text: a deep comparison of thousands of rows takes seconds. */

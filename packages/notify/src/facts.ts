@@ -20,6 +20,7 @@ import {
   TEMPLATES_MAX,
   type Undelivered,
 } from "@tracer/core";
+import { triageLines } from "./triage/note.ts";
 
 /** Example lines in one message. */
 export const EXEMPLARS_MAX = 3;
@@ -50,7 +51,7 @@ export interface Facts {
   /** The first line of everything: enough for a locked screen. */
   readonly lockLine: string;
   readonly sentence: string;
-  /** What else people should know of an open incident, a short line each: that it is flapping, the deploy before it. */
+  /** What else people should know of an open incident, a short line each: that it is flapping, the deploy before it, what a model makes of it. */
   readonly notes: readonly string[];
   /** What was seen against what was expected, in a few words; the sentence where there are no numbers. */
   readonly versus: string;
@@ -199,7 +200,11 @@ const SPARKLINE_MAX = 30;
 const FLAPPING =
   "Flapping: opened 3 times within an hour; stays open until it is calm for 15 minutes";
 
-function notesOf({ flapping, deploy, openedAt }: Incident): string[] {
+function notesOf(incident: Incident): string[] {
+  return [...circumstancesOf(incident), ...triageLines(incident.triage)];
+}
+
+function circumstancesOf({ flapping, deploy, openedAt }: Incident): string[] {
   const notes = flapping ? [FLAPPING] : [];
   if (deploy === null) return notes;
   const [from, to] = [unixSeconds(deploy.at), unixSeconds(openedAt)];

@@ -3,6 +3,9 @@ import { type Executor, type Row, run } from "./executor.ts";
 import { isoSql } from "./incident-json.ts";
 import { numberOf, textOf, textOrNull, wordOf } from "./row.ts";
 
+/** Newest tries of a delivery that are shown. */
+export const ATTEMPTS_MAX = 50;
+
 /** `pending`: waiting or being sent; `dead`: given up, and only sent when somebody asks for it. */
 export const DELIVERY_STATES = ["pending", "sent", "dead"] as const;
 
@@ -19,6 +22,16 @@ export interface DeliveryRecord {
   readonly createdAt: string;
   readonly sentAt: string | null;
   readonly lastError: string | null;
+}
+
+/** One try to send a delivery. Times are ISO 8601 in UTC. */
+export interface DeliveryAttempt {
+  readonly startedAt: string;
+  /** Null while it has not ended, and for good when whoever tried has died. */
+  readonly endedAt: string | null;
+  /** What the answer meant, a verdict's kind; null while it is not known. */
+  readonly outcome: string | null;
+  readonly reason: string | null;
 }
 
 export interface ListDeliveriesOptions {
@@ -76,6 +89,35 @@ export async function deliveriesOf(
   const rows = await run(db, OF_INCIDENTS_SQL, [fingerprints, epochs]);
   return Map.groupBy(rows.map(recordOf), ({ incidentId }) => incidentId);
 }
+
+/** At most ATTEMPTS_MAX tries of each of some deliveries, the newest, oldest first, by delivery id. */
+export async function attemptsOf(
+  db: Executor,
+  deliveryIds: readonly string[],
+): Promise<Map<string, DeliveryAttempt[]>> {
+  const rows = await run(db, ATTEMPTS_SQL, [deliveryIds]);
+  const found = new Map<string, DeliveryAttempt[]>();
+  for (const row of rows) {
+    const id = textOf(row, "delivery_id");
+    const attempts = found.get(id) ?? [];
+    attempts.push({
+      startedAt: textOf(row, "started_at"),
+      endedAt: textOrNull(row, "ended_at"),
+      outcome: textOrNull(row, "outcome"),
+      reason: textOrNull(row, "reason"),
+    });
+    found.set(id, attempts);
+  }
+  return found;
+}
+
+const ATTEMPTS_SQL = `
+select a.* from unnest($1::bigint[]) as d (id) cross join lateral (
+  select * from (
+    select id, delivery_id::text, ${isoSql("started_at")} as started_at, ${isoSql("ended_at")} as ended_at,
+      outcome, reason
+    from delivery_attempts where delivery_id = d.id order by id desc limit ${ATTEMPTS_MAX}) newest
+) a order by a.id`;
 
 const COLUMNS = `id::text, 'inc_' || fingerprint || '-' || epoch as incident_id, channel, action,
   case state when 'leased' then 'pending' else state end as state, attempts,

@@ -13,7 +13,7 @@ const nodeMigrator: typeof import("drizzle-orm/node-postgres/migrator") = load(
   "drizzle-orm/node-postgres/migrator",
 );
 
-export const { and, eq, isNull, sql } = orm;
+export const { sql } = orm;
 export const {
   bigint,
   boolean,

@@ -10,6 +10,7 @@ import {
   LEVELS,
   SEVERITIES,
   type TemplateCount,
+  TRIAGE_CONFIDENCES,
 } from "@tracer/core";
 import type { Row } from "./executor.ts";
 import {
@@ -59,7 +60,9 @@ export function incidentSql(
     'occurrences', ${row}.occurrences, 'title', ${row}.title,
     'evidence', ${row}.evidence, 'exemplars', ${row}.exemplars,
     'flapping', ${row}.flapping, 'deploy', ${row}.deploy,
-    'ackedAt', ${isoSql(`${row}.acked_at`)}, 'ackedBy', ${row}.acked_by)`;
+    'ackedAt', ${isoSql(`${row}.acked_at`)}, 'ackedBy', ${row}.acked_by,
+    'triage', (select triaged.note from triages triaged
+      where triaged.fingerprint = ${row}.fingerprint and triaged.epoch = ${row}.epoch))`;
 }
 
 /** Reads an incident that `incidentSql` wrote, by this version of Tracer or an earlier one. */
@@ -89,6 +92,7 @@ export function incidentOf(value: unknown): Incident {
     deploy: deployMarkOf(row["deploy"] ?? null),
     ackedAt: row["ackedAt"] === undefined ? null : textOrNull(row, "ackedAt"),
     ackedBy: row["ackedBy"] === undefined ? null : textOrNull(row, "ackedBy"),
+    ...triageOf(row["triage"] ?? null),
   };
 }
 
@@ -96,6 +100,20 @@ function deployMarkOf(value: unknown): DeployMark | null {
   if (value === null) return null;
   const row = asRow(value, "deploy");
   return { version: textOf(row, "version"), at: textOf(row, "at") };
+}
+
+function triageOf(value: unknown): Pick<Incident, "triage"> {
+  if (value === null) return {};
+  const row = asRow(value, "triage");
+  return {
+    triage: {
+      summary: textOf(row, "summary"),
+      likelyCause: textOf(row, "likelyCause"),
+      checks: textsOf(row, "checks"),
+      confidence: wordOf(row, "confidence", TRIAGE_CONFIDENCES),
+      model: textOf(row, "model"),
+    },
+  };
 }
 
 /** The templates of evidence; none in that of an earlier version, or of a kind of signal without. */

@@ -1,3 +1,12 @@
+export {
+  ACTS,
+  type Act,
+  type AuditEntry,
+  type AuditPage,
+  type ListActsOptions,
+  listActs,
+  recordAct,
+} from "./audit.ts";
 export { type ClaimedDelivery, type ClaimOptions, claimDeliveries } from "./claim.ts";
 export {
   DECISION_REACH_HOURS,
@@ -17,7 +26,9 @@ export {
   writeDecisions,
 } from "./decisions.ts";
 export {
+  attemptsOf,
   DELIVERY_STATES,
+  type DeliveryAttempt,
   type DeliveryPage,
   type DeliveryRecord,
   type DeliveryState,
@@ -50,15 +61,30 @@ export {
   listIncidents,
 } from "./incidents.ts";
 export {
+  type CreateKeyOptions,
+  createKey,
   createKeysIfNone,
   findKey,
   hasKeys,
+  KEY_SCOPES,
+  KEY_STATES,
   type KeyOwner,
+  type KeyRecord,
   type KeyScope,
+  type ListKeysOptions,
+  listKeys,
   type NewKeys,
+  PROJECT_PATTERN,
+  revokeKey,
+  touchKeys,
 } from "./keys.ts";
 export { holdLease, LEASE_SECONDS, releaseLease } from "./leases.ts";
-export { type MigrateOptions, migrate } from "./migrate.ts";
+export {
+  type MigrateOptions,
+  migrate,
+  type PendingMigration,
+  pendingMigrations,
+} from "./migrate.ts";
 export { checkServerVersion, openPool, type Pool, type PoolOptions, serverTimeMs } from "./pool.ts";
 export { DEAD_AFTER_SECONDS, heartbeat, retire } from "./processors.ts";
 export { keepQuiet, type QuietOptions } from "./quiet-hours.ts";
@@ -71,6 +97,15 @@ export {
   resolveByHand,
   resolveQuiet,
 } from "./resolve.ts";
+export {
+  beginSession,
+  endSession,
+  findSession,
+  SESSION_HOURS,
+  type Session,
+  type SessionKey,
+  sessionProof,
+} from "./sessions.ts";
 export {
   type AttemptOptions,
   nextDueMs,
@@ -104,3 +139,11 @@ export {
   type StepFlush,
 } from "./step-counts.ts";
 export { type SweepOptions, sweep } from "./sweep.ts";
+export {
+  type ClaimTriageOptions,
+  claimTriage,
+  countTriageCall,
+  settleTriage,
+  TRIAGE_OUTCOMES,
+  type TriageOutcome,
+} from "./triage.ts";

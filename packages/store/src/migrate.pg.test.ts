@@ -1,6 +1,6 @@
 import { createEmptyDatabase } from "@tracer/testkit";
 import { expect, test } from "vitest";
-import { migrate } from "./migrate.ts";
+import { migrate, pendingMigrations } from "./migrate.ts";
 import { openPool } from "./pool.ts";
 
 test("eight migrate an empty database at once: each succeeds, each migration is applied once", async () => {
@@ -23,7 +23,28 @@ test("a database that a newer Tracer has migrated is left alone", async () => {
   await database.pool.query(
     "insert into drizzle.__drizzle_migrations (hash, created_at) values ('later', 9999999999999)",
   );
-  await expect(migrate(database.pool)).rejects.toMatchObject({ code: "MIGRATION_FAILED" });
+  for (const look of [migrate, pendingMigrations]) {
+    await expect(look(database.pool)).rejects.toMatchObject({
+      code: "MIGRATION_FAILED",
+      message: "The database was migrated by a newer Tracer. Start that version or a later one.",
+    });
+  }
+});
+
+test("what would be run is said, and nothing is run", async () => {
+  await using database = await createEmptyDatabase();
+  const pending = await pendingMigrations(database.pool);
+  expect(pending.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(["0000_first", "0009_keys_audit"]),
+  );
+  const { rows } = await database.pool.query("select to_regclass('incidents') as incidents");
+  expect(rows).toEqual([{ incidents: null }]);
+  for (const statement of pending.flatMap(({ statements }) => statements)) {
+    await database.pool.query(statement);
+  }
+  await database.pool.query("drop schema public cascade; create schema public");
+  await migrate(database.pool);
+  expect(await pendingMigrations(database.pool)).toEqual([]);
 });
 
 test("a migration that fails leaves nothing half done", async () => {

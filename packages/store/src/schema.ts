@@ -288,6 +288,33 @@ export const deploys = pgTable(
   ],
 );
 
+/**
+ * Which incidents a model was asked about, and what it said. The row is the claim: whoever writes it asks, and
+ * nobody else. Beside the incidents, so that their sightings stay as they are.
+ */
+export const triages = pgTable(
+  "triages",
+  {
+    fingerprint: text().notNull(),
+    epoch: integer().notNull(),
+    claimedAt: time("claimed_at").notNull(),
+    claimedBy: text("claimed_by").notNull(),
+    /** Null while it is asked: `noted`, or why there is no note. */
+    outcome: text(),
+    note: jsonb(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.fingerprint, table.epoch] }),
+    index("triages_claimed").on(table.claimedAt),
+  ],
+);
+
+/** One row: when models were asked within the last hour, by all processors. */
+export const triageBudget = pgTable("triage_budget", {
+  id: integer().primaryKey(),
+  calls: timestamp("calls", { withTimezone: true, mode: "string" }).array().notNull(),
+});
+
 export const projects = pgTable("projects", {
   name: text().primaryKey(),
   createdAt: time("created_at").notNull().default(sql`clock_timestamp()`),
@@ -306,10 +333,58 @@ export const apiKeys = pgTable(
     /** SHA-256 of the whole key, hex. The key is random, so a slow hash would add nothing. */
     hash: text().notNull().unique(),
     scopes: text().array().notNull(),
+    /** Every record that it sends counts as this service's; null: as the record says. */
+    service: text(),
     createdAt: time("created_at").notNull().default(sql`clock_timestamp()`),
+    createdBy: text("created_by"),
+    /** Null: never. */
+    expiresAt: time("expires_at"),
+    /** To the minute. */
+    lastUsedAt: time("last_used_at"),
     revokedAt: time("revoked_at"),
   },
-  (table) => [index("api_keys_prefix").on(table.prefix)],
+  (table) => [
+    index("api_keys_prefix").on(table.prefix),
+    index("api_keys_project").on(table.project, table.id),
+  ],
+);
+
+/** Somebody who has shown a key to the page. */
+export const sessions = pgTable(
+  "sessions",
+  {
+    /** SHA-256 of the token that the browser holds, hex. */
+    tokenHash: text("token_hash").primaryKey(),
+    /** Of a stored key; the session ends with it. */
+    keyId: bigint("key_id", { mode: "number" }).references(() => apiKeys.id, {
+      onDelete: "cascade",
+    }),
+    /** Of a key from the environment: SHA-256 over token and key, so that it says nothing about the key. */
+    keyProof: text("key_proof"),
+    createdAt: time("created_at").notNull().default(sql`clock_timestamp()`),
+    expiresAt: time("expires_at").notNull(),
+  },
+  (table) => [
+    check("sessions_key", sql`(${table.keyId} is null) <> (${table.keyProof} is null)`),
+    index("sessions_expires").on(table.expiresAt),
+    index("sessions_key_id").on(table.keyId),
+  ],
+);
+
+/** Who did what. */
+export const audit = pgTable(
+  "audit",
+  {
+    id: bigint({ mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    at: time("at").notNull().default(sql`clock_timestamp()`),
+    project: text().notNull(),
+    /** Name of the key, as people know it. */
+    actor: text().notNull(),
+    act: text().notNull(),
+    /** Id or name of what it was done to; `""` where there is none. */
+    subject: text().notNull(),
+  },
+  (table) => [index("audit_project").on(table.project, table.id), index("audit_at").on(table.at)],
 );
 
 /**

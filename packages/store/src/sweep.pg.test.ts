@@ -12,6 +12,7 @@ import { sight } from "./sight.ts";
 import { createSilence } from "./silences.ts";
 import { flushStepCounts } from "./step-counts.ts";
 import { DELIVERIES_KEPT_DAYS, INCIDENTS_KEPT_DAYS, sweep } from "./sweep.ts";
+import { claimTriage } from "./triage.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -95,7 +96,7 @@ test("what no processor has claimed for a day becomes a dead letter; a channel o
 });
 
 /** What is made by people, one by one, and kept until they take it away. */
-const KEPT_TABLES = ["api_keys", "projects"];
+const KEPT_TABLES = ["api_keys", "projects", "triage_budget"];
 const ROWS = 5;
 
 /** Rows in every table that can grow, all of them over. */
@@ -103,6 +104,7 @@ async function fill(pool: Pool): Promise<void> {
   for (let index = 0; index < ROWS; index += 1) {
     const service = `s${index}`;
     const [result] = await sight(pool, [aSighting({ service })], SIGHT_OPTIONS);
+    await claimTriage(pool, { processorId: "p" });
     await resolveByHand(pool, result?.incidentId ?? "");
     await heartbeat(pool, `p${index}`);
     await holdLease(pool, { name: `lease ${index}`, holder: "p0" });

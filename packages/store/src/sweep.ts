@@ -6,7 +6,11 @@ import { type Executor, run } from "./executor.ts";
 /** How long what is over is kept. */
 export const DELIVERIES_KEPT_DAYS = 14;
 export const INCIDENTS_KEPT_DAYS = 90;
+/** Who did what. */
+export const AUDIT_KEPT_DAYS = 365;
 const PROCESSORS_KEPT_DAYS = 1;
+/** Sessions that are over. */
+const SESSIONS_KEPT_DAYS = 1;
 /** Leases of channels and services that are gone; one that is taken again is written anew. */
 const LEASES_KEPT_DAYS = 1;
 /** Nobody reads counts that are older than a few seconds. */
@@ -108,6 +112,18 @@ const STATEMENTS = [
     order by ${ended} limit $1 for update skip locked)
   returning id`,
   ),
+  `delete from triages where (fingerprint, epoch) in (
+    select fingerprint, epoch from triages where ${expired("claimed_at", INCIDENTS_KEPT_DAYS)}
+    order by claimed_at limit $1 for update skip locked)
+  returning fingerprint`,
+  `delete from audit where id in (
+    select id from (select id, at from audit order by id limit $1) oldest
+    where ${expired("at", AUDIT_KEPT_DAYS)})
+  returning id`,
+  `delete from sessions where token_hash in (
+    select token_hash from sessions where ${expired("expires_at", SESSIONS_KEPT_DAYS)}
+    order by expires_at limit $1 for update skip locked)
+  returning token_hash`,
   `delete from processors where id in (
     select id from processors where ${expired("heartbeat_at", PROCESSORS_KEPT_DAYS)}
     limit $1 for update skip locked)

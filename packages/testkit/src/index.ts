@@ -18,6 +18,12 @@ export {
   startFakeComposio,
 } from "./receivers/composio.ts";
 export {
+  type FakeModel,
+  type FakeModelOptions,
+  type ModelReply,
+  startFakeModel,
+} from "./receivers/model.ts";
+export {
   type FakePagerduty,
   type PagerdutyAlert,
   startFakePagerduty,

@@ -261,6 +261,32 @@ test("below a path of its own, and guarded by keys: it asks for one, and no addr
   expect(page.url()).toBe(`${guarded.url}/ops/tracer/services`);
   await page.goto(`${guarded.url}/services`);
   await page.getByRole("heading", { name: "A key is needed" }).waitFor(WAIT);
+
+  await page.getByLabel("Key", { exact: true }).fill("not-this-one");
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.getByText("This key is not known.").waitFor(WAIT);
+  await page.getByLabel("Key", { exact: true }).fill("an-admin-key-of-the-browser-tests");
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.getByRole("heading", { level: 1, name: "Services" }).waitFor(WAIT);
+  await page
+    .locator("#link-state")
+    .filter({ hasText: /^live$/ })
+    .waitFor(WAIT);
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByLabel("Name of a new key").fill("of the shop");
+  await page.getByRole("button", { name: "Make a key" }).click();
+  const key = (await page.locator("#new-key").textContent()) ?? "";
+  expect(key).toMatch(/^trc_default_[0-9a-f]{48}$/);
+  await screenshot(page, "keys");
+  expect(await violations(page)).toEqual([]);
+  await page.reload();
+  const entry = page.getByRole("listitem").filter({ hasText: "of the shop" });
+  await entry.waitFor(WAIT);
+  expect(await page.getByText(key).count()).toBe(0);
+  await entry.getByRole("button", { name: "Revoke" }).click();
+  await entry.getByText("revoked").waitFor(WAIT);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "A key is needed" }).waitFor(WAIT);
   expect(refused).toEqual([]);
   expect(guarded.complaints).toEqual([]);
 });

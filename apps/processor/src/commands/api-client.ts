@@ -15,6 +15,8 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** How long an answer is waited for, default 15 s. */
   readonly answerMsMax?: number;
+  /** True: the caller has another way when nobody answers, and says what is to be said. */
+  readonly quietlyUnavailable?: boolean;
 }
 
 /** What came back, or the exit code after the reason has been written to stderr. */
@@ -39,7 +41,9 @@ export async function askTracer(context: CommandContext, request: ApiRequest): P
   const base = `http://${reachable(config.host)}:${config.port}`;
   const answer = await send(base, request, config, stop);
   if (typeof answer === "string") {
-    stderr.write(silenceText(answer, base));
+    const isQuiet = request.quietlyUnavailable === true && answer === "nobody";
+    if (!isQuiet) stderr.write(silenceText(answer, base));
+    if (answer === "slow" && request.quietlyUnavailable === true) return { exit: Exit.failed };
     return { exit: Exit.unavailable };
   }
   if (answer.status >= 200 && answer.status < 300) return { body: answer.body };

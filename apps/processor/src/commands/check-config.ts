@@ -1,6 +1,7 @@
 import { readConfig } from "../config.ts";
 import { Exit } from "../exit.ts";
 import type { ChannelSpec } from "../settings/channel-specs.ts";
+import type { TriageConfig } from "../triage-config.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Says what the configuration means, without starting anything and without printing a secret. */
@@ -29,10 +30,15 @@ export async function checkConfig({ environment, stdout }: CommandContext): Prom
     ...(config.fallbackChannel === null
       ? []
       : [`fall-back    ${config.fallbackChannel}, after ${config.fallbackSeconds} s`]),
+    ...(config.triage === null ? [] : [`triage       ${triageText(config.triage)}`]),
     `keys         ${keys ? "from the environment" : noKeys}`,
   ];
   stdout.write(`The configuration is valid.\n${lines.map((line) => `  ${line}\n`).join("")}`);
   return Exit.ok;
+}
+
+function triageText({ model, baseUrl, hourlyMax }: TriageConfig): string {
+  return `${model} at ${baseUrl ?? "the AI Gateway"}, at most ${hourlyMax} calls an hour`;
 }
 
 function described(spec: ChannelSpec): string {

@@ -142,6 +142,7 @@ async function startWorld(options: WorldOptions, stack: AsyncDisposableStack): P
       ...{ pipeline: first.pipeline, metrics: first.metrics },
       whyNot: new WhyNot({ ...first, pool, receiptMs: () => time.nowMs }),
       ...{ inFlight: new InFlight(), services, events, channelStates, observe, clock },
+      ...{ channels: () => [channel], linkBase: () => pageUrl },
       wakeDispatch: () => {},
     }),
   );

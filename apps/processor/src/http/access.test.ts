@@ -5,7 +5,7 @@ import { KeyCache } from "./key-cache.ts";
 
 const keyless: AccessOptions = {
   findKey: async () => null,
-  keysExist: false,
+  keysExist: () => false,
   publicHost: "tracer.example.org",
 };
 const stored: Readonly<Record<string, Scope>> = {
@@ -22,7 +22,7 @@ const keys = new KeyCache({
   },
   monotonicMs: () => 0,
 });
-const keyed: AccessOptions = { ...keyless, keysExist: true, findKey: keys.find };
+const keyed: AccessOptions = { ...keyless, keysExist: () => true, findKey: keys.find };
 const host = "127.0.0.1:4318";
 
 function authorize(options: AccessOptions, request: Omit<AccessRequest, "address">) {

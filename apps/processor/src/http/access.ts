@@ -8,7 +8,7 @@ export interface AccessOptions {
   /** The caller of the first of the candidates that is a key, or null; `address` is the socket's. */
   readonly findKey: (candidates: readonly string[], address: string) => Promise<Caller | null>;
   /** True when any key exists, static or stored. */
-  readonly keysExist: boolean;
+  readonly keysExist: () => boolean;
   /** The host of PUBLIC_URL, such as `tracer.example.org` or `tracer.example.org:8443`; null when unset. */
   readonly publicHost: string | null;
 }
@@ -32,11 +32,11 @@ export interface AccessRequest {
  *
  * Without keys only this machine can connect, but so can every page that its browsers show: a request
  * must name this server as its Host (a page cannot forge it, and a rebound name shows), and must not come from
- * another origin. With keys the same holds for what a browser sends by itself (Basic).
+ * another origin. With keys the same holds for what a browser sends by itself (Basic, the session's cookie).
  */
 export async function authorize(options: AccessOptions, request: AccessRequest): Promise<Caller> {
   const { headers, scope } = request;
-  if (!options.keysExist) {
+  if (!options.keysExist()) {
     requireOwnHost(options, headers);
     requireOwnOrigin(options, request);
     return EVERYONE;
@@ -63,7 +63,11 @@ function requireOwnHost(options: AccessOptions, headers: IncomingHttpHeaders): v
   );
 }
 
-function requireOwnOrigin(options: AccessOptions, { headers, page }: AccessRequest): void {
+/** Throws ORIGIN_FORBIDDEN for a request that a page of another origin has made. */
+export function requireOwnOrigin(
+  options: Pick<AccessOptions, "publicHost">,
+  { headers, page }: Pick<AccessRequest, "headers" | "page">,
+): void {
   const { origin } = headers;
   if (page === true && headers["sec-fetch-mode"] === "navigate" && origin === undefined) return;
   const site = headers["sec-fetch-site"];
@@ -72,7 +76,11 @@ function requireOwnOrigin(options: AccessOptions, { headers, page }: AccessReque
   throw new TracerError("ORIGIN_FORBIDDEN", "Pages of another origin may not use Tracer.");
 }
 
-function isOwnOrigin(options: AccessOptions, origin: string, host: string | undefined): boolean {
+function isOwnOrigin(
+  options: Pick<AccessOptions, "publicHost">,
+  origin: string,
+  host: string | undefined,
+): boolean {
   if (!URL.canParse(origin)) return false; // "null" too: a sandboxed frame or a file.
   const originHost = new URL(origin).host;
   return originHost === host?.toLowerCase() || originHost === options.publicHost;

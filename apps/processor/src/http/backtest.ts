@@ -6,6 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { TracerError } from "@tracer/core";
 import type { FastifyPluginAsync } from "fastify";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 export interface BacktestRoutesOptions {
   /** Of a body as it comes. Default: BACKTEST_BYTES_MAX. */
@@ -18,6 +19,14 @@ export const BACKTEST_BYTES_MAX = 100 * 1024 * 1024;
 const REPORT_BYTES_MAX = 32 * 1024 * 1024;
 const RUN_MS_MAX = 300_000;
 const SAID_CHARS_MAX = 2_000;
+
+const DOC: RouteDoc = {
+  tag: "operate",
+  summary:
+    "What would have been told of past logs or of a metric CSV; as `tracer backtest --json`.",
+  body: { type: "*/*", description: "The file, plain or compressed; at most 100 MiB." },
+  answers: { 200: { type: "application/json", description: "The report." } },
+};
 
 /**
  * Past logs, or a metric CSV, through the same detector: what it would have told, as `tracer backtest --json` prints it.
@@ -35,29 +44,33 @@ export const backtestRoutes: FastifyPluginAsync<BacktestRoutesOptions> = async (
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _body, done) => done(null));
 
-  app.post("/api/v1/backtest", { config: { scope: "operate" } }, async (request, reply) => {
-    if (running !== null) {
-      reply.header("connection", "close"); // Its body is not read.
-      throw new TracerError("BACKTEST_BUSY", "A backtest is running; one at a time.");
-    }
-    const child = spawn(process.execPath, [MAIN, "backtest", "--json", "-"], {
-      timeout: RUN_MS_MAX,
-      killSignal: "SIGKILL",
-    });
-    running = child;
-    request.raw.once("close", () => {
-      if (!request.raw.complete) child.kill("SIGKILL"); // Whoever asked has gone.
-    });
-    try {
-      return await reportOf(child, request.raw, bytesMax);
-    } catch (error) {
-      reply.header("connection", "close");
-      throw error;
-    } finally {
-      child.kill("SIGKILL");
-      running = null;
-    }
-  });
+  app.post(
+    "/api/v1/backtest",
+    { config: { scope: "operate", doc: DOC } },
+    async (request, reply) => {
+      if (running !== null) {
+        reply.header("connection", "close"); // Its body is not read.
+        throw new TracerError("BACKTEST_BUSY", "A backtest is running; one at a time.");
+      }
+      const child = spawn(process.execPath, [MAIN, "backtest", "--json", "-"], {
+        timeout: RUN_MS_MAX,
+        killSignal: "SIGKILL",
+      });
+      running = child;
+      request.raw.once("close", () => {
+        if (!request.raw.complete) child.kill("SIGKILL"); // Whoever asked has gone.
+      });
+      try {
+        return await reportOf(child, request.raw, bytesMax);
+      } catch (error) {
+        reply.header("connection", "close");
+        throw error;
+      } finally {
+        child.kill("SIGKILL");
+        running = null;
+      }
+    },
+  );
 };
 
 async function reportOf(

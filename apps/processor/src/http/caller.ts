@@ -9,12 +9,17 @@ export interface Caller {
   /** Who it is, for people: what is made by this caller carries it. */
   readonly name: string;
   readonly scopes: readonly Scope[];
+  /** Every record that it sends counts as this service's. Not given: as the record says. */
+  readonly pinnedService?: string;
 }
+
+/** The project whose administrators look after all others as well. */
+export const DEFAULT_PROJECT = "default";
 
 /** Without keys whoever can connect may do everything. */
 export const EVERYONE: Caller = {
   id: "",
-  project: "default",
+  project: DEFAULT_PROJECT,
   name: "loopback",
   scopes: ["ingest", "read", "operate", "admin"],
 };

@@ -3,7 +3,9 @@ import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 import type { Answer } from "../decisions/answer.ts";
 import type { WhyNot } from "../decisions/why-not.ts";
+import { ANSWERS } from "./answers/index.ts";
 import { parseInput } from "./input.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 export interface DecisionRoutesOptions {
   readonly whyNot: WhyNot;
@@ -29,22 +31,34 @@ const Query = z.object({
   kind: z.enum(KINDS, { error: `must be one of ${KINDS.join(", ")}` }).optional(),
 });
 
+const DOC: RouteDoc = {
+  tag: "services",
+  summary: "Why nothing fired for a service at a moment, or what did.",
+  params: Params,
+  query: Query,
+  answers: { 200: { schema: ANSWERS.Decisions } },
+};
+
 /** Why nothing fired for a service of the caller's project at a moment, now by default. */
 export const decisionRoutes: FastifyPluginAsync<DecisionRoutesOptions> = async (
   app,
   { whyNot },
 ) => {
-  app.get("/api/v1/services/:service/decisions", async (request): Promise<Answer> => {
-    const { service } = parseInput(Params, request.params);
-    const { at, environment, kind } = parseInput(Query, request.query);
-    const key = { project: request.caller.project, environment, service };
-    const answer = await whyNot.ask({ key, atMs: at ?? null, kind: kind ?? null });
-    if (answer !== null) return answer;
-    const environments = await whyNot.environmentsOf(key);
-    throw new TracerError("NOT_FOUND", unknownText(environments, whyNot.seriesFull), {
-      details: { environments },
-    });
-  });
+  app.get(
+    "/api/v1/services/:service/decisions",
+    { config: { doc: DOC } },
+    async (request): Promise<Answer> => {
+      const { service } = parseInput(Params, request.params);
+      const { at, environment, kind } = parseInput(Query, request.query);
+      const key = { project: request.caller.project, environment, service };
+      const answer = await whyNot.ask({ key, atMs: at ?? null, kind: kind ?? null });
+      if (answer !== null) return answer;
+      const environments = await whyNot.environmentsOf(key);
+      throw new TracerError("NOT_FOUND", unknownText(environments, whyNot.seriesFull), {
+        details: { environments },
+      });
+    },
+  );
 };
 
 function unknownText(environments: readonly string[], seriesFull: boolean): string {

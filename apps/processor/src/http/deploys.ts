@@ -2,7 +2,10 @@ import { flatten } from "@tracer/core";
 import type { Deploy, ListDeploysOptions } from "@tracer/store";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
+import { ANSWERS } from "./answers/index.ts";
+import { noteAct } from "./audit.ts";
 import { parseInput } from "./input.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 export interface DeployRoutesOptions {
   readonly mark: (options: {
@@ -30,9 +33,22 @@ const ListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(DEPLOYS_PER_PAGE_MAX).default(50),
 });
 
+const LIST: RouteDoc = {
+  tag: "operate",
+  summary: "Deploys, newest first.",
+  query: ListQuery,
+  answers: { 200: { schema: ANSWERS.DeployList } },
+};
+const MARK: RouteDoc = {
+  tag: "operate",
+  summary: "Notes that a version of a service went live just now.",
+  body: { schema: Body },
+  answers: { 201: { schema: ANSWERS.Deploy } },
+};
+
 /** Deploys of the caller's project. A pipeline that ships may mark them with the key that sends its logs. */
 export const deployRoutes: FastifyPluginAsync<DeployRoutesOptions> = async (app, options) => {
-  app.get("/api/v1/deploys", async (request) => {
+  app.get("/api/v1/deploys", { config: { doc: LIST } }, async (request) => {
     const { service, limit } = parseInput(ListQuery, request.query);
     const { project } = request.caller;
     const deploys = await options.list({
@@ -42,10 +58,13 @@ export const deployRoutes: FastifyPluginAsync<DeployRoutesOptions> = async (app,
     return { deploys };
   });
 
-  app.post("/api/v1/deploys", { config: { scope: "ingest" } }, async (request, reply) => {
+  const mark = { config: { scope: "ingest" as const, doc: MARK } };
+  app.post("/api/v1/deploys", mark, async (request, reply) => {
     const body = parseInput(Body, request.body);
     reply.code(201);
     const { project, name } = request.caller;
-    return options.mark({ ...body, project, by: name });
+    const deploy = await options.mark({ ...body, project, by: name });
+    noteAct(request, "deploy.mark", `${deploy.service} ${deploy.version}`);
+    return deploy;
   });
 };

@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import { TracerError } from "@tracer/core";
 import type { FastifyPluginAsync } from "fastify";
 import type { LiveEvent, LiveEvents } from "../live-events.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 export interface EventRoutesOptions {
   readonly events: LiveEvents;
@@ -14,6 +15,12 @@ export const LISTENERS_MAX = 200;
 const UNREAD_BYTES_MAX = 1024 * 1024;
 /** Something is sent at least this often, so that a broken connection shows on either side. */
 const HEARTBEAT_MS = 3_000;
+
+const DOC: RouteDoc = {
+  tag: "incidents",
+  summary: "Server-sent events: `counts` each second, `incident` on every change.",
+  answers: { 200: { type: "text/event-stream", description: "Until either side ends it." } },
+};
 
 /**
  * Server-sent events: `counts` each second, `incident` on every change, of the caller's project. Who comes back with
@@ -38,7 +45,7 @@ export const eventRoutes: FastifyPluginAsync<EventRoutesOptions> = async (app, {
     return missed === null ? "event: reset\ndata: {}\n\n" : missed.map(textOf).join("");
   };
 
-  app.get("/api/v1/events", async (request, reply) => {
+  app.get("/api/v1/events", { config: { doc: DOC } }, async (request, reply) => {
     if (open.size >= LISTENERS_MAX) {
       throw new TracerError("LISTENERS_FULL", "Too many pages are listening; close one.");
     }

@@ -1,8 +1,17 @@
 import { type Incident, parseIncidentId, type SignalKey, TracerError } from "@tracer/core";
-import type { DeliveryRecord, IncidentPage, ListIncidentsOptions } from "@tracer/store";
+import type {
+  DeliveryAttempt,
+  DeliveryRecord,
+  IncidentPage,
+  ListIncidentsOptions,
+} from "@tracer/store";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
+import { ANSWERS } from "./answers/index.ts";
+import { noteAct } from "./audit.ts";
+import type { DeliveryInFull } from "./html/incident-page.ts";
 import { parseInput } from "./input.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 export interface IncidentRoutesOptions {
   readonly list: (options: ListIncidentsOptions) => Promise<IncidentPage>;
@@ -10,6 +19,10 @@ export interface IncidentRoutesOptions {
   readonly deliveriesOf: (
     incidents: readonly Incident[],
   ) => Promise<ReadonlyMap<string, DeliveryRecord[]>>;
+  /** What became of each try, by delivery id. */
+  readonly attemptsOf: (
+    deliveryIds: readonly string[],
+  ) => Promise<ReadonlyMap<string, readonly DeliveryAttempt[]>>;
   /** Null when there is none of this id. */
   readonly get: (
     id: string,
@@ -38,7 +51,35 @@ const ListQuery = z.object({
 const AckBody = z.strictObject({ accept: z.boolean().default(false) }).default({ accept: false });
 const Params = z.object({ id: z.string().max(60) });
 
-/** The incidents of the caller's project; another project's are not found. */
+const DOCS = {
+  list: {
+    tag: "incidents",
+    summary: "Incidents, open and over, newest first.",
+    query: ListQuery,
+    answers: { 200: { schema: ANSWERS.IncidentPage } },
+  },
+  show: {
+    tag: "incidents",
+    summary: "One incident, with every try to tell of it.",
+    params: Params,
+    answers: { 200: { schema: ANSWERS.Incident } },
+  },
+  ack: {
+    tag: "incidents",
+    summary: "Says that somebody has taken it on; with `accept`, that it is the new normal.",
+    params: Params,
+    body: { schema: AckBody },
+    answers: { 200: { schema: ANSWERS.IncidentAcked } },
+  },
+  resolve: {
+    tag: "incidents",
+    summary: "Ends it by hand.",
+    params: Params,
+    answers: { 200: { schema: ANSWERS.Incident } },
+  },
+} as const satisfies Readonly<Record<string, RouteDoc>>;
+
+/** The incidents of the caller's project, as JSON and as pages; another project's are not found. */
 export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (app, options) => {
   const find = async (id: string, project: string) => {
     const found = parseIncidentId(id) === null ? null : await options.get(id);
@@ -48,7 +89,12 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
     return found;
   };
 
-  app.get("/api/v1/incidents", async (request) => {
+  const shown = async (id: string, project: string) => {
+    const { incident, deliveries } = await find(id, project);
+    return { ...incident, deliveries: await inFull(options, deliveries) };
+  };
+
+  app.get("/api/v1/incidents", { config: { doc: DOCS.list } }, async (request) => {
     const { state, service, limit, cursor } = parseInput(ListQuery, request.query);
     const { incidents, nextCursor } = await options.list({
       project: request.caller.project,
@@ -67,27 +113,37 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
     };
   });
 
-  app.get("/api/v1/incidents/:id", async (request) => {
+  app.get("/api/v1/incidents/:id", { config: { doc: DOCS.show } }, async (request) => {
     const { id } = parseInput(Params, request.params);
-    const { incident, deliveries } = await find(id, request.caller.project);
-    return { ...incident, deliveries };
+    return shown(id, request.caller.project);
   });
 
-  app.post("/api/v1/incidents/:id/ack", { config: { scope: "operate" } }, async (request) => {
+  const ack = { config: { scope: "operate" as const, doc: DOCS.ack } };
+  app.post("/api/v1/incidents/:id/ack", ack, async (request) => {
     const { id } = parseInput(Params, request.params);
     const { accept } = parseInput(AckBody, request.body ?? undefined);
     const known = await find(id, request.caller.project);
     const isOpen = await options.acknowledge(id, request.caller.name);
+    if (isOpen) noteAct(request, "incident.ack", id);
     const accepted = accept && isOpen && options.accept(known.incident);
-    const { incident, deliveries } = await find(id, request.caller.project);
-    return { ...incident, deliveries, ...(accept ? { accepted } : {}) };
+    if (accepted) noteAct(request, "incident.accept", id);
+    const incident = await shown(id, request.caller.project);
+    return { ...incident, ...(accept ? { accepted } : {}) };
   });
 
-  app.post("/api/v1/incidents/:id/resolve", { config: { scope: "operate" } }, async (request) => {
+  const resolve = { config: { scope: "operate" as const, doc: DOCS.resolve } };
+  app.post("/api/v1/incidents/:id/resolve", resolve, async (request) => {
     const { id } = parseInput(Params, request.params);
     await find(id, request.caller.project);
-    await options.resolve(id);
-    const { incident, deliveries } = await find(id, request.caller.project);
-    return { ...incident, deliveries };
+    if (await options.resolve(id)) noteAct(request, "incident.resolve", id);
+    return shown(id, request.caller.project);
   });
 };
+
+async function inFull(
+  { attemptsOf }: IncidentRoutesOptions,
+  deliveries: readonly DeliveryRecord[],
+): Promise<DeliveryInFull[]> {
+  const attempts = await attemptsOf(deliveries.map(({ id }) => id));
+  return deliveries.map((delivery) => ({ ...delivery, tries: attempts.get(delivery.id) ?? [] }));
+}

@@ -7,9 +7,15 @@ export interface KeyCacheOptions {
   /** Static keys from the environment; project `default`. */
   readonly ingestKey: string | null;
   readonly adminKey: string | null;
-  /** Looks a key up in the database; null when it is none, or revoked. */
-  readonly find: (presented: string) => Promise<Caller | null>;
+  /** Looks a key or a session up in the database; null when it is none, over or revoked. */
+  readonly find: (presented: string) => Promise<FoundCaller | null>;
   readonly monotonicMs: () => number;
+}
+
+/** A caller as the database knows it. */
+export interface FoundCaller extends Caller {
+  /** How long the key is still in force, in ms; null or not given: until it is revoked. */
+  readonly validMs?: number | null;
 }
 
 /** Known keys that are remembered; the longest unused goes first. */
@@ -28,6 +34,8 @@ const PROVEN_MAX = 10_000;
 interface Entry {
   readonly caller: Caller;
   readonly foundMs: number;
+  /** When the key expires. */
+  readonly untilMs: number;
 }
 
 /**
@@ -41,8 +49,9 @@ export class KeyCache {
   readonly #known = new BoundedMap<string, Entry>(KEYS_MAX);
   readonly #wrong = new BoundedMap<string, number>(WRONG_MAX); // Since when.
   readonly #proven = new BoundedMap<string, true>(PROVEN_MAX);
-  readonly #asking = new Map<string, Promise<Caller | null>>();
+  readonly #asking = new Map<string, Promise<FoundCaller | null>>();
   readonly #attempts: KeyAttempts;
+  #generation = 0;
 
   constructor(options: KeyCacheOptions) {
     this.#options = options;
@@ -91,6 +100,14 @@ export class KeyCache {
     return null;
   };
 
+  /** Believes nothing any more: a key was made, revoked, or a session has ended. */
+  forget(): void {
+    this.#generation += 1; // What is being asked for may be outdated when it comes.
+    this.#asking.clear();
+    this.#known.clear();
+    this.#wrong.clear();
+  }
+
   #isWrong(name: string): boolean {
     const sinceMs = this.#wrong.get(name);
     return sinceMs !== undefined && this.#options.monotonicMs() - sinceMs < WRONG_MS;
@@ -108,11 +125,20 @@ export class KeyCache {
   async #stored(presented: string, name: string): Promise<Caller | null> {
     const known = this.#known.get(name);
     const nowMs = this.#options.monotonicMs();
+    if (known !== undefined && nowMs >= known.untilMs) {
+      this.#known.delete(name);
+      return null;
+    }
     if (known !== undefined && nowMs - known.foundMs < FRESH_MS) return known.caller;
     try {
+      const generation = this.#generation;
       const caller = await this.#ask(presented, name);
+      if (generation !== this.#generation) return await this.#stored(presented, name);
       if (caller === null) this.#known.delete(name);
-      else this.#known.set(name, { caller, foundMs: nowMs });
+      else {
+        const untilMs = nowMs + (caller.validMs ?? Number.POSITIVE_INFINITY);
+        this.#known.set(name, { caller, foundMs: nowMs, untilMs });
+      }
       return caller;
     } catch (error) {
       if (known !== undefined && nowMs - known.foundMs < STALE_MS) return known.caller;
@@ -121,10 +147,12 @@ export class KeyCache {
   }
 
   /** One question at a time for each key, however many requests come with it. */
-  #ask(presented: string, name: string): Promise<Caller | null> {
+  #ask(presented: string, name: string): Promise<FoundCaller | null> {
     const asked = this.#asking.get(name);
     if (asked !== undefined) return asked;
-    const answer = this.#options.find(presented).finally(() => this.#asking.delete(name));
+    const answer = this.#options.find(presented).finally(() => {
+      if (this.#asking.get(name) === answer) this.#asking.delete(name);
+    });
     this.#asking.set(name, answer);
     return answer;
   }

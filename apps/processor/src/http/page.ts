@@ -2,10 +2,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Clock, escapeMarkup, TracerError } from "@tracer/core";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import { z } from "zod";
 import type { Observe } from "../observe.ts";
 import type { PageFile } from "../page/files.ts";
 import { type BuiltPage, PageSource } from "../page/page-source.ts";
+import { ANSWERS } from "./answers/index.ts";
 import { ELASTIC_PRODUCT, ELASTIC_VERSION, elasticTypeOf } from "./elastic-type.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
@@ -19,6 +22,28 @@ const CONTENT_SECURITY_POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
 ].join("; ");
+
+const ROOT_DOC: RouteDoc = {
+  tag: "pages",
+  summary: "The operator page where HTML is accepted, else what Elasticsearch's clients ask first.",
+  answers: { 200: { schema: ANSWERS.Handshake } },
+};
+const PAGE_DOC: RouteDoc = {
+  tag: "pages",
+  summary: "The operator page.",
+  answers: { 200: { type: "text/html" } },
+};
+const INCIDENT_DOC: RouteDoc = {
+  tag: "pages",
+  summary: "One incident as a page, where links in alerts lead; works without a script.",
+  params: z.object({ id: z.string().max(60) }),
+  answers: { 200: { type: "text/html" } },
+};
+const ASSET_DOC: RouteDoc = {
+  tag: "pages",
+  summary: "Files of the operator page.",
+  answers: { 200: { type: "*/*" } },
+};
 
 /** Of the page's own addresses, all but `/` and `/i/<id>`. */
 const PAGES = [
@@ -53,14 +78,17 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, opt
   app.addHook("onClose", async () => source[Symbol.dispose]());
   const built = () => within(source.page);
   const asked = { page: true, login: true };
-  const page = { config: { scope: "read" as const, ...asked }, exposeHeadRoute: false };
+  const page = {
+    config: { scope: "read" as const, ...asked, doc: PAGE_DOC },
+    exposeHeadRoute: false,
+  };
   const send = async (request: FastifyRequest, reply: FastifyReply, root: string) => {
     const status = request.caller.project === "" ? 401 : 200; // The page asks for a key.
     return sendPage(reply, await built(), { root, status, body: NO_SCRIPT });
   };
 
   // A shipper with a key that may only send must get its handshake.
-  const root = { config: { scope: "any" as const, ...asked } };
+  const root = { config: { scope: "any" as const, ...asked, doc: ROOT_DOC } };
   app.get("/", root, async (request, reply) => {
     if (request.headers.accept?.includes("text/html")) return send(request, reply, "./");
     return reply
@@ -68,7 +96,8 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, opt
       .type(elasticTypeOf(request.headers.accept))
       .send(JSON.stringify(handshake(version)));
   });
-  app.get("/i/:id", page, async (request, reply) => {
+  const incident = { ...page, config: { ...page.config, doc: INCIDENT_DOC } };
+  app.get("/i/:id", incident, async (request, reply) => {
     if (options.withoutScript === undefined) return send(request, reply, "../");
     const shown = { root: "../", ...(await options.withoutScript(request)) };
     return sendPage(reply, await built(), shown);
@@ -76,7 +105,7 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, opt
   for (const name of PAGES) {
     app.get(`/${name}`, page, (request, reply) => send(request, reply, "./"));
   }
-  const open = { config: { scope: "open" as const }, exposeHeadRoute: false };
+  const open = { config: { scope: "open" as const, doc: ASSET_DOC }, exposeHeadRoute: false };
   const sendAsset = async (request: FastifyRequest, reply: FastifyReply, name: string) => {
     const found = await built();
     const file = found.kind === "built" ? found.files.get(name) : undefined;

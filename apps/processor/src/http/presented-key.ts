@@ -8,12 +8,15 @@ export interface PresentedKey {
   readonly ambient: boolean;
 }
 
+/** Names of the cookie that holds a session's token; the first where it must come over TLS. */
+export const SESSION_COOKIES = ["__Host-tracer_session", "tracer_session"] as const;
+
 /** Headers that hold nothing but the key: of ours, Datadog's, Firehose's. */
 const KEY_HEADERS = ["x-api-key", "dd-api-key", "x-amz-firehose-access-key"] as const;
 
 /**
  * The key of a request, in whatever way its client gives it: `Authorization` with Bearer, Splunk, ApiKey, Token
- * or Basic (the password, or the user name of an empty one), then the headers of `KEY_HEADERS`, then the
+ * or Basic (the password, or the user name of an empty one), then the headers of `KEY_HEADERS`, then a session's cookie, then the
  * query parameter `keyInQuery`, which only routes have whose clients know no other way. Null: none is there.
  */
 export function presentedKey(
@@ -27,8 +30,20 @@ export function presentedKey(
     const header = headers[name];
     if (typeof header === "string" && header !== "") return certain(header);
   }
+  const session = sessionToken(headers);
+  if (session !== null) return { candidates: [session], ambient: true };
   const asked = keyInQuery === null ? "" : parameterOf(query, keyInQuery);
   return asked === "" ? null : certain(asked);
+}
+
+/** The token of the session's cookie; null where there is none. */
+export function sessionToken({ cookie = "" }: IncomingHttpHeaders): string | null {
+  const pairs = cookie.split(";").map((pair) => pair.trim().split("="));
+  for (const name of SESSION_COOKIES) {
+    const token = pairs.find(([key]) => key === name)?.[1];
+    if (token !== undefined && token !== "") return token;
+  }
+  return null;
 }
 
 function authorizationKey(header: string): PresentedKey | null {

@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Observe } from "../observe.ts";
 import { type AccessOptions, authorize } from "./access.ts";
 import { type Caller, NOBODY, type Scope } from "./caller.ts";
+import { clientAddress, type TrustedProxies } from "./client-address.ts";
 import {
   CONNECTION_LIMITS,
   type ConnectionLimits,
@@ -12,6 +13,7 @@ import {
   requireFewHeaders,
 } from "./connections.ts";
 import { createErrorHandler } from "./errors.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -27,6 +29,8 @@ declare module "fastify" {
     login?: boolean;
     /** Query parameter that may hold the key, for clients that know no other way. */
     keyInQuery?: string;
+    /** What it takes and gives, for the API's document. */
+    doc?: RouteDoc;
   }
 }
 
@@ -35,6 +39,8 @@ export interface ServerOptions {
   readonly observe: Observe;
   /** Path of PUBLIC_URL, taken off requests whose proxy left it on. Default `/`. */
   readonly basePath?: string;
+  /** Proxies that say where a request comes from. Default: none. */
+  readonly trustedProxies?: TrustedProxies;
   /** Default: CONNECTION_LIMITS. */
   readonly connections?: ConnectionLimits;
 }
@@ -44,7 +50,8 @@ const API_BODY_BYTES_MAX = 1024 * 1024;
 
 /** An empty server with access control, one error shape and safe headers; routes are registered on it. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { access, observe, connections = CONNECTION_LIMITS, basePath = "/" } = options;
+  const { access, observe, connections = CONNECTION_LIMITS } = options;
+  const { trustedProxies = null, basePath = "/" } = options;
   const base = basePath.replace(/\/+$/, "");
   const app = Fastify({
     ...connectionOptions(connections),
@@ -57,6 +64,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     frameworkErrors: createErrorHandler(observe),
   });
   limitConnections(app.server, connections);
+  acceptEmptyJson(app);
   app.decorateRequest("caller");
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-content-type-options", "nosniff");
@@ -66,7 +74,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     const { scope = "read", page = false, keyInQuery = null } = request.routeOptions.config;
     if (scope === "open") return;
     const { headers, query } = request;
-    const address = request.raw.socket.remoteAddress ?? "";
+    const address = clientAddress(request.raw, trustedProxies);
     const asked = { headers, query, scope, page, keyInQuery, address };
     try {
       request.caller = await authorize(access, asked);
@@ -82,6 +90,15 @@ export function createServer(options: ServerOptions): FastifyInstance {
     );
   });
   return app;
+}
+
+/** Clients name the type of a body that is not there, as of DELETE; Fastify would refuse them. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else parse(request, String(body), done);
+  });
 }
 
 /** Whether a person who opens a page can be asked for the key that is missing. */

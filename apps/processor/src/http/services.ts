@@ -8,7 +8,9 @@ import {
   type ServicesRoom,
   type ServicesView,
 } from "../services-view.ts";
+import { ANSWERS } from "./answers/index.ts";
 import { parseInput } from "./input.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 export interface ServiceRoutesOptions {
   readonly services: ServicesView;
@@ -30,18 +32,36 @@ const SeriesQuery = z.object({
   to: z.iso.datetime({ offset: true, error: "must be an ISO 8601 time" }).optional(),
 });
 
+const LIST: RouteDoc = {
+  tag: "services",
+  summary: "What is watched, the most surprising first.",
+  query: ListQuery,
+  answers: { 200: { schema: ANSWERS.ServiceList } },
+};
+const SERIES: RouteDoc = {
+  tag: "services",
+  summary: "Buckets of a service, with what was expected.",
+  params: Params,
+  query: SeriesQuery,
+  answers: { 200: { schema: ANSWERS.Series } },
+};
+
 /** The services of the caller's project, as this processor sees them. */
 export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (
   app,
   { services },
 ) => {
-  app.get("/api/v1/services", async (request): Promise<ServicesAnswer> => {
-    const { project } = request.caller;
-    const listed = await services.list({ ...parseInput(ListQuery, request.query), project });
-    return { ...listed, room: services.room };
-  });
+  app.get(
+    "/api/v1/services",
+    { config: { doc: LIST } },
+    async (request): Promise<ServicesAnswer> => {
+      const { project } = request.caller;
+      const listed = await services.list({ ...parseInput(ListQuery, request.query), project });
+      return { ...listed, room: services.room };
+    },
+  );
 
-  app.get("/api/v1/services/:service/series", async (request) => {
+  app.get("/api/v1/services/:service/series", { config: { doc: SERIES } }, async (request) => {
     const { service } = parseInput(Params, request.params);
     const { environment, from, to } = parseInput(SeriesQuery, request.query);
     const key = { project: request.caller.project, environment, service };

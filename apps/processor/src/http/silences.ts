@@ -10,7 +10,10 @@ import {
 } from "@tracer/store";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
+import { ANSWERS } from "./answers/index.ts";
+import { noteAct } from "./audit.ts";
 import { parseInput } from "./input.ts";
+import type { RouteDoc } from "./openapi/route-doc.ts";
 
 export interface SilenceRoutesOptions {
   readonly create: (options: CreateSilenceOptions) => Promise<Silence>;
@@ -74,9 +77,38 @@ const ListQuery = z.object({
 });
 const Params = z.object({ id: z.string().max(60) });
 
+const PreviewBody = z.strictObject({ matchers: Matchers });
+
+const DOCS = {
+  list: {
+    tag: "operate",
+    summary: "Silences, newest first.",
+    query: ListQuery,
+    answers: { 200: { schema: ANSWERS.SilencePage } },
+  },
+  create: {
+    tag: "operate",
+    summary: "Keeps what matches from being told, until a time and for a reason.",
+    body: { schema: Body },
+    answers: { 201: { schema: ANSWERS.Silence } },
+  },
+  preview: {
+    tag: "operate",
+    summary: "What a silence would hold back of what is open now.",
+    body: { schema: PreviewBody },
+    answers: { 200: { schema: ANSWERS.SilencePreview } },
+  },
+  expire: {
+    tag: "operate",
+    summary: "Ends a silence now.",
+    params: Params,
+    answers: { 200: { schema: ANSWERS.Silence } },
+  },
+} as const satisfies Readonly<Record<string, RouteDoc>>;
+
 /** The silences of the caller's project; another project's are not found. */
 export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (app, options) => {
-  app.get("/api/v1/silences", async (request) => {
+  app.get("/api/v1/silences", { config: { doc: DOCS.list } }, async (request) => {
     const { state, limit, cursor } = parseInput(ListQuery, request.query);
     return options.list({
       ...{ state, limit, project: request.caller.project },
@@ -84,7 +116,8 @@ export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (ap
     });
   });
 
-  app.post("/api/v1/silences", { config: { scope: "operate" } }, async (request, reply) => {
+  const create = { config: { scope: "operate" as const, doc: DOCS.create } };
+  app.post("/api/v1/silences", create, async (request, reply) => {
     const { matchers, reason, startsAt, endsAt, forSeconds } = parseInput(Body, request.body);
     const silence = await options.create({
       project: request.caller.project,
@@ -94,22 +127,25 @@ export const silenceRoutes: FastifyPluginAsync<SilenceRoutesOptions> = async (ap
       ends: endsAt === undefined ? { inSeconds: forSeconds ?? 0 } : { at: endsAt },
       by: request.caller.name,
     });
+    noteAct(request, "silence.create", silence.id);
     reply.code(201);
     return silence;
   });
 
-  app.post("/api/v1/silences/preview", async (request) => {
-    const { matchers } = parseInput(z.strictObject({ matchers: Matchers }), request.body);
+  app.post("/api/v1/silences/preview", { config: { doc: DOCS.preview } }, async (request) => {
+    const { matchers } = parseInput(PreviewBody, request.body);
     const { project } = request.caller;
     return {
       incidents: await options.preview({ project, matchers: given(matchers), limit: PREVIEW_MAX }),
     };
   });
 
-  app.delete("/api/v1/silences/:id", { config: { scope: "operate" } }, async (request) => {
+  const expire = { config: { scope: "operate" as const, doc: DOCS.expire } };
+  app.delete("/api/v1/silences/:id", expire, async (request) => {
     const { id } = parseInput(Params, request.params);
     const silence = await options.expire({ id, project: request.caller.project });
     if (silence === null) throw new TracerError("NOT_FOUND", "There is no silence of this id.");
+    noteAct(request, "silence.expire", id);
     return silence;
   });
 };

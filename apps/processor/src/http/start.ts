@@ -1,8 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Clock, TracerError } from "@tracer/core";
+import type { Channel } from "@tracer/notify";
 import * as store from "@tracer/store";
 import type { FastifyInstance } from "fastify";
 import type { ChannelStates } from "../channel-states.ts";
+import { tryChannel } from "../channel-trial.ts";
 import type { Config } from "../config.ts";
 import type { Outage } from "../database-watch.ts";
 import type { WhyNot } from "../decisions/why-not.ts";
@@ -21,10 +23,13 @@ import { doors } from "./doors/index.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import type { InFlight } from "./in-flight.ts";
+import { incidentWithoutScript } from "./incident-page.ts";
 import { incidentRoutes } from "./incidents.ts";
-import { KeyCache } from "./key-cache.ts";
+import { collectRoutes } from "./openapi/collect.ts";
+import { openApiRoutes } from "./openapi/routes.ts";
 import { pageRoutes } from "./page.ts";
 import { RateLimits } from "./rate-limits.ts";
+import { createKeys, type Keys, publicHostOf } from "./register-keys.ts";
 import { createServer } from "./server.ts";
 import { serviceRoutes } from "./services.ts";
 import { silenceRoutes } from "./silences.ts";
@@ -42,6 +47,10 @@ export interface HttpOptions {
   readonly whyNot: WhyNot;
   readonly events: LiveEvents;
   readonly channelStates: ChannelStates;
+  /** As configured now. */
+  readonly channels: () => readonly Channel[];
+  /** Where links in messages lead. */
+  readonly linkBase: () => string;
   readonly observe: Observe;
   readonly clock: Clock;
   readonly wakeDispatch: () => void;
@@ -51,6 +60,8 @@ export interface HttpOptions {
 
 export interface Http extends AsyncDisposable {
   readonly url: string;
+  /** What is missing for Tracer to do its work; empty when it is ready. */
+  readonly missing: () => Promise<readonly string[]>;
   /**
    * Takes nothing more in, and waits for what is on its way, for 2 s at most. It still listens: `/readyz`
    * says that Tracer is stopping, so that whoever balances the load hears it, until it is disposed.
@@ -64,33 +75,28 @@ const CLOSE_MS = 2_000;
 const LAST_CLOSE_MS = 250;
 const REFUSE_LOOK_MS = 10;
 const READY_PROBE_MS = 1_000;
+/** For all messages of a test. */
+const TEST_MS_MAX = 50_000;
 
 /** Registers every route and listens. Throws PORT_IN_USE that names a free port. */
 export async function startHttp(options: HttpOptions): Promise<Http> {
-  const { config, pool, observe, inFlight } = options;
-  const keysExist = config.ingestKey !== null || config.adminKey !== null || options.keysStored;
-  const { monotonicMs } = options.clock;
-  const keys = new KeyCache({
-    ingestKey: config.ingestKey,
-    adminKey: config.adminKey,
-    find: (presented) =>
-      options.keysStored ? store.findKey(pool, presented) : Promise.resolve(null),
-    monotonicMs,
-  });
-  const publicUrl = config.publicUrl === null ? null : new URL(config.publicUrl);
+  const { config, observe, inFlight } = options;
+  const keys = createKeys(options);
   const app = createServer({
     observe,
-    basePath: publicUrl?.pathname ?? "/",
+    basePath: config.publicUrl === null ? "/" : new URL(config.publicUrl).pathname,
     access: {
-      keysExist,
-      publicHost: publicUrl?.host ?? null,
-      findKey: keys.find,
+      keysExist: keys.exist,
+      publicHost: publicHostOf(config.publicUrl),
+      findKey: keys.cache.find,
     },
+    trustedProxies: config.trustedProxies,
   });
-  await registerRoutes(app, options, keysExist);
+  await registerRoutes(app, options, keys);
   await listen(app, config);
   return {
     url: urlOf(app, config.host),
+    missing: () => missingOf(options),
     refuse: async () => {
       inFlight.close();
       const deadlineMs = options.clock.monotonicMs() + CLOSE_MS;
@@ -105,13 +111,17 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
       const cutOff = setTimeout(() => app.server.closeAllConnections(), LAST_CLOSE_MS);
       await app.close();
       clearTimeout(cutOff);
+      await keys[Symbol.asyncDispose]();
     },
   };
 }
 
-async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysExist: boolean) {
+async function registerRoutes(app: FastifyInstance, options: HttpOptions, keys: Keys) {
   const { config, pool, pipeline, inFlight, services, events, channelStates } = options;
   const { observe, version } = options;
+  const routes = collectRoutes(app);
+  await app.register(openApiRoutes, { routes, version });
+  await keys.register(app);
   const ingest = pipeline.ingest.bind(pipeline);
   const limits = new RateLimits({
     recordsPerSecond: config.ingestRecordsPerSecond,
@@ -124,12 +134,13 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   await app.register(healthRoutes, {
     missing: () => missingOf(options),
     version,
-    showDetails: !keysExist,
+    showDetails: () => !keys.exist(),
     observe,
   });
   await app.register(incidentRoutes, {
     list: (query) => store.listIncidents(pool, query),
     deliveriesOf: (incidents) => store.deliveriesOf(pool, incidents),
+    attemptsOf: (deliveryIds) => store.attemptsOf(pool, deliveryIds),
     get: (id) => store.getIncident(pool, id),
     accept: (key) => pipeline.accept(key),
     acknowledge: (id, by) => store.acknowledge(pool, { incidentId: id, by }),
@@ -160,9 +171,23 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keysEx
   await app.register(serviceRoutes, { services });
   await app.register(decisionRoutes, { whyNot: options.whyNot });
   await app.register(backtestRoutes, {});
-  await app.register(channelRoutes, { channels: channelStates });
+  await app.register(channelRoutes, {
+    channels: channelStates,
+    test: (name, onStep) => {
+      const channel = options.channels().find((each) => each.name === name);
+      if (channel === undefined) return null;
+      const signal = AbortSignal.timeout(TEST_MS_MAX);
+      return tryChannel(channel, { link: options.linkBase(), signal, onStep });
+    },
+  });
   await app.register(eventRoutes, { events });
-  await app.register(pageRoutes, { version, observe, clock: options.clock });
+  await app.register(pageRoutes, {
+    ...{ version, observe, clock: options.clock },
+    withoutScript: incidentWithoutScript({
+      get: (id) => store.getIncident(pool, id),
+      attemptsOf: (deliveryIds) => store.attemptsOf(pool, deliveryIds),
+    }),
+  });
 }
 
 async function missingOf({ pool, inFlight, waiting }: HttpOptions): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { clip, type DeliveryTask, type DigestTask, flatten, severityRank } from "@tracer/core";
 import type { Notice } from "../channel.ts";
-import { digestFactsOf } from "../digest-facts.ts";
-import { type FactNumbers, factsOf, isoText, severityWord } from "../facts.ts";
+import { type FactNumbers, isoText, severityWord } from "../facts.ts";
+import { plainDigestFactsOf, plainFactsOf } from "../plain-facts.ts";
 import { isResolved, linkOf } from "../slack/render.ts";
 
 export const SUMMARY_CHARS_MAX = 1024;
@@ -39,7 +39,7 @@ export function renderStorm(task: DigestTask, channel: string) {
   if (!isFiring && !task.stillOpen) {
     return { event_action: "resolve", dedup_key: dedupKey } as const;
   }
-  const facts = digestFactsOf(task);
+  const facts = plainDigestFactsOf(task);
   const link = linkOf(task);
   const others = isFiring ? "" : "; others are still open";
   const worst = task.entries.toSorted(
@@ -77,7 +77,7 @@ export function renderPagerduty(task: DeliveryTask) {
     return { event_action: "resolve", dedup_key: dedupKey } as const;
   }
   const { incident } = task;
-  const facts = factsOf(task);
+  const facts = plainFactsOf(task);
   const service = clip(flatten(incident.service), SOURCE_CHARS_MAX) || "unknown"; // Required.
   const environment = clip(flatten(incident.environment), SOURCE_CHARS_MAX);
   const link = linkOf(task);

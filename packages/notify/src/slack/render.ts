@@ -7,6 +7,8 @@ export const BLOCK_TEXT_CHARS_MAX = 12_000;
 export const HEADER_CHARS_MAX = 150;
 export const SECTION_CHARS_MAX = 3_000;
 const FIELD_CHARS_MAX = 300;
+/** Slack refuses a section with more. */
+const FIELDS_MAX = 10;
 const LEAD_CHARS_MAX = 600;
 const SENTENCE_CHARS_MAX = 1_200;
 const EXEMPLAR_ESCAPED_CHARS_MAX = 900;
@@ -212,7 +214,7 @@ function fieldsOf(task: DeliveryTask, facts: Facts, resolved: boolean): string[]
   if (facts.proof !== null) {
     known.push(`*Sample*\n${facts.proof.sampleSize}`, `*Evidence*\n${facts.proof.evidence}`);
   }
-  return known;
+  return known.slice(0, FIELDS_MAX); // A group over several services has one more, and goes without the last.
 }
 
 function templateLines({ templates }: Facts): string[] {

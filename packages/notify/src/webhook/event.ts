@@ -2,18 +2,21 @@ import {
   clip,
   type DeliveryAction,
   type DeliveryTask,
+  type DigestEntry,
   type DigestTask,
   flatten,
 } from "@tracer/core";
 import type { Notice } from "../channel.ts";
-import { digestFactsOf } from "../digest-facts.ts";
-import { factsOf, isoText } from "../facts.ts";
+import { isoText } from "../facts.ts";
+import { plainDigestFactsOf, plainFactsOf } from "../plain-facts.ts";
 import { linkOf } from "../slack/render.ts";
 
 /** Standard Webhooks asks for bodies under this; ours are by construction (a test holds them to it). */
 export const BODY_BYTES_MAX = 20_000;
 const NAME_CHARS_MAX = 200;
 const ENTRIES_MAX = 40;
+/** Of all entries of a digest as JSON; what is around them takes less than the rest. */
+const ENTRIES_BYTES_MAX = 16_000;
 
 const TYPES: Readonly<Record<DeliveryAction, string>> = {
   open: "incident.opened",
@@ -27,7 +30,7 @@ const TYPES: Readonly<Record<DeliveryAction, string>> = {
 /** What happened to an incident, as JSON. The same on every attempt. Log text in it is redacted and flat. */
 export function renderIncidentEvent(task: DeliveryTask) {
   const { incident, action } = task;
-  const facts = factsOf(task);
+  const facts = plainFactsOf(task);
   const { evidence } = incident;
   return {
     type: TYPES[action],
@@ -82,27 +85,38 @@ export function renderIncidentEvent(task: DeliveryTask) {
   };
 }
 
-/** Many changes at once; beyond ENTRIES_MAX they are counted, most urgent first. */
+/** Many changes at once; beyond ENTRIES_MAX, or what a body has room for, they are counted, most urgent first. */
 export function renderDigestEvent(task: DigestTask) {
-  const facts = digestFactsOf(task);
-  const named = task.entries.slice(0, ENTRIES_MAX);
+  const facts = plainDigestFactsOf(task);
+  const incidents: ReturnType<typeof digestEntryOf>[] = [];
+  let bytes = 0;
+  for (const entry of task.entries.slice(0, ENTRIES_MAX)) {
+    const incident = digestEntryOf(entry);
+    bytes += Buffer.byteLength(JSON.stringify(incident)) + 1;
+    if (bytes > ENTRIES_BYTES_MAX) break;
+    incidents.push(incident);
+  }
   return {
     type: "incident.digest",
     timestamp: isoText(task.since),
     data: {
       id: task.id,
       summary: facts.lockLine,
-      incidents: named.map((entry) => ({
-        id: entry.id,
-        change: TYPES[entry.action],
-        service: nameText(entry.service),
-        environment: nameText(entry.environment),
-        kind: entry.kind,
-        severity: entry.severity,
-      })),
-      more: facts.rest(named.length),
+      incidents,
+      more: facts.rest(incidents.length),
       link: linkOf(task),
     },
+  };
+}
+
+function digestEntryOf(entry: DigestEntry) {
+  return {
+    id: entry.id,
+    change: TYPES[entry.action],
+    service: nameText(entry.service),
+    environment: nameText(entry.environment),
+    kind: entry.kind,
+    severity: entry.severity,
   };
 }
 

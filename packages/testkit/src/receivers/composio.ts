@@ -1,5 +1,6 @@
 import { connectionRoutes } from "./composio-connections.ts";
 import { composioError } from "./composio-errors.ts";
+import { mcpAnswer } from "./composio-mcp.ts";
 import { COMPOSIO_TOOLS, runTool } from "./composio-tools.ts";
 import {
   type Answer,
@@ -38,7 +39,7 @@ export interface FakeComposioOptions {
 
 /**
  * Composio's Tool Router on loopback. Routes: `session.create`, `session.get`, `session.delete`, `execute`,
- * `proxy_execute`, `toolkits`, `link`, `connected_accounts`, `tools.get`, `tools.execute`.
+ * `proxy_execute`, `toolkits`, `link`, `connected_accounts`, `tools.get`, `tools.execute`, `mcp`.
  */
 export interface FakeComposio extends Receiver {
   readonly apiKey: string;
@@ -59,6 +60,8 @@ export interface ComposioState {
   readonly sessionsMade: string[];
   /** Session id → toolkits it may use. */
   readonly sessions: Map<string, readonly string[]>;
+  /** Sessions with tools that read only. */
+  readonly readingOnly: Set<string>;
   readonly executions: ComposioExecution[];
   readonly proxied: ComposioProxyCall[];
 }
@@ -70,6 +73,7 @@ export async function startFakeComposio(options: FakeComposioOptions): Promise<F
     connected: new Set(connected),
     sessionsMade: [],
     sessions: new Map(),
+    readingOnly: new Set(),
     executions: [],
     proxied: [],
   };
@@ -107,6 +111,7 @@ function routeOf({ method, path }: { readonly method: string; readonly path: str
   if (path.startsWith("/api/v3.1/connected_accounts")) return "connected_accounts";
   if (path.startsWith("/api/v3.1/tools/execute/")) return "tools.execute";
   if (path.startsWith("/api/v3.1/tools/")) return "tools.get";
+  if (/^\/tool_router\/[^/]+\/mcp$/u.test(path)) return "mcp";
   return path.startsWith("/link/") ? "page" : path;
 }
 
@@ -118,7 +123,8 @@ function answerOf(
   connections: Connections,
 ): Answer {
   const { route, path, body } = request;
-  if (route === "session.create") return createSession(body, state);
+  if (route === "mcp") return mcpAnswer(request, state);
+  if (route === "session.create") return createSession(request, state);
   const sessionId = SESSION.exec(path)?.groups?.["id"];
   if (sessionId !== undefined) return sessionAnswer({ request, sessionId, state, connections });
   const slug = decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
@@ -134,7 +140,8 @@ function answerOf(
   return composioError("not_found");
 }
 
-function createSession(body: unknown, state: ComposioState): Answer {
+function createSession(request: RecordedRequest, state: ComposioState): Answer {
+  const { body } = request;
   const enabled = field(field(body, "toolkits"), "enable");
   const toolkits = Array.isArray(enabled) ? enabled.map(String) : [];
   const pinned = field(body, "connected_accounts");
@@ -142,14 +149,16 @@ function createSession(body: unknown, state: ComposioState): Answer {
   state.sessionsMade.push(`trs_${String(state.sessionsMade.length + 1).padStart(4, "0")}`);
   const id = state.sessionsMade.at(-1) ?? "";
   state.sessions.set(id, toolkits);
-  return { status: 201, body: sessionBody(id, textField(body, "user_id"), toolkits) };
+  if (JSON.stringify(field(body, "tags") ?? []).includes("readOnlyHint")) state.readingOnly.add(id);
+  return { status: 201, body: sessionBody(request, id, toolkits) };
 }
 
-function sessionBody(id: string, userId: string, toolkits: readonly string[]): unknown {
+function sessionBody(request: RecordedRequest, id: string, toolkits: readonly string[]): unknown {
+  const userId = textField(request.body, "user_id");
   return {
     session_id: id,
     config_version: 1,
-    mcp: { type: "http", url: `https://backend.composio.dev/tool_router/${id}/mcp` },
+    mcp: { type: "http", url: `http://${request.headers["host"]}/tool_router/${id}/mcp` },
     tool_router_tools: ["COMPOSIO_SEARCH_TOOLS", "COMPOSIO_GET_TOOL_SCHEMAS"],
     config: {
       user_id: userId,
@@ -177,7 +186,7 @@ function sessionAnswer({ request, sessionId, state, connections }: SessionReques
   if (toolkits === undefined) return composioError("not_found");
   switch (request.route) {
     case "session.get":
-      return { status: 200, body: sessionBody(sessionId, "", toolkits) };
+      return { status: 200, body: sessionBody(request, sessionId, toolkits) };
     case "session.delete":
       state.sessions.delete(sessionId);
       return { status: 200, body: { session_id: sessionId, deleted: true } };

@@ -1,6 +1,7 @@
 import { createDatadogDecoder, tagsOf } from "@tracer/ingest";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { dialectErrors } from "../errors.ts";
+import { DOOR_DOCS } from "./docs.ts";
 import { type DoorOptions, type Protocol, receive } from "./door.ts";
 
 /** Datadog's log intake, as its agent and its clients use it; `ddtags` may stand in the query, too. */
@@ -12,14 +13,16 @@ export const datadogDoor: FastifyPluginAsync<DoorOptions> = async (app, options)
       },
     })),
   );
-  const config = { scope: "ingest", keyInQuery: "dd-api-key" } as const;
+  const access = { scope: "ingest", keyInQuery: "dd-api-key" } as const;
+  const config = { ...access, doc: DOOR_DOCS.datadog };
   for (const path of ["/api/v2/logs", "/v1/input"]) {
     app.post(path, { config }, async (request, reply) => {
       await receive(options, request, protocolOf(request));
       return reply.code(202).send({});
     });
   }
-  app.get("/api/v1/validate", { config }, async () => ({ valid: true }));
+  const validate = { config: { ...access, doc: DOOR_DOCS.datadogValidate } };
+  app.get("/api/v1/validate", validate, async () => ({ valid: true }));
 };
 
 function protocolOf({ query }: FastifyRequest): Protocol {

@@ -42,7 +42,7 @@ export async function receive(
   protocol: Protocol,
 ): Promise<DecodeReport> {
   const { name, createDecoder, unpack, defaultService = serviceOf(request) } = protocol;
-  const { id, project } = request.caller;
+  const { id, project, pinnedService } = request.caller;
   try {
     limits?.check(id);
     const share = admitBody(request.raw, inFlight);
@@ -51,6 +51,7 @@ export async function receive(
       const bytes = unpack === undefined ? body : await unpack(body, share);
       return await ingest(bytes, {
         ...{ protocol: name, createDecoder, project, defaultService },
+        ...(pinnedService === undefined ? {} : { pinnedService }),
         take: (records) => limits?.take(id, records, bytes.length),
       });
     } finally {

@@ -1,8 +1,8 @@
 import { TracerError } from "@tracer/core";
 import type { FastifyPluginAsync, FastifyRequest, HTTPMethods } from "fastify";
 import { ELASTIC_VERSION } from "../elastic-type.ts";
+import { DOOR_DOCS } from "./docs.ts";
 
-const CONFIG = { scope: "ingest" as const };
 const ACKNOWLEDGED = { acknowledged: true };
 
 /**
@@ -15,8 +15,10 @@ export const elasticStubs: FastifyPluginAsync = async (app) => {
     urls: string[],
     body: (request: FastifyRequest) => unknown,
   ) => {
+    const doc = method[0] === "GET" ? DOOR_DOCS.elasticLook : DOOR_DOCS.elasticSetUp;
     for (const url of urls) {
-      app.route({ method, url, config: CONFIG, handler: async (request) => body(request) });
+      const config = { scope: "ingest" as const, doc };
+      app.route({ method, url, config, handler: async (request) => body(request) });
     }
   };
   answer(["GET"], ["/_cluster/health", "/_cluster/health/:index"], () => HEALTH);
@@ -47,7 +49,8 @@ export const elasticStubs: FastifyPluginAsync = async (app) => {
     shards_acknowledged: true,
     index: indexOf(request),
   }));
-  app.head("/:name", { config: CONFIG }, async (request, reply) => {
+  const head = { config: { scope: "ingest" as const, doc: DOOR_DOCS.elasticHead } };
+  app.head("/:name", head, async (request, reply) => {
     indexOf(request);
     return reply.send();
   });

@@ -18,7 +18,7 @@ async function serverOn(bytesMax: number) {
   const access = {
     ingestKey: null,
     adminKey: null,
-    keysExist: false,
+    keysExist: () => false,
     publicHost: null,
     findKey: async () => null,
   };

@@ -5,6 +5,7 @@ import { readBody } from "../body.ts";
 import { ELASTIC_PRODUCT, elasticTypeOf } from "../elastic-type.ts";
 import { dialectErrors } from "../errors.ts";
 import { InFlight, RETRY_AFTER_SECONDS } from "../in-flight.ts";
+import { DOOR_DOCS } from "./docs.ts";
 import { type DoorOptions, receive } from "./door.ts";
 import { bulkAnswer } from "./elasticsearch-answer.ts";
 import { elasticStubs } from "./elasticsearch-stubs.ts";
@@ -59,8 +60,9 @@ export const elasticsearchDoor: FastifyPluginAsync<DoorOptions> = async (app, op
     reply.type("application/json");
     return bulkAnswer({ items, bytes, index, tookMs, filterPath });
   };
+  const config = { scope: "ingest", doc: DOOR_DOCS.elasticBulk } as const;
   for (const url of ["/_bulk", "/:index/_bulk"]) {
-    app.route({ method: ["POST", "PUT"], url, config: { scope: "ingest" }, handler: bulk });
+    app.route({ method: ["POST", "PUT"], url, config, handler: bulk });
   }
   await app.register(elasticStubs);
 };

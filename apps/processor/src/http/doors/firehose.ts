@@ -4,6 +4,7 @@ import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { INFLATED_BYTES_MAX, inflate } from "../body.ts";
 import { dialectErrors } from "../errors.ts";
 import type { InFlightShare } from "../in-flight.ts";
+import { DOOR_DOCS } from "./docs.ts";
 import { type DoorOptions, receive, serviceOf } from "./door.ts";
 
 /** A delivery is one JSON document, which is parsed at once: no larger than this. */
@@ -20,21 +21,25 @@ export const firehoseDoor: FastifyPluginAsync<DoorOptions> = async (app, options
       body: { ...answerTo(request, null), errorMessage: message },
     })),
   );
-  app.post("/firehose", { config: { scope: "ingest" } }, async (request) => {
-    const held: { delivery: Delivery | null } = { delivery: null };
-    const { service = serviceOf(request), env = "" } = commonAttributes(request);
-    await receive(options, request, {
-      name: "firehose",
-      createDecoder: (bytes, context, onBatch) =>
-        createFirehoseDecoder(bytes, { ...context, defaultEnvironment: env }, onBatch),
-      defaultService: service,
-      unpack: async (body, share) => {
-        held.delivery = deliveryOf(body);
-        return unpackRecords(held.delivery, share);
-      },
-    });
-    return answerTo(request, held.delivery);
-  });
+  app.post(
+    "/firehose",
+    { config: { scope: "ingest", doc: DOOR_DOCS.firehose } },
+    async (request) => {
+      const held: { delivery: Delivery | null } = { delivery: null };
+      const { service = serviceOf(request), env = "" } = commonAttributes(request);
+      await receive(options, request, {
+        name: "firehose",
+        createDecoder: (bytes, context, onBatch) =>
+          createFirehoseDecoder(bytes, { ...context, defaultEnvironment: env }, onBatch),
+        defaultService: service,
+        unpack: async (body, share) => {
+          held.delivery = deliveryOf(body);
+          return unpackRecords(held.delivery, share);
+        },
+      });
+      return answerTo(request, held.delivery);
+    },
+  );
 };
 
 interface Delivery {

@@ -1,5 +1,6 @@
 import { createLogplexDecoder } from "@tracer/ingest";
 import type { FastifyPluginAsync } from "fastify";
+import { DOOR_DOCS } from "./docs.ts";
 import { type DoorOptions, receive } from "./door.ts";
 
 /** Frames remembered, so that one that Heroku sends again is counted once. */
@@ -9,21 +10,25 @@ const FRAME_ID_LENGTH_MAX = 128;
 /** Heroku's log drains (Logplex). A frame that comes again, because its answer was lost, is not counted again. */
 export const herokuDoor: FastifyPluginAsync<DoorOptions> = async (app, options) => {
   const seen = new FrameIds();
-  app.post("/heroku", { config: { scope: "ingest" } }, async (request, reply) => {
-    const header = request.headers["logplex-frame-id"];
-    const id = typeof header === "string" ? `${request.caller.project}\0${header}` : null;
-    if (id === null || seen.begin(id)) {
-      try {
-        await receive(options, request, { name: "heroku", createDecoder: createLogplexDecoder });
-      } catch (error) {
-        if (id !== null) seen.forget(id); // Nothing of it was taken: it may come again.
-        throw error;
+  app.post(
+    "/heroku",
+    { config: { scope: "ingest", doc: DOOR_DOCS.heroku } },
+    async (request, reply) => {
+      const header = request.headers["logplex-frame-id"];
+      const id = typeof header === "string" ? `${request.caller.project}\0${header}` : null;
+      if (id === null || seen.begin(id)) {
+        try {
+          await receive(options, request, { name: "heroku", createDecoder: createLogplexDecoder });
+        } catch (error) {
+          if (id !== null) seen.forget(id); // Nothing of it was taken: it may come again.
+          throw error;
+        }
+      } else {
+        request.raw.resume();
       }
-    } else {
-      request.raw.resume();
-    }
-    return reply.code(204).send();
-  });
+      return reply.code(204).send();
+    },
+  );
 };
 
 /** The ids of the newest frames. */

@@ -12,6 +12,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { INFLATED_BYTES_MAX } from "../body.ts";
 import { dialectErrors } from "../errors.ts";
 import type { InFlightShare } from "../in-flight.ts";
+import { DOOR_DOCS } from "./docs.ts";
 import { type DoorOptions, receive } from "./door.ts";
 
 /** Inflated between two turns of the event loop. */
@@ -44,10 +45,12 @@ export const lokiDoor: FastifyPluginAsync<DoorOptions> = async (app, options) =>
     });
     return reply.code(204).send();
   };
-  app.post("/loki/api/v1/push", { config: { scope: "ingest" } }, push);
-  app.post("/api/prom/push", { config: { scope: "ingest" } }, push);
-  app.get("/ready", { config: { scope: "ingest" } }, async (_request, reply) =>
-    reply.type("text/plain; charset=utf-8").send("ready\n"),
+  app.post("/loki/api/v1/push", { config: { scope: "ingest", doc: DOOR_DOCS.loki } }, push);
+  app.post("/api/prom/push", { config: { scope: "ingest", doc: DOOR_DOCS.loki } }, push);
+  app.get(
+    "/ready",
+    { config: { scope: "ingest", doc: DOOR_DOCS.lokiReady } },
+    async (_request, reply) => reply.type("text/plain; charset=utf-8").send("ready\n"),
   );
 };
 

@@ -6,12 +6,14 @@ import {
 } from "@tracer/ingest";
 import type { FastifyPluginAsync } from "fastify";
 import { dialectErrors, type Failure } from "../errors.ts";
+import { DOOR_DOCS } from "./docs.ts";
 import { type DoorOptions, receive } from "./door.ts";
 
 /** Splunk's HTTP Event Collector. Its clients send JSON as a form, and look at `code`. */
 export const splunkDoor: FastifyPluginAsync<DoorOptions> = async (app, options) => {
   app.setErrorHandler(dialectErrors(options.observe, (failure) => ({ body: said(failure) })));
-  const config = { scope: "ingest", keyInQuery: "token" } as const;
+  const access = { scope: "ingest", keyInQuery: "token" } as const;
+  const config = { ...access, doc: DOOR_DOCS.splunk };
   const doors = [
     { paths: ["", "/event", "/event/1.0"], name: "splunk", createDecoder: createSplunkDecoder },
     { paths: ["/raw", "/raw/1.0"], name: "splunk", createDecoder: createSplunkRawDecoder },
@@ -24,13 +26,14 @@ export const splunkDoor: FastifyPluginAsync<DoorOptions> = async (app, options) 
       });
     }
   }
-  app.post("/services/collector/ack", { config }, async (_request, reply) =>
+  const ack = { config: { ...access, doc: DOOR_DOCS.splunkAck } };
+  app.post("/services/collector/ack", ack, async (_request, reply) =>
     reply.code(400).send({ text: "ACK is disabled", code: 14 }),
   );
   for (const path of ["/health", "/health/1.0"]) {
     app.get(
       `/services/collector${path}`,
-      { config: { scope: "open" } },
+      { config: { scope: "open", doc: DOOR_DOCS.splunkHealth } },
       async (_request, reply) => {
         const { inFlight } = options;
         if (inFlight.closed)

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { TracerError } from "@tracer/core";
 import { createVercelDecoder } from "@tracer/ingest";
 import type { FastifyPluginAsync } from "fastify";
+import { DOOR_DOCS } from "./docs.ts";
 import { type DoorOptions, receive } from "./door.ts";
 
 /** Vercel's log drains. Every answer carries `x-vercel-verify`, which is how Vercel checks whose the address is. */
@@ -10,8 +11,8 @@ export const vercelDoor: FastifyPluginAsync<DoorOptions> = async (app, options) 
   app.addHook("onRequest", async (_request, reply) => {
     if (verify !== null) reply.header("x-vercel-verify", verify);
   });
-  app.get("/vercel", { config: { scope: "open" } }, async () => ({}));
-  app.post("/vercel", { config: { scope: "ingest" } }, async (request) => {
+  app.get("/vercel", { config: { scope: "open", doc: DOOR_DOCS.vercelVerify } }, async () => ({}));
+  app.post("/vercel", { config: { scope: "ingest", doc: DOOR_DOCS.vercel } }, async (request) => {
     const signature = request.headers["x-vercel-signature"];
     await receive(options, request, {
       ...{ name: "vercel", createDecoder: createVercelDecoder },

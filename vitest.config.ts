@@ -69,6 +69,19 @@ export default defineConfig({
       },
       {
         test: {
+          // Needs a Chromium: run by `pnpm test:browser`, not by `pnpm test`.
+          name: "browser",
+          include:
+            process.env["TRACER_CHROMIUM"] === undefined
+              ? []
+              : ["apps/processor/e2e/browser/*.browser.test.ts"],
+          exclude: ignored,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
           name: "e2e",
           include: ["apps/processor/e2e/**/*.e2e.test.ts"],
           exclude: ignored,

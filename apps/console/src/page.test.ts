@@ -1,46 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import {
-  change,
-  createEventParser,
-  duration,
-  EVENT_CHARACTERS_MAX,
-  LINE_CHARACTERS_MAX,
-  measure,
-  number,
-  plain,
-} from "../public/format.js";
-
-const PUBLIC_DIR = fileURLToPath(new URL("../public/", import.meta.url));
-/** What a browser loads before it shows the page, after gzip. */
-const FIRST_LOAD_BYTES_MAX = 40_000;
-
-const files = readdirSync(PUBLIC_DIR).map((name) => ({
-  name,
-  text: readFileSync(`${PUBLIC_DIR}${name}`, "utf8"),
-}));
-const html = files.find(({ name }) => name === "index.html")?.text ?? "";
-
-test("the first load is small, and the page preloads every module that it imports", () => {
-  expect(files.length).toBeGreaterThan(5);
-  const bytes = files.reduce((sum, { text }) => sum + gzipSync(text).length, 0);
-  expect(bytes).toBeLessThan(FIRST_LOAD_BYTES_MAX);
-  for (const { name } of files.filter(({ name }) => name !== "index.html")) {
-    expect(html).toContain(`"/assets/${name}"`);
-  }
-});
-
-test("nothing in the page needs more than the strict policy allows, nor another host", () => {
-  expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=/i);
-  for (const { name, text } of files) {
-    const withoutNamespace = text.replaceAll("http://www.w3.org/2000/svg", "");
-    expect(withoutNamespace, name).not.toMatch(/https?:\/\/|\/\/cdn/);
-    expect(text, name).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/);
-    expect(text, name).not.toMatch(/setAttribute\("style"|new Function/);
-  }
-});
+import { countsOf } from "./api/metrics.ts";
+import { createEventParser, EVENT_CHARACTERS_MAX } from "./api/stream.ts";
+import { change, clockText, count, delayText, LINE_CHARACTERS_MAX, plain } from "./format.ts";
+import { routeOf } from "./state/route.ts";
 
 test("hostile text: what deceives is made visible, and length is bounded", () => {
   expect(plain("a\u202etxt.exe\u0000\u001b[31m")).toBe("a\ufffdtxt.exe\ufffd\ufffd[31m");
@@ -51,43 +13,17 @@ test("hostile text: what deceives is made visible, and length is bounded", () =>
   expect(plain("x".repeat(LINE_CHARACTERS_MAX + 1)).endsWith("x…")).toBe(true);
 });
 
-test("numbers, measures and durations are never NaN, Infinity or undefined", () => {
-  expect([0, 0.424, 12.345, 99.99, 1234.5, 1e9].map(number)).toEqual([
-    "0",
-    "0.42",
-    "12.3",
-    "100",
-    "1,235",
-    "1,000,000,000",
-  ]);
-  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, null, undefined]) {
-    expect(number(value)).toBe("–");
-    expect(measure(value, "share")).toBe("–");
-  }
-  expect(measure(0.124, "share")).toBe("12.4 %");
-  expect(measure(310, "records_per_minute")).toBe("310 a minute");
-  expect([430, 1_240, 12_000].map((ms) => measure(ms, "milliseconds"))).toEqual([
-    "430 ms",
-    "1.24 s",
-    "12 s",
+test("numbers, changes and times are never NaN, Infinity or undefined", () => {
+  expect([0, 1234, 1e9, null, undefined, Number.NaN].map(count)).toEqual([
+    ...["0", "1,234", "1,000,000,000", "–", "–", "–"],
   ]);
   expect([0, Math.log(3.3), 1e3, -1e3, null, Number.NaN].map(change)).toEqual([
-    "1×",
-    "3.3×",
-    "over 9,999×",
-    "under 0.0001×",
-    "–",
-    "–",
+    ...["1×", "3.3×", "over 9,999×", "under 0.0001×", "–", "–"],
   ]);
-  expect([-5, 59.9, 60, 3600, 7500, 90_000, Number.NaN].map(duration)).toEqual([
-    "0 s",
-    "59 s",
-    "1 min",
-    "1 h",
-    "2 h 5 min",
-    "1 d 1 h",
-    "–",
+  expect([400, 12_000, 240_000, 7_200_000, -60_000, Number.NaN].map(delayText)).toEqual([
+    ...["+0.4 s", "+12 s", "+4 min", "+2 h", "−60 s", ""],
   ]);
+  expect(clockText("never", 0)).toBe("–");
 });
 
 test("the stream's events are the same however it is cut, and an endless one is refused", () => {
@@ -109,4 +45,29 @@ test("the stream's events are the same however it is cut, and an endless one is 
   const parser = createEventParser();
   expect(parser.feed("d".repeat(EVENT_CHARACTERS_MAX))).toEqual([]);
   expect(() => parser.feed("d")).toThrow("too large");
+});
+
+test("the address names the page, below whatever path Tracer stands at", () => {
+  const at = (pathname: string, root: string) => {
+    const { page, id, query } = routeOf(pathname, "?name=a%2Fb", root);
+    return [page, id, query.get("name")];
+  };
+  expect(at("/", "/")).toEqual(["", "", "a/b"]);
+  expect(at("/i/inc_1-1", "/")).toEqual(["i", "inc_1-1", "a/b"]);
+  expect(at("/tracer/services", "/tracer/")).toEqual(["services", "", "a/b"]);
+  expect(at("/i/%zz", "/")).toEqual(["i", "%zz", "a/b"]);
+  expect(at("/elsewhere/", "/tracer/")).toEqual(["", "", "a/b"]);
+});
+
+test("without a stream the counts come from the metrics", () => {
+  const text = [
+    "# TYPE tracer_records_total counter",
+    'tracer_records_total{protocol="logs",result="accepted"} 40',
+    'tracer_records_total{protocol="otlp",result="accepted"} 2',
+    'tracer_records_total{protocol="logs",result="rejected"} 9',
+    "tracer_series 3",
+    "tracer_series_max 100000",
+  ].join("\n");
+  expect(countsOf(text)).toMatchObject({ recordsTotal: 42, services: 3 });
+  expect(countsOf("")).toMatchObject({ recordsTotal: 0, services: 0 });
 });

@@ -136,6 +136,12 @@ test("services, channels, events and the page", async () => {
   });
   const series = await ask<{ buckets: { records: number }[] }>("/api/v1/services/cart/series");
   expect(series.json.buckets.at(-1)?.records).toBe(1);
+  const searched = await ask<{ services: { service: string }[]; total: number }>(
+    "/api/v1/services?search=CAR&limit=1",
+  );
+  expect(searched.json).toMatchObject({ services: [{ service: "cart" }], total: 1 });
+  expect((await ask("/api/v1/services?limit=2000")).status).toBe(200);
+  expect((await ask("/api/v1/services?limit=2001")).status).toBe(400);
   const { json } = await ask<{ channels: { name: string }[] }>("/api/v1/channels");
   expect(json.channels).toMatchObject([{ name: "console" }]);
 
@@ -144,13 +150,22 @@ test("services, channels, events and the page", async () => {
   const { value } = (await stream.body?.getReader().read()) ?? {};
   abort.abort();
   expect(new TextDecoder().decode(value)).toMatch(
-    /^event: counts\nid: \d+\ndata: \{"recordsTotal":1,/,
+    /^event: counts\nid: [0-9a-f]{8}-\d+\ndata: \{"recordsTotal":1,/,
   );
+
+  const again = await fetch(`${tracer.url}/api/v1/events`, {
+    headers: { "last-event-id": "of-another-run" },
+  });
+  const reader = again.body?.getReader();
+  expect(new TextDecoder().decode((await reader?.read())?.value)).toMatch(/^event: reset\n/);
+  await reader?.cancel();
 
   const page = await fetch(tracer.url, { headers: { accept: "text/html" } });
   expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
   const html = await page.text();
-  for (const [, asset] of html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)) {
+  const assets = [...html.matchAll(/(?:src|href)="\.(\/[^"]+)"/g)].map(([, path]) => path);
+  expect(assets.length).toBeGreaterThan(3);
+  for (const asset of assets) {
     expect([asset, (await fetch(`${tracer.url}${asset}`)).status]).toEqual([asset, 200]);
   }
   const handshake = await fetch(tracer.url, { headers: { accept: "application/json" } });

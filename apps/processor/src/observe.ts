@@ -234,6 +234,10 @@ function write(log: Logger, event: TracerEvent): void {
       );
     case "settings_refused":
       return log.error(event, "The configuration was read again and refused; nothing has changed.");
+    case "page_built":
+      return log.info(event, "The operator page was built.");
+    case "page_missing":
+      return log.error(event, "The operator page could not be built; everything else works.");
     case "channels_configured":
       return log.info(event, `Alerts go to: ${event.channels.join(", ")}.`);
     case "records_counted":

@@ -13,6 +13,8 @@ export type TracerEvent =
   | { readonly name: "stopping"; readonly signal: string }
   | { readonly name: "start_slow"; readonly waitsFor: string; readonly seconds: number }
   | { readonly name: "stop_cut_short"; readonly part: StopPart }
+  | { readonly name: "page_built"; readonly seconds: number }
+  | { readonly name: "page_missing"; readonly reason: string }
   | { readonly name: "database_away" }
   | { readonly name: "database_back" }
   | { readonly name: "told_not_kept"; readonly error: unknown }

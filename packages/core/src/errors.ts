@@ -22,6 +22,7 @@ export type ErrorCode =
   | "HEADERS_TOO_MANY"
   | "INGEST_BUSY"
   | "RATE_LIMITED"
+  | "BACKTEST_BUSY"
   | "SHUTTING_DOWN"
   | "KEY_MISSING"
   | "KEY_INVALID"

@@ -19,6 +19,7 @@ export function statusOf(code: ErrorCode): number {
     case "BODY_TOO_SLOW":
       return 408;
     case "RATE_LIMITED":
+    case "BACKTEST_BUSY":
     case "KEY_ATTEMPTS":
       return 429;
     case "HEADERS_TOO_MANY":

@@ -1,7 +1,8 @@
+import { randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { TracerError } from "@tracer/core";
 import type { FastifyPluginAsync } from "fastify";
-import type { LiveEvents } from "../live-events.ts";
+import type { LiveEvent, LiveEvents } from "../live-events.ts";
 import type { RouteDoc } from "./openapi/route-doc.ts";
 
 export interface EventRoutesOptions {
@@ -12,6 +13,8 @@ export interface EventRoutesOptions {
 export const LISTENERS_MAX = 200;
 /** A listener that has not read this many bytes is too slow and is cut off; it connects again by itself. */
 const UNREAD_BYTES_MAX = 1024 * 1024;
+/** Something is sent at least this often, so that a broken connection shows on either side. */
+const HEARTBEAT_MS = 3_000;
 
 const DOC: RouteDoc = {
   tag: "incidents",
@@ -19,12 +22,28 @@ const DOC: RouteDoc = {
   answers: { 200: { type: "text/event-stream", description: "Until either side ends it." } },
 };
 
-/** Server-sent events: `counts` each second, `incident` on every change, of the caller's project. */
+/**
+ * Server-sent events: `counts` each second, `incident` on every change, of the caller's project. Who comes back with
+ * `Last-Event-ID` is told first what changed since, or by `reset` that nobody knows it any more.
+ */
 export const eventRoutes: FastifyPluginAsync<EventRoutesOptions> = async (app, { events }) => {
   const open = new Set<ServerResponse>();
+  const run = randomUUID().slice(0, 8); // Ids of another process mean nothing to this one.
+  const heartbeat = setInterval(() => {
+    for (const response of open) response.write(": alive\n\n");
+  }, HEARTBEAT_MS).unref();
   app.addHook("preClose", async () => {
+    clearInterval(heartbeat);
     for (const response of open) response.end();
   });
+  const textOf = ({ name, id, data }: LiveEvent) =>
+    `event: ${name}\nid: ${run}-${id}\ndata: ${JSON.stringify(data)}\n\n`;
+  const missedText = (project: string, lastId: string) => {
+    const [ofRun, number = ""] = lastId.split("-");
+    const isOurs = ofRun === run && /^\d{1,15}$/.test(number);
+    const missed = isOurs ? events.since(project, Number(number)) : null;
+    return missed === null ? "event: reset\ndata: {}\n\n" : missed.map(textOf).join("");
+  };
 
   app.get("/api/v1/events", { config: { doc: DOC } }, async (request, reply) => {
     if (open.size >= LISTENERS_MAX) {
@@ -39,8 +58,10 @@ export const eventRoutes: FastifyPluginAsync<EventRoutesOptions> = async (app, {
       "x-content-type-options": "nosniff",
     });
     open.add(raw);
+    const lastId = request.headers["last-event-id"];
+    if (typeof lastId === "string") raw.write(missedText(request.caller.project, lastId));
     const stopListening = events.listen(request.caller.project, (event) => {
-      raw.write(`event: ${event.name}\nid: ${event.id}\ndata: ${JSON.stringify(event.data)}\n\n`);
+      raw.write(textOf(event));
       if (raw.writableLength > UNREAD_BYTES_MAX) raw.destroy();
     });
     raw.on("error", () => raw.destroy());

@@ -10,7 +10,6 @@ import { z } from "zod";
 import { ANSWERS } from "./answers/index.ts";
 import { noteAct } from "./audit.ts";
 import type { DeliveryInFull } from "./html/incident-page.ts";
-import { incidentPage } from "./incident-page.ts";
 import { parseInput } from "./input.ts";
 import type { RouteDoc } from "./openapi/route-doc.ts";
 
@@ -94,13 +93,6 @@ export const incidentRoutes: FastifyPluginAsync<IncidentRoutesOptions> = async (
     const { incident, deliveries } = await find(id, project);
     return { ...incident, deliveries: await inFull(options, deliveries) };
   };
-  await app.register(incidentPage, {
-    find: async (id, project) => {
-      const found = parseIncidentId(id) === null ? null : await options.get(id);
-      if (found === null || found.incident.project !== project) return null;
-      return { ...found.incident, deliveries: await inFull(options, found.deliveries) };
-    },
-  });
 
   app.get("/api/v1/incidents", { config: { doc: DOCS.list } }, async (request) => {
     const { state, service, limit, cursor } = parseInput(ListQuery, request.query);

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { TracerError } from "@tracer/core";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Observe } from "../observe.ts";
@@ -36,6 +37,8 @@ declare module "fastify" {
 export interface ServerOptions {
   readonly access: AccessOptions;
   readonly observe: Observe;
+  /** Path of PUBLIC_URL, taken off requests whose proxy left it on. Default `/`. */
+  readonly basePath?: string;
   /** Proxies that say where a request comes from. Default: none. */
   readonly trustedProxies?: TrustedProxies;
   /** Default: CONNECTION_LIMITS. */
@@ -47,7 +50,9 @@ const API_BODY_BYTES_MAX = 1024 * 1024;
 
 /** An empty server with access control, one error shape and safe headers; routes are registered on it. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { access, observe, connections = CONNECTION_LIMITS, trustedProxies = null } = options;
+  const { access, observe, connections = CONNECTION_LIMITS } = options;
+  const { trustedProxies = null, basePath = "/" } = options;
+  const base = basePath.replace(/\/+$/, "");
   const app = Fastify({
     ...connectionOptions(connections),
     bodyLimit: API_BODY_BYTES_MAX,
@@ -55,6 +60,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     return503OnClosing: true,
     exposeHeadRoutes: true,
     routerOptions: { ignoreTrailingSlash: true },
+    rewriteUrl: ({ url = "/" }: IncomingMessage) => (base === "" ? url : withoutBase(url, base)),
     frameworkErrors: createErrorHandler(observe),
   });
   limitConnections(app.server, connections);
@@ -100,6 +106,12 @@ function asksForKey({ headers, routeOptions }: FastifyRequest, error: unknown): 
   if (routeOptions.config.login !== true || !(error instanceof TracerError)) return false;
   const isMissing = ["KEY_MISSING", "KEY_INVALID", "KEY_FORBIDDEN"].includes(error.code);
   return isMissing && headers.accept?.includes("text/html") === true;
+}
+
+function withoutBase(url: string, base: string): string {
+  if (!url.startsWith(base)) return url;
+  const rest = url.slice(base.length);
+  return rest.startsWith("/") ? rest : /^(\?|$)/.test(rest) ? `/${rest}` : url;
 }
 
 function pathOf(url: string): string {

@@ -1,7 +1,13 @@
 import { TracerError } from "@tracer/core";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
-import type { ServicesRoom, ServicesView, ServiceView } from "../services-view.ts";
+import {
+  SERVICES_LISTED,
+  SERVICES_LISTED_MAX,
+  type ServicesListed,
+  type ServicesRoom,
+  type ServicesView,
+} from "../services-view.ts";
 import { ANSWERS } from "./answers/index.ts";
 import { parseInput } from "./input.ts";
 import type { RouteDoc } from "./openapi/route-doc.ts";
@@ -10,10 +16,14 @@ export interface ServiceRoutesOptions {
   readonly services: ServicesView;
 }
 
-interface ServicesAnswer {
-  readonly services: readonly ServiceView[];
+interface ServicesAnswer extends ServicesListed {
   readonly room: ServicesRoom;
 }
+
+const ListQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(SERVICES_LISTED_MAX).default(SERVICES_LISTED),
+  search: z.string().max(300).default(""),
+});
 
 const Params = z.object({ service: z.string().min(1).max(300) });
 const SeriesQuery = z.object({
@@ -24,7 +34,8 @@ const SeriesQuery = z.object({
 
 const LIST: RouteDoc = {
   tag: "services",
-  summary: "What is watched, the most eventful first.",
+  summary: "What is watched, the most surprising first.",
+  query: ListQuery,
   answers: { 200: { schema: ANSWERS.ServiceList } },
 };
 const SERIES: RouteDoc = {
@@ -44,7 +55,9 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (
     "/api/v1/services",
     { config: { doc: LIST } },
     async (request): Promise<ServicesAnswer> => {
-      return { services: await services.list(request.caller.project), room: services.room };
+      const { project } = request.caller;
+      const listed = await services.list({ ...parseInput(ListQuery, request.query), project });
+      return { ...listed, room: services.room };
     },
   );
 

@@ -15,6 +15,7 @@ import type { MetricPipeline } from "../metric-pipeline.ts";
 import type { Observe } from "../observe.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { ServicesView } from "../services-view.ts";
+import { backtestRoutes } from "./backtest.ts";
 import { channelRoutes } from "./channels.ts";
 import { composioRoutes } from "./composio.ts";
 import { decisionRoutes } from "./decisions.ts";
@@ -24,6 +25,7 @@ import { doors } from "./doors/index.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
 import type { InFlight } from "./in-flight.ts";
+import { incidentWithoutScript } from "./incident-page.ts";
 import { incidentRoutes } from "./incidents.ts";
 import { collectRoutes } from "./openapi/collect.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
@@ -84,6 +86,7 @@ export async function startHttp(options: HttpOptions): Promise<Http> {
   const keys = createKeys(options);
   const app = createServer({
     observe,
+    basePath: config.publicUrl === null ? "/" : new URL(config.publicUrl).pathname,
     access: {
       keysExist: keys.exist,
       publicHost: publicHostOf(config.publicUrl),
@@ -169,6 +172,7 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keys: 
   });
   await app.register(serviceRoutes, { services });
   await app.register(decisionRoutes, { whyNot: options.whyNot });
+  await app.register(backtestRoutes, {});
   await app.register(channelRoutes, {
     channels: channelStates,
     test: (name, onStep) => {
@@ -185,7 +189,13 @@ async function registerRoutes(app: FastifyInstance, options: HttpOptions, keys: 
     });
   }
   await app.register(eventRoutes, { events });
-  await app.register(pageRoutes, { version });
+  await app.register(pageRoutes, {
+    ...{ version, observe, clock: options.clock },
+    withoutScript: incidentWithoutScript({
+      get: (id) => store.getIncident(pool, id),
+      attemptsOf: (deliveryIds) => store.attemptsOf(pool, deliveryIds),
+    }),
+  });
 }
 
 async function missingOf({ pool, inFlight, waiting }: HttpOptions): Promise<string[]> {

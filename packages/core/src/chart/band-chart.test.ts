@@ -96,6 +96,15 @@ describe("a band chart", () => {
     expect(bandChart(series(points, { marks: [mark(100, 110)] }))).not.toContain("<rect");
   });
 
+  test("without axes is nothing but the lines and the band, from edge to edge", () => {
+    const svg = bandChart(
+      series([point(0, 1), point(1, 2)], { axes: false, width: 100, height: 20 }),
+    );
+    expect(svg).not.toMatch(/<text|band-chart-grid/);
+    expect(pathOf(svg, "value")).toMatch(/^M25\.5 [\d.]+L74\.5 [\d.]+$/);
+    expect(pathOf(svg, "band")).not.toBe("");
+  });
+
   test("loads nothing", () => {
     const svg = bandChart(series([point(0, 1), point(1, 2)]));
     expect(svg).not.toMatch(/https?:|href|url\(|style=/);

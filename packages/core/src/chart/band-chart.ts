@@ -37,6 +37,8 @@ export interface BandSeries {
   /** In SVG units. Default 720 by 180. */
   readonly width?: number;
   readonly height?: number;
+  /** False: only the lines and the band, to the edges; for a sparkline. Default true. */
+  readonly axes?: boolean;
 }
 
 interface Frame {
@@ -50,6 +52,7 @@ interface Frame {
 }
 
 const MARGIN = { left: 58, right: 14, top: 14, bottom: 24 } as const;
+const BARE_MARGIN = { left: 1, right: 1, top: 2, bottom: 2 } as const;
 const ROW_TICKS = 5;
 const TICK_WIDTH = 78;
 const LABEL_HALF_WIDTH = 12;
@@ -63,11 +66,11 @@ const HEADROOM = 1.08;
  * `band-chart…`. Every coordinate is finite, whatever the values are.
  */
 export function bandChart(series: BandSeries): string {
-  const { width = 720, height = 180, marks = [] } = series;
+  const { width = 720, height = 180, marks = [], axes = true } = series;
   const points = series.points.filter(({ startMs }) => Number.isFinite(startMs));
   const open =
     `<svg class="band-chart" viewBox="0 0 ${px(width)} ${px(height)}" role="img" ` +
-    `aria-label="${escapeMarkup(series.title, TITLE_CHARS_MAX)}">`;
+    `aria-label="${escapeMarkup(series.title, TITLE_CHARS_MAX)}"${axes ? "" : ' preserveAspectRatio="none"'}>`;
   if (!points.some(({ value }) => isKnown(value))) {
     return (
       `${open}<text class="band-chart-none" x="${px(width / 2)}" y="${px(height / 2)}" ` +
@@ -77,8 +80,7 @@ export function bandChart(series: BandSeries): string {
   const frame = frameOf(series, points, width, height);
   return [
     open,
-    rows(frame, series.unit),
-    columns(frame),
+    ...(axes ? [rows(frame, series.unit), columns(frame)] : []),
     ...marks.map((mark) => markOf(mark, frame)),
     bandPath(points, frame),
     linePath(points, ({ expected }) => expected, frame, EXPECTED),
@@ -88,7 +90,7 @@ export function bandChart(series: BandSeries): string {
 }
 
 function frameOf(
-  { unit, stepMs }: BandSeries,
+  { unit, stepMs, axes = true }: BandSeries,
   points: readonly BandPoint[],
   width: number,
   height: number,
@@ -110,11 +112,12 @@ function frameOf(
   top = bottom + (top - bottom) * HEADROOM;
   if (unit === "share") top = Math.min(1, Math.max(top, SHARE_TOP_MIN));
   if (top <= bottom) top = bottom + Math.max(1, Math.abs(bottom));
+  const margin = axes ? MARGIN : BARE_MARGIN;
   const edges = {
-    left: MARGIN.left,
-    right: Math.max(MARGIN.left + 1, width - MARGIN.right),
-    top: MARGIN.top,
-    bottom: Math.max(MARGIN.top + 1, height - MARGIN.bottom),
+    left: margin.left,
+    right: Math.max(margin.left + 1, width - margin.right),
+    top: margin.top,
+    bottom: Math.max(margin.top + 1, height - margin.bottom),
   };
   return {
     ...edges,

@@ -21,6 +21,8 @@ const Service = z.strictObject({
   recordsPerMinute: z.number(),
   errorsPerMinute: z.number(),
   sparkline: z.array(z.number()).describe("Records a minute, oldest first."),
+  expectedLow: z.number().nullable().describe("What the newest minute was expected within."),
+  expectedHigh: z.number().nullable(),
   lastSeenAt: Time.nullable(),
 }) satisfies z.ZodType<ServiceView>;
 
@@ -30,7 +32,11 @@ const Room = z.strictObject({
   otherRecords: z.int().describe("Records counted under `(other)`."),
 }) satisfies z.ZodType<ServicesRoom>;
 
-const ServiceList = z.strictObject({ services: z.array(Service), room: Room });
+const ServiceList = z.strictObject({
+  services: z.array(Service),
+  total: z.int().describe("How many there are, listed or not."),
+  room: Room,
+});
 
 const Bucket = z.strictObject({
   startMs: z.int(),

@@ -26,7 +26,10 @@ const AROUND: Readonly<Record<string, Around>> = {
     before:
       'const key = "k"; const documents = [{ service: { name: "shop" }, message: "ERROR payment failed" }];',
   },
-  "loki-clients.md": { after: 'logger.error("payment failed"); stream.end(); await new Promise((done) => stream.on("close", done));' },
+  "loki-clients.md": {
+    after:
+      'logger.error("payment failed"); stream.end(); await new Promise((done) => stream.on("close", done));',
+  },
   "opentelemetry.md": { after: "await provider.shutdown();" },
   "pino.md": { after: 'logger.error("payment failed"); stream.end();' },
   "winston.md": {
@@ -43,7 +46,9 @@ afterAll(() => tracer[Symbol.asyncDispose]());
 
 async function accepted(): Promise<number> {
   const text = await (await fetch(`${tracer.url}/metrics`)).text();
-  const lines = text.matchAll(/^tracer_records_total\{protocol="[^"]+",result="accepted"\} (\d+)$/gm);
+  const lines = text.matchAll(
+    /^tracer_records_total\{protocol="[^"]+",result="accepted"\} (\d+)$/gm,
+  );
   return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
@@ -65,7 +70,11 @@ async function runScript({ page, code }: Snippet): Promise<void> {
   const { before = "", after = "" } = AROUND[page] ?? {};
   const shell = page === "opentelemetry.md" ? shellOf(page) : "";
   const script = `${before}\n${placed(code, tracer)}\n${after}`;
-  await run("bash", ["-ec", `${shell}\nexec node --input-type=module --eval "$0"`, script], CLIENTS);
+  await run(
+    "bash",
+    ["-ec", `${shell}\nexec node --input-type=module --eval "$0"`, script],
+    CLIENTS,
+  );
 }
 
 function shellOf(page: string): string {
@@ -84,7 +93,8 @@ async function runShell({ page, code }: Snippet): Promise<void> {
 }
 
 const runnable = snippets.filter(
-  ({ mark, page, language }) => mark === "run" && !(page === "opentelemetry.md" && language === "sh"),
+  ({ mark, page, language }) =>
+    mark === "run" && !(page === "opentelemetry.md" && language === "sh"),
 );
 
 test.each(runnable.map((snippet) => [snippet.page, snippet.language, snippet] as const))(

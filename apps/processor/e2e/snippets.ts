@@ -14,7 +14,9 @@ export interface Snippet {
 export async function shipperPages(): Promise<ReadonlyMap<string, string>> {
   const names = (await readdir(PAGES)).filter((name) => name.endsWith(".md")).sort();
   const pages = names.filter((name) => name !== "README.md");
-  return new Map(await Promise.all(pages.map(async (name) => [name, await pageText(name)] as const)));
+  return new Map(
+    await Promise.all(pages.map(async (name) => [name, await pageText(name)] as const)),
+  );
 }
 
 export function pageText(name: string): Promise<string> {

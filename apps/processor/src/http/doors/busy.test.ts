@@ -10,7 +10,7 @@ async function busyServer() {
   const app = createServer({
     observe,
     access: {
-      ...{ ingestKey: null, adminKey: null, keysExist: false, publicHost: null },
+      ...{ ingestKey: null, adminKey: null, keysExist: () => false, publicHost: null },
       findKey: async () => null,
     },
   });

@@ -36,11 +36,10 @@ async function apt(options: readonly string[], args: readonly string[], cwd = FO
 
 /** The packages of a set with what they need and this machine lacks. */
 async function packagesOf(options: readonly string[], set: readonly string[]): Promise<string[]> {
-  const args = ["-y", "-q", "--print-uris", "--reinstall", "--no-install-recommends", "install"];
+  // Told by a simulation: a list of addresses lacks what apt has in its cache already.
+  const args = ["-y", "-q", "--simulate", "--reinstall", "--no-install-recommends", "install"];
   const { stdout } = await apt(options, [...args, ...set]);
-  const names = [...stdout.matchAll(/^'[^']+' ([^_\s]+)_\S+\.deb /gm)].map(
-    (found) => found[1] ?? "",
-  );
+  const names = [...stdout.matchAll(/^Inst (\S+) /gm)].map((found) => found[1] ?? "");
   if (!set.every((name) => names.includes(name))) throw new Error(`apt does not offer ${set}.`);
   return names;
 }

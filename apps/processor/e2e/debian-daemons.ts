@@ -82,29 +82,32 @@ ${actions}
   return startDaemon("usr/sbin/rsyslogd", args, socket);
 }
 
-/** syslog-ng with these destinations for what is written to its socket. */
-export async function startSyslogNg(
-  folder: string,
-  destinations: Readonly<Record<string, string>>,
-): Promise<Daemon> {
+/** syslog-ng with this configuration, in which `s_src` is what is written to its socket. */
+export async function startSyslogNg(folder: string, configuration: string): Promise<Daemon> {
   const socket = join(folder, "log");
   const config = join(folder, "syslog-ng.conf");
   const modules = join(packagesRoot(), "usr/lib/syslog-ng");
   const version = readdirSync(modules).find((name) => /^\d+\.\d+$/.test(name)) ?? "";
-  const names = Object.keys(destinations);
   await writeFile(
     config,
     `@version: ${version}
 options { stats-freq(0); use-dns(no); keep-hostname(yes); };
-source local { unix-dgram("${socket}"); };
-${names.map((name) => `destination ${name} { ${destinations[name]} };`).join("\n")}
-${names.map((name) => `log { source(local); destination(${name}); };`).join("\n")}
+source s_src { unix-dgram("${socket}"); };
+${configuration}
 `,
   );
   const file = (name: string) => join(folder, name);
   const args = ["-F", "--no-caps", "-f", config, "-R", file("persist"), "-p", file("pid")];
   args.push("-c", file("ctl"), `--module-path=${join(modules, version)}`);
   return startDaemon("usr/sbin/syslog-ng", args, socket);
+}
+
+/** Runs a command for the shell. */
+export async function shell(command: string): Promise<void> {
+  await promisify(execFile)("bash", ["-ec", command], {
+    timeout: CLIENT_TIMEOUT_MS,
+    env: { ...process.env, TZ: "UTC" },
+  });
 }
 
 /** Runs util-linux's logger. */

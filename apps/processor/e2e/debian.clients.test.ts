@@ -1,9 +1,16 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createLogsDecoder, createSyslogDecoder } from "@tracer/ingest";
+import {
+  BulkItems,
+  type CreateDecoder,
+  createBulkDecoder,
+  createLogsDecoder,
+  createSyslogDecoder,
+} from "@tracer/ingest";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { logger, startRsyslog, startSyslogNg } from "./debian-daemons.ts";
+import { logger, shell, startRsyslog, startSyslogNg } from "./debian-daemons.ts";
 import { framesOf, type Row, relayHttp, relayTcp, relayUdp, rowsOf } from "./relays.ts";
+import { pageText, placed, shipperPages, snippetsOf } from "./snippets.ts";
 import {
   startTracerProcess,
   syslogPortOf,
@@ -129,11 +136,19 @@ test("syslog-ng's network() and syslog(), TCP and UDP", async () => {
   using octets = await relayTcp(port);
   using datagrams = await relayUdp(port);
   const to = (url: string) => `"127.0.0.1" port(${new URL(url).port})`;
-  await using daemon = await startSyslogNg(place.path, {
-    lines: `network(${to(lines.url)} transport("tcp"));`,
-    octets: `syslog(${to(octets.url)} transport("tcp"));`,
-    datagrams: `network(${to(datagrams.url)} transport("udp"));`,
-  });
+  await using daemon = await startSyslogNg(
+    place.path,
+    Object.entries({
+      lines: `network(${to(lines.url)} transport("tcp"));`,
+      octets: `syslog(${to(octets.url)} transport("tcp"));`,
+      datagrams: `network(${to(datagrams.url)} transport("udp"));`,
+    })
+      .map(
+        ([name, to]) =>
+          `destination ${name} { ${to} }; log { source(s_src); destination(${name}); };`,
+      )
+      .join("\n"),
+  );
   await counted(
     "syslog-udp",
     () => counted("syslog", () => logAll(["-u", daemon.socket]), 2 * RECORDS),
@@ -144,16 +159,61 @@ test("syslog-ng's network() and syslog(), TCP and UDP", async () => {
   expectAll(syslogRows(datagrams.datagrams));
 });
 
-test("syslog-ng's http() to POST /logs", async () => {
+async function snippet(page: string, at: number, url: string): Promise<string> {
+  const marked = snippetsOf(page, await pageText(page)).filter(({ mark }) => mark === "debian");
+  return placed(marked[at]?.code ?? "", { url, syslogPort: port });
+}
+
+const bulkDecoder: CreateDecoder = (bytes, context, onBatch) =>
+  createBulkDecoder(bytes, context, onBatch, new BulkItems());
+
+test("rsyslog's omelasticsearch, and omfwd, as their page has them", async () => {
   await using place = await temporaryFolder();
   using relay = await relayHttp(tracer.url);
-  await using daemon = await startSyslogNg(place.path, {
-    tracer: `http(
-      url("${relay.url}/logs") method("POST") batch-lines(100) batch-timeout(500)
-      headers("Content-Type: application/x-ndjson")
-      body("$(format-json time=$ISODATE level=$LEVEL service=$PROGRAM message=$MSG)") delimiter("\\n"));`,
-  });
-  await counted("logs", () => logAll(["-u", daemon.socket]));
+  const actions = `${await snippet("rsyslog.md", 0, tracer.url)}\n${await snippet("rsyslog.md", 1, relay.url)}`;
+  await using daemon = await startRsyslog(place.path, actions);
+  await counted("syslog", () => counted("elasticsearch", () => logAll(["-u", daemon.socket])));
+  expect(relay.requests.length).toBeGreaterThan(0);
+  const rows = relay.requests.flatMap(({ body }) => rowsOf(body, bulkDecoder));
+  // rsyslog's `msg` begins with the space that stood behind the tag.
+  expectAll(rows.map((row) => ({ ...row, message: row.message?.replace(/^ /, "") ?? null })));
+});
+
+test("syslog-ng's http() and syslog(), as their page has them", async () => {
+  await using place = await temporaryFolder();
+  using relay = await relayHttp(tracer.url);
+  const configuration = `${await snippet("syslog-ng.md", 0, tracer.url)}\n${await snippet("syslog-ng.md", 1, relay.url)}`;
+  await using daemon = await startSyslogNg(place.path, configuration);
+  await counted("syslog", () => counted("logs", () => logAll(["-u", daemon.socket])));
   expect(relay.requests.length).toBeLessThan(RECORDS);
   expectAll(relay.requests.flatMap(({ body }) => rowsOf(body, createLogsDecoder)));
+});
+
+test("logger, as its page has it", async () => {
+  const command = await snippet("syslog.md", 0, tracer.url);
+  await counted("syslog", () => shell(command), 1);
+});
+
+test("curl with lines that another program writes", async () => {
+  const lines = SEVERITIES.flatMap((severity) =>
+    Array.from({ length: LINES }, (_, at) =>
+      JSON.stringify({ level: severity, service: `shop-${severity}`, msg: lineOf(severity, at) }),
+    ),
+  );
+  const file = join(folder.path, "lines.json");
+  await writeFile(file, lines.join("\n"));
+  using relay = await relayHttp(tracer.url);
+  await counted("logs", () =>
+    shell(`cat "${file}" | curl -fsS --data-binary @- ${relay.url}/logs`),
+  );
+  expectAll(relay.requests.flatMap(({ body }) => rowsOf(body, createLogsDecoder)));
+});
+
+test("every snippet for Debian's programs is run here", async () => {
+  const marked = [...(await shipperPages())].flatMap(([name, text]) =>
+    snippetsOf(name, text).filter(({ mark }) => mark === "debian"),
+  );
+  expect(marked.map(({ page }) => page).sort()).toEqual([
+    ...["rsyslog.md", "rsyslog.md", "syslog-ng.md", "syslog-ng.md", "syslog.md"],
+  ]);
 });

@@ -82,10 +82,14 @@ export async function relayHttp(tracerUrl: string) {
   const server = createHttpServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray());
     const path = request.url ?? "";
-    requests.push({ path, type: request.headers["content-type"] ?? "", body });
+    if (body.length > 0) requests.push({ path, type: request.headers["content-type"] ?? "", body });
     const headers = { "content-type": request.headers["content-type"] ?? "" };
-    const answer = await fetch(`${tracerUrl}${path}`, { method: "POST", headers, body });
-    response.writeHead(answer.status, { "content-type": "application/json" });
+    const method = request.method ?? "GET";
+    const sent = body.length > 0 ? { headers, body } : {};
+    const answer = await fetch(`${tracerUrl}${path}`, { method, ...sent });
+    response.writeHead(answer.status, {
+      "content-type": answer.headers.get("content-type") ?? "application/json",
+    });
     response.end(await answer.text());
   });
   server.listen(0, "127.0.0.1");

@@ -1,15 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { Checker } from "./check.ts";
+import { DIALECT_SUBJECTS } from "./dialects.ts";
 import { Random } from "./random.ts";
 import { FUZZ_SUBJECTS } from "./subjects.ts";
 
 const SEED = 20_261_123;
 const CASES = 20_000;
+const SUBJECTS = [...FUZZ_SUBJECTS, ...DIALECT_SUBJECTS];
 
 describe("a slice of the fuzzing", () => {
-  const each = Math.ceil(CASES / FUZZ_SUBJECTS.length);
-  test.each(FUZZ_SUBJECTS)("$name", (subject) => {
+  const each = Math.ceil(CASES / SUBJECTS.length);
+  test.each(SUBJECTS)("$name", (subject) => {
     const random = new Random(SEED);
     const checker = new Checker();
     let known = 0;
@@ -28,7 +30,7 @@ test("cases that failed once", async () => {
   expect(Array.isArray(kept) && kept.length > 0).toBe(true);
   const checker = new Checker();
   for (const { decoder, body } of Array.isArray(kept) ? kept : []) {
-    const subject = FUZZ_SUBJECTS.find(({ name }) => name === decoder);
+    const subject = SUBJECTS.find(({ name }) => name === decoder);
     expect(subject).toBeDefined();
     const bytes = Buffer.from(String(body), "base64");
     if (subject === undefined) continue;
@@ -41,7 +43,7 @@ test("cases that failed once", async () => {
 test("each byte at which a body may end", () => {
   const random = new Random(SEED);
   const checker = new Checker();
-  for (const subject of FUZZ_SUBJECTS) {
+  for (const subject of SUBJECTS) {
     for (let round = 0; round < 4; round += 1) {
       const { body } = subject.write(random);
       for (let end = 0; end <= Math.min(body.length, 600); end += 1) {

@@ -3,6 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { Checker } from "./check.ts";
+import { DIALECT_SUBJECTS } from "./dialects.ts";
 import { Random } from "./random.ts";
 import { FUZZ_SUBJECTS } from "./subjects.ts";
 
@@ -19,9 +20,10 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed);
 const cases = Number(values.cases);
-const subjects = FUZZ_SUBJECTS.filter(({ name }) => name === (values.decoder ?? name));
+const all = [...FUZZ_SUBJECTS, ...DIALECT_SUBJECTS];
+const subjects = all.filter(({ name }) => name === (values.decoder ?? name));
 if (subjects.length === 0 || !(cases >= 1) || !Number.isInteger(seed)) {
-  const names = FUZZ_SUBJECTS.map(({ name }) => name).join(", ");
+  const names = all.map(({ name }) => name).join(", ");
   process.stderr.write(`--decoder is one of ${names}; --cases and --seed are whole numbers.\n`);
   process.exit(2);
 }
@@ -50,7 +52,7 @@ for (const subject of subjects) {
   if (failed.length === 0) continue;
   process.exitCode = 1;
   const kept: unknown = JSON.parse(await readFile(CASES, "utf8"));
-  const all = Array.isArray(kept) ? kept : [];
+  const before = Array.isArray(kept) ? kept : [];
   const added = failed.map((body) => ({ decoder: subject.name, seed, body }));
-  await writeFile(CASES, `${JSON.stringify([...all, ...added], null, 2)}\n`);
+  await writeFile(CASES, `${JSON.stringify([...before, ...added], null, 2)}\n`);
 }

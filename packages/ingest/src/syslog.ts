@@ -121,12 +121,14 @@ class SyslogDecoder implements BodyDecoder {
     if (end <= start) return; // Nothing but what ends a message.
     const header = this.#header;
     header.read(this.#bytes, start, end);
-    const at = header.messageStart;
+    let at = header.messageStart;
+    // rsyslog's own template of RFC 5424 writes the space that was behind the tag as part of the message.
+    while (at < end && this.#bytes[at] === SPACE) at += 1;
     if (header.level < 0 && !isText(this.#bytes, at, end)) {
       return this.#reject(start, "Neither a syslog message nor a line of text.");
     }
     const record = this.#jsonAt(at, end);
-    if (record !== null) return this.#addJson(record, start, end);
+    if (record !== null) return this.#addJson(record, { start, at, end });
     if (header.timeUnreadable) {
       this.#sink.warn("timestamp", "Not a time that can be read: counted at receipt time.");
     }
@@ -143,10 +145,13 @@ class SyslogDecoder implements BodyDecoder {
     });
   }
 
-  #addJson(record: JsonObject, start: number, end: number): void {
+  #addJson(
+    record: JsonObject,
+    { start, at, end }: { readonly start: number; readonly at: number; readonly end: number },
+  ): void {
     const header = this.#header;
     const fields = readFields(record, (field, reason) => this.#sink.warn(field, reason));
-    const messageStart = fields.message === "" ? header.messageStart : this.#keep(fields.message);
+    const messageStart = fields.message === "" ? at : this.#keep(fields.message);
     const messageEnd = fields.message === "" ? end : this.#textEnd;
     const level = fields.level >= 0 ? fields.level : this.#statedLevel();
     this.#add({

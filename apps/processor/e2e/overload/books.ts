@@ -36,7 +36,10 @@ export function problemsOf(ledger: CrowdLedger, acknowledgedBeside: number, coun
     if (status !== "429" && status !== "503") problems.push(`${answers} answers were ${status}`);
   }
   if (ledger.rudeRefusals > 0) problems.push(`${ledger.rudeRefusals} refusals without Retry-After`);
-  if (ledger.broken > 0) problems.push(`${ledger.broken} connections broke that nobody cut`);
+  if (ledger.broken > 0) {
+    const why = JSON.stringify(ledger.brokenBy);
+    problems.push(`${ledger.broken} connections broke that nobody cut: ${why}`);
+  }
   return problems;
 }
 

@@ -25,6 +25,8 @@ export interface CrowdLedger {
   cutInAnswer: number;
   /** Connections that broke although nobody cut them. */
   broken: number;
+  /** Why, by the code of the error. */
+  readonly brokenBy: Record<string, number>;
   readonly statuses: Record<string, number>;
   /** Answers 429 or 503 without `Retry-After`. */
   rudeRefusals: number;
@@ -46,7 +48,7 @@ export async function sendAsCrowd(options: CrowdOptions): Promise<CrowdLedger> {
   const { dialects, clients, recordsPerBatch, recordsPerSecond, stop } = options;
   const ledger: CrowdLedger = {
     ...{ acknowledged: 0, unknown: 0, requests: 0, cutInBody: 0, cutInAnswer: 0, broken: 0 },
-    ...{ statuses: {}, rudeRefusals: 0 },
+    ...{ brokenBy: {}, statuses: {}, rudeRefusals: 0 },
   };
   const bodies = dialects.map((dialect, at) => dialect.body(`crowd-${at}`, recordsPerBatch));
   const everyMs =
@@ -99,14 +101,18 @@ function sendOne({ options, ledger, dialect, body, agent }: Sender): Promise<voi
       agent,
       headers: { ...dialect.headers, "content-length": body.length },
     });
-    const lost = () =>
+    const lost = (error?: unknown) =>
       settle(() => {
         if (written) ledger.unknown += recordsPerBatch;
         if (cut === "body") ledger.cutInBody += 1;
         else if (cut === "answer") ledger.cutInAnswer += 1;
-        else ledger.broken += 1;
+        else {
+          ledger.broken += 1;
+          const code = codeOf(error, post.reusedSocket);
+          ledger.brokenBy[code] = (ledger.brokenBy[code] ?? 0) + 1;
+        }
       });
-    post.on("error", lost).on("close", lost);
+    post.on("error", lost).on("close", () => lost());
     post.on("response", (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
@@ -123,6 +129,11 @@ function sendOne({ options, ledger, dialect, body, agent }: Sender): Promise<voi
     post.end(body);
     if (cut === "answer") post.on("finish", () => setTimeout(() => post.destroy(), random() * 20));
   });
+}
+
+function codeOf(error: unknown, reused: boolean): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "closed";
+  return reused ? `${code} on a connection used before` : code;
 }
 
 function cutInBody(post: ClientRequest, body: Buffer, random: () => number): void {

@@ -1,3 +1,4 @@
+import { TracerError } from "@tracer/core";
 import { createLogplexDecoder } from "@tracer/ingest";
 import type { FastifyPluginAsync } from "fastify";
 import { DOOR_DOCS } from "./docs.ts";
@@ -9,45 +10,48 @@ const FRAME_ID_LENGTH_MAX = 128;
 
 /** Heroku's log drains (Logplex). A frame that comes again, because its answer was lost, is not counted again. */
 export const herokuDoor: FastifyPluginAsync<DoorOptions> = async (app, options) => {
-  const seen = new FrameIds();
-  app.post(
-    "/heroku",
-    { config: { scope: "ingest", doc: DOOR_DOCS.heroku } },
-    async (request, reply) => {
-      const header = request.headers["logplex-frame-id"];
-      const id = typeof header === "string" ? `${request.caller.project}\0${header}` : null;
-      if (id === null || seen.begin(id)) {
-        try {
-          await receive(options, request, { name: "heroku", createDecoder: createLogplexDecoder });
-        } catch (error) {
-          if (id !== null) seen.forget(id); // Nothing of it was taken: it may come again.
-          throw error;
-        }
-      } else {
-        request.raw.resume();
-      }
+  const frames = new Frames();
+  const protocol = { name: "heroku", createDecoder: createLogplexDecoder };
+  const config = { scope: "ingest", doc: DOOR_DOCS.heroku } as const;
+  app.post("/heroku", { config }, async (request, reply) => {
+    const header = request.headers["logplex-frame-id"];
+    const id =
+      typeof header === "string" && header.length <= FRAME_ID_LENGTH_MAX
+        ? `${request.caller.project}\0${header}`
+        : null;
+    const before = id === null ? undefined : frames.find(id);
+    if (before !== undefined) {
+      request.raw.resume();
+      if (!(await before)) throw new TracerError("INGEST_BUSY", "This frame was not taken.");
       return reply.code(204).send();
-    },
-  );
+    }
+    const taken = receive(options, request, protocol);
+    if (id !== null) frames.remember(id, taken);
+    await taken;
+    return reply.code(204).send();
+  });
 };
 
-/** The ids of the newest frames. */
-class FrameIds {
-  readonly #ids = new Set<string>(); // In the order in which they came.
+/** The newest frames: whether each was taken. One that was not may come again. */
+class Frames {
+  readonly #taken = new Map<string, Promise<boolean>>(); // In the order in which they came.
 
-  /** False: it has come before. */
-  begin(id: string): boolean {
-    if (id.length > FRAME_ID_LENGTH_MAX) return true;
-    if (this.#ids.has(id)) return false;
-    this.#ids.add(id);
-    for (const oldest of this.#ids) {
-      if (this.#ids.size <= FRAME_IDS_MAX) break;
-      this.#ids.delete(oldest);
-    }
-    return true;
+  find(id: string): Promise<boolean> | undefined {
+    return this.#taken.get(id);
   }
 
-  forget(id: string): void {
-    this.#ids.delete(id);
+  remember(id: string, receiving: Promise<unknown>): void {
+    const taken = receiving.then(
+      () => true,
+      () => {
+        this.#taken.delete(id);
+        return false;
+      },
+    );
+    this.#taken.set(id, taken);
+    for (const oldest of this.#taken.keys()) {
+      if (this.#taken.size <= FRAME_IDS_MAX) break;
+      this.#taken.delete(oldest);
+    }
   }
 }

@@ -9,7 +9,7 @@ const ignored = ["**/node_modules/**", "**/.tracer/**"];
 export default defineConfig({
   test: {
     // Much of the time a test waits for a process or a database.
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       {
         test: {

@@ -25,6 +25,8 @@ export interface Row {
   readonly sliceSize: number;
   /** What size counts, in the plural. */
   readonly unit: string;
+  /** About what the full size takes with other rows beside it on two cores: the longest begin first. Default 1. */
+  readonly fullMinutes?: number;
   readonly sink?: SinkOptions;
   /** Differs from what all rows have. */
   readonly times?: Partial<Times>;

@@ -34,11 +34,13 @@ export interface Progress {
   readonly result: RowResult | null;
 }
 
-/** Runs the rows, several at once, and writes down each result as it comes. In the order of the rows. */
+/** Runs the rows, several at once and the longest first, and writes down each result as it comes. In the order of the rows. */
 export async function runTorture(options: RunOptions): Promise<RowResult[]> {
   const { rows, earlier, parallel, stateFile, stop, seed } = options;
   const results = new Map(earlier);
-  const waiting = rows.filter(({ name, fullSize }) => (earlier.get(name)?.done ?? 0) < fullSize);
+  const waiting = rows
+    .filter(({ name, fullSize }) => (earlier.get(name)?.done ?? 0) < fullSize)
+    .toSorted((one, other) => (other.fullMinutes ?? 1) - (one.fullMinutes ?? 1));
   const lane = async () => {
     for (let row = waiting.shift(); row !== undefined && !stop.aborted; row = waiting.shift()) {
       const result = await runOne(row, earlier.get(row.name), options);

@@ -30,6 +30,7 @@ export const clocks: Row = {
   fullSize: 1_000,
   sliceSize: 4,
   unit: "keys of each clock",
+  fullMinutes: 4,
   movesTime: true,
   run: async (context) => {
     const workers = await Promise.all(NAMES.map((name) => spawnWith(context, name)));

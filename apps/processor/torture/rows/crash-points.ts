@@ -23,6 +23,7 @@ export const crashPointsRow: Row = {
   fullSize: CRASH_POINTS.length * 50,
   sliceSize: CRASH_POINTS.length,
   unit: "crashes",
+  fullMinutes: 16,
   sink: { slackChannels: 2, groups: true },
   run: async (context) => {
     const finishers = await Promise.all([

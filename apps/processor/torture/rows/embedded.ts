@@ -34,6 +34,7 @@ export const embedded: Row = {
   // Each kill costs two starts of a whole process; the e2e tests of restarts and outages cover one of each.
   sliceSize: 0,
   unit: "kills and refusals",
+  fullMinutes: 12,
   sink: { plainNames: true },
   run: async (context) => {
     const folder = context.keep({ ...(await temporaryFolder()) });

@@ -20,6 +20,7 @@ export const kills: Row = {
   fullSize: 10_000,
   sliceSize: 60,
   unit: "keys",
+  fullMinutes: 20,
   sink: { slackChannels: 2 },
   times: { quietSeconds: 86_400 }, // Nothing ends meanwhile, however long the machine takes.
   run: async (context) => {

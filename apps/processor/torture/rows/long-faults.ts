@@ -23,6 +23,7 @@ export const steadyFault: Row = {
   fullSize: 5,
   sliceSize: 2,
   unit: "faults",
+  fullMinutes: 2,
   movesTime: true,
   run: async (context) => {
     const worker = await context.spawn();
@@ -63,6 +64,7 @@ export const flapping: Row = {
   fullSize: 5,
   sliceSize: 2,
   unit: "faults",
+  fullMinutes: 2,
   times: { clearSeconds: CLEAR_SECONDS, holdSeconds: 8 },
   movesTime: true,
   run: async (context) => {

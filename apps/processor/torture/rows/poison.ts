@@ -23,6 +23,7 @@ export const poison: Row = {
   fullSize: 10_000,
   sliceSize: SLICE_ROUND,
   unit: "keys",
+  fullMinutes: 12,
   sink: { slackChannels: SHARDS },
   times: { quietSeconds: 86_400 }, // Nothing ends meanwhile, however long the machine takes.
   run: async (context) => {

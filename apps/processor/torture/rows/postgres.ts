@@ -36,6 +36,7 @@ export const postgresRow: Row = {
   fullSize: 1_015,
   sliceSize: 12,
   unit: "cuts",
+  fullMinutes: 8,
   sink: { slackChannels: SHARDS },
   run: async (context) => {
     const { isSlice, spawn, goOn, ledger } = context;

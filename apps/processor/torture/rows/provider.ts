@@ -51,6 +51,7 @@ export const provider: Row = {
   fullSize: KINDS * 200,
   sliceSize: KINDS * 4,
   unit: "deliveries",
+  fullMinutes: 5,
   sink: { slackChannels: SHARDS, pagerdutyServices: 2 },
   run: async (context) => {
     const sizes = context.isSlice ? SLICE : FULL;

@@ -19,6 +19,7 @@ export const resolveRace: Row = {
   fullSize: 2_000,
   sliceSize: 40,
   unit: "races",
+  fullMinutes: 4,
   movesTime: true,
   run: async (context) => {
     const first = await context.spawn();

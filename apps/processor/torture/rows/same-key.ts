@@ -27,6 +27,7 @@ export const sameKey: Row = {
   fullSize: 10_000,
   sliceSize: 40,
   unit: "rounds",
+  fullMinutes: 13,
   times: { quietSeconds: 86_400 }, // Nothing ends meanwhile, however long the machine takes.
   run: async (context) => {
     const { connectionString, goOn, progress, isSlice, ledger } = context;

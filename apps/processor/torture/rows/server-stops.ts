@@ -24,6 +24,7 @@ export const serverStops: Row = {
   fullSize: 20,
   sliceSize: 1,
   unit: "stops",
+  fullMinutes: 5,
   sink: { slackChannels: SHARDS },
   run: async (context) => {
     const { random, ledger } = context;

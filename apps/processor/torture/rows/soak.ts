@@ -39,6 +39,7 @@ export const soak: Row = {
   fullSize: 1_800,
   sliceSize: 6,
   unit: "seconds",
+  fullMinutes: 31,
   sink: { slackChannels: SHARDS, groups: true },
   run: async (context) => {
     const { goOn, progress } = context;

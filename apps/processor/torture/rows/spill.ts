@@ -28,6 +28,7 @@ export const spill: Row = {
   fullSize: 1_010,
   sliceSize: 30,
   unit: "files",
+  fullMinutes: 2,
   run: async (context) => {
     await context.spawn();
     const folder = await mkdtemp(join(tmpdir(), "tracer-torture-"));

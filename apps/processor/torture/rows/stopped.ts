@@ -22,6 +22,7 @@ export const stopped: Row = {
   fullSize: 20,
   sliceSize: 1,
   unit: "stops",
+  fullMinutes: 9,
   sink: { slackChannels: 2 },
   run: async (context) => {
     await Promise.all([context.spawn(), context.spawn()]);

@@ -16,6 +16,7 @@ export const storm: Row = {
   fullSize: 25_000,
   sliceSize: 200,
   unit: "keys",
+  fullMinutes: 10,
   // Digests as in the product; nothing ends meanwhile, however long the machine takes.
   times: { digestDueMin: 20, quietSeconds: 86_400 },
   run: async (context) => {
